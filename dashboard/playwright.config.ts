@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { defineConfig } from "@playwright/test";
 
-// The system's browser; where there is none, Playwright says how to install its own.
+// The system's browser; without one, Playwright prints how to install its own.
 const chromium = process.env["CHROMIUM"] ?? "/usr/bin/chromium";
 const root = process.getuid?.() === 0;
 
@@ -21,7 +21,7 @@ export default defineConfig({
     launchOptions: {
       ...(existsSync(chromium) ? { executablePath: chromium } : {}),
       args: [
-        // The sandbox of Chromium does not start as root.
+        // Chromium's sandbox does not start as root.
         ...(root ? ["--no-sandbox"] : []),
         "--headless",
         "--disable-gpu",

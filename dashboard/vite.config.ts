@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 import { devDouble } from "./dev/double.ts";
 
-// `POLYTRADER_DEV_API=http://127.0.0.1:3000 npm run dev` works against a running host; without it a double moves the page.
+// `POLYTRADER_DEV_API=http://127.0.0.1:3000 npm run dev` proxies to a running host; without it a simulated host serves the page.
 const host = process.env["POLYTRADER_DEV_API"];
 
 export default defineConfig({

@@ -1,5 +1,5 @@
-// A development double: it moves the page while one works on its looks, with invented numbers. It is no part of any test and
-// no part of the build; the browser test drives the real host.
+// A simulated host for development of the page's appearance, with invented numbers. It is not part of the tests or the build;
+// the browser tests use the real host.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Connect, Plugin } from "vite";
@@ -11,7 +11,7 @@ import { World } from "./world.ts";
 
 const STEP_MS = 250;
 
-/** Serves `/v1` from an invented world. `POLYTRADER_DEV_MODE=live` and the like change the mode it claims. */
+/** Serves `/v1` from a simulated host. `POLYTRADER_DEV_MODE` sets the mode that it reports, for instance `live`. */
 export function devDouble(): Plugin {
   return {
     name: "polytrader-dev-double",
@@ -70,12 +70,12 @@ function problem(response: ServerResponse, detail: string): void {
 }
 
 const CONFIG: Record<string, ConfigView> = {
-  portfolio_trade_pct: { value: "5", default: "5", description: "Cap on the cost of one risk-increasing order, in percent of the portfolio.", source: "default", live: true },
-  max_market_usd: { value: "100", default: "100", description: "Worst-case loss over the outcomes of one condition.", source: "default", live: true },
-  daily_loss_limit_usd: { value: "250", default: "25", description: "Loss since 00:00 UTC that halts trading.", source: "demo profile", live: true },
-  take_profit_pct: { value: "50", default: "8", description: "Gain at which the guard sells.", source: "demo profile", live: true },
-  stop_loss_pct: { value: "50", default: "5", description: "Loss at which the guard sells.", source: "demo profile", live: true },
-  max_open_positions: { value: "20", default: "5", description: "Conditions held or bid for.", source: "demo profile", live: true },
-  "account.funder": { value: "", default: "", description: "Address that holds the funds, if it is not the signer's.", source: "default", live: false },
-  "api.listen": { value: "127.0.0.1:0", default: "127.0.0.1:8000", description: "Address of the API.", source: "flag", live: false },
+  portfolio_trade_pct: { value: "5", default: "5", description: "Cap on the cost of one risk-increasing order, in percent of the portfolio.", source: "default", live: true, group: "risk" },
+  max_market_usd: { value: "100", default: "100", description: "Worst-case loss over the outcomes of one condition.", source: "default", live: true, group: "risk" },
+  daily_loss_limit_usd: { value: "250", default: "25", description: "Loss since 00:00 UTC that halts trading.", source: "demo profile", live: true, group: "risk" },
+  take_profit_pct: { value: "50", default: "8", description: "Gain at which the guard sells.", source: "demo profile", live: true, group: "risk" },
+  stop_loss_pct: { value: "50", default: "5", description: "Loss at which the guard sells.", source: "demo profile", live: true, group: "risk" },
+  max_open_positions: { value: "20", default: "5", description: "Conditions held or bid for.", source: "demo profile", live: true, group: "risk" },
+  "account.funder": { value: "", default: "", description: "Address that holds the funds, if it is not the signer's.", source: "default", live: false, group: "account" },
+  "api.listen": { value: "127.0.0.1:0", default: "127.0.0.1:8000", description: "Address of the API.", source: "flag", live: false, group: "api" },
 };

@@ -1,4 +1,4 @@
-// The invented world behind the development double: random walks, and a quoter that is filled now and then.
+// The state of the simulated host: random-walk prices, and a quoter that is filled now and then.
 
 import type { MarketView } from "../src/generated/MarketView";
 import type { ModeView } from "../src/generated/ModeView";
@@ -77,7 +77,7 @@ export class World {
     this.tell(this.snapshot.seq, update);
   }
 
-  /** Returns why it refuses, or nothing. */
+  /** Applies a command and returns the reason of a refusal; empty if it is accepted. */
   command(route: string): string {
     const { bot } = this.snapshot;
     const order = /^DELETE \/v1\/trading\/orders\/(\d+)$/.exec(route);
@@ -233,7 +233,7 @@ function walk(now: number): Snapshot["history"] {
     profit += Math.round((Math.random() - 0.49) * 260_000);
     return { at_ms: now - (750 - place) * 1_000, profit_micro_usd: profit };
   });
-  // It ends at zero, where the valuations begin.
+  // The history ends at zero, where the valuations begin.
   return points.map((it) => ({ ...it, profit_micro_usd: it.profit_micro_usd - profit }));
 }
 

@@ -1,4 +1,4 @@
-// Drives the demo as an operator would: logs in, sees it trade, stops it, and checks at the venue that nothing is left open.
+// Uses the demo as an operator would: logs in, watches it trade, stops it, and checks at the venue that no order is left open.
 
 import { join } from "node:path";
 import { expect, test, type Locator, type Page } from "@playwright/test";
@@ -8,7 +8,7 @@ import type { StrategyView } from "../src/generated/StrategyView";
 import { Host, ROOT, type Run } from "./host";
 
 const TRADES_WITHIN_MS = 60_000;
-/** Enough for the plot and the tables to look like something. */
+/** Delay before the screenshot, so that the plot and the tables have content. */
 const PICTURE_AFTER_MS = 45_000;
 
 let host: Host;
@@ -19,7 +19,7 @@ test.beforeAll(async () => {
 });
 
 test.afterAll(async () => {
-  // The host ends cleanly on Ctrl-C, whatever the test did to it.
+  // The host ends cleanly on Ctrl-C after everything that the tests did.
   expect(await host?.stop()).toBe(0);
 });
 
@@ -35,7 +35,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
     await expect(rows(page, "Open orders").first()).toBeVisible();
     await expect(panel(page, "Strategies").getByText("running").first()).toBeVisible();
     await expect(page.locator(".plot canvas")).toBeVisible();
-    // Without this the zero below would prove nothing.
+    // Without open orders the check for none below would prove nothing.
     await expect.poll(async () => (await atVenue(page)).length).toBeGreaterThan(0);
   });
 
@@ -44,6 +44,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
       await page.goto(`${run.dashboard}/${name.toLowerCase()}`);
       await expect(page.getByRole("heading", { name, level: 1 })).toBeAttached();
       await expect(page.locator("section.panel").first()).toBeVisible();
+      if (name === "Health") await expect(panel(page, "Venue data left out").getByText("all data of the venue was used")).toBeVisible();
     }
     await expect(page.getByText("daily_loss_limit_usd")).toBeVisible();
     await page.getByRole("link", { name: "Overview" }).click();
@@ -52,7 +53,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
 
   if (process.env["POLYTRADER_SCREENSHOT"] === "1") await picture(page);
 
-  await test.step("a strategy that is dropped in while it trades is there, and is disabled and enabled by a click", async () => {
+  await test.step("a strategy dropped into the folder appears, and is disabled and enabled by a click", async () => {
     await page.goto(`${run.dashboard}/strategies`);
     await host.drop("template", "newcomer");
     const newcomer = rows(page, "Strategies").filter({ hasText: "newcomer" });
@@ -72,12 +73,12 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
     await host.dropJunk("junk");
     const junk = rows(page, "Strategies").filter({ hasText: "junk" });
     await expect(junk.getByText("failed", { exact: true })).toBeVisible();
-    await expect(junk).toContainText("this is no WebAssembly module");
+    await expect(junk).toContainText("not a WebAssembly module");
     await expect(junk.getByRole("button", { name: "Enable junk" })).toHaveCount(0);
   });
 
-  await test.step("what the strategies gained is what the account gained", async () => {
-    // Cents of a cent: parts of one position are rounded each by itself.
+  await test.step("the profits of the strategies add up to the account's profit", async () => {
+    // Hundredths of a cent: the parts of one position are rounded separately.
     await expect.poll(async () => Math.abs(await unexplained(page))).toBeLessThan(1_000);
   });
 
@@ -93,7 +94,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
     await page.goto(run.dashboard);
   });
 
-  await test.step("Stop asks once more, then cancels every order", async () => {
+  await test.step("Stop asks for confirmation, then cancels every order", async () => {
     await page.getByRole("button", { name: "Stop", exact: true }).click();
     await expect(page.getByLabel("Bot state: RUNNING")).toBeVisible();
     await page.getByRole("button", { name: "Stop: click again to confirm" }).click();
@@ -109,7 +110,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
     await expect(rows(page, "Open orders").first()).toBeVisible({ timeout: TRADES_WITHIN_MS });
   });
 
-  await test.step("the emergency stop acts on one click and is in sight wherever the page is scrolled", async () => {
+  await test.step("the emergency stop acts on one click and stays visible while the page scrolls", async () => {
     await page.mouse.wheel(0, 10_000);
     const emergency = page.getByRole("button", { name: "EMERGENCY STOP" });
     await expect(emergency).toBeInViewport({ ratio: 1 });
@@ -131,7 +132,7 @@ test("an operator sees the demo trade, stops it, and nothing stays open at the v
   expect(errors).toEqual([]);
 });
 
-test("without a login the host tells nothing and the page asks for a token", async ({ page, request }) => {
+test("without a login the host returns no data and the page asks for a token", async ({ page, request }) => {
   const stranger = await request.get(`${run.dashboard}/v1/snapshot`);
   expect(stranger.status()).toBe(401);
   await page.goto(`${run.dashboard}/trades`);
@@ -148,18 +149,18 @@ function rows(page: Page, title: string): Locator {
   return panel(page, title).locator("tbody tr");
 }
 
-/** The open orders as the venue's own REST tells them, asked by the host now. */
+/** Returns the open orders that the venue's own REST API reports, queried by the host now. */
 async function atVenue(page: Page): Promise<unknown[]> {
   return (await (await page.request.get(`${run.api}/v1/trading/venue-orders`)).json()) as unknown[];
 }
 
-/** The orders of the host that are not over. */
+/** Returns the host's orders that are not in a final state. */
 async function openAtHost(page: Page): Promise<unknown[]> {
   const orders = (await (await page.request.get(`${run.api}/v1/trading/orders`)).json()) as { state: string }[];
   return orders.filter((it) => !["filled", "cancelled", "refused"].includes(it.state));
 }
 
-/** What the account gained less what its strategies did, in micro-dollars. */
+/** Returns the account's profit less the profits of its strategies, in micro-dollars. */
 async function unexplained(page: Page): Promise<number> {
   const { pnl, strategies } = (await (await page.request.get(`${run.api}/v1/snapshot`)).json()) as Snapshot;
   const total = (it: PnlView | StrategyView) => it.realised_micro_usd + it.unrealised_micro_usd - it.fees_micro_usd;
@@ -167,7 +168,7 @@ async function unexplained(page: Page): Promise<number> {
   return strategies.map(total).reduce((sum, it) => sum - it, total(pnl));
 }
 
-/** What the page's scripts complained about. */
+/** Returns a list that collects the errors of the page's scripts. */
 function watchErrors(page: Page): string[] {
   const errors: string[] = [];
   page.on("pageerror", (error) => errors.push(error.message));

@@ -1,4 +1,4 @@
-// The real host as a process of its own, on free ports, in a folder of its own.
+// The real host as a separate process, on free ports and in its own data folder.
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -10,7 +10,7 @@ import { fileURLToPath } from "node:url";
 /** The repository's root. */
 export const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** What `DIR/run.json` tells. */
+/** The contents of `DIR/run.json`. */
 export interface Run {
   api: string;
   dashboard: string;
@@ -23,7 +23,7 @@ export interface Run {
 const START_MS = 60_000;
 const STOP_MS = 30_000;
 const LOOK_MS = 100;
-/** Lines of output kept for a failure's message. */
+/** Maximum number of output lines kept for an error message. */
 const OUTPUT_MAX = 60;
 
 export class Host {
@@ -42,7 +42,7 @@ export class Host {
     process.stderr?.on("data", keep);
   }
 
-  /** Starts `run --mode demo`. The binary and the strategies are those that the build left, unless the environment names others. */
+  /** Starts `run --mode demo` with the binary and strategies of the last build, unless the environment names others. */
   static async start(): Promise<{ host: Host; run: Run }> {
     const binary = process.env["POLYTRADER_BIN"] ?? join(ROOT, "target/debug/polytrader");
     const strategies = process.env["POLYTRADER_STRATEGIES"] ?? join(ROOT, "target/strategies");
@@ -50,7 +50,7 @@ export class Host {
       if (!existsSync(path)) throw new Error(`there is no ${what} at ${path}: build it first (cargo xtask test does)`);
     }
     const dir = await mkdtemp(join(tmpdir(), "polytrader-e2e-"));
-    // A folder of its own, so that tests may drop files into it.
+    // A separate folder, so that tests may drop files into it.
     const dropped = join(dir, "strategies");
     await mkdir(dropped);
     const modules = (await readdir(strategies)).filter((it) => it.endsWith(".wasm"));
@@ -65,14 +65,14 @@ export class Host {
     }
   }
 
-  /** Drops a strategy that was built into the folder under another name, whole at once. */
+  /** Copies a built strategy into the folder under another name, atomically. */
   async drop(strategy: string, name: string): Promise<void> {
     const place = join(this.dir, "strategies", `${name}.part`);
     await copyFile(join(this.built, `${strategy}.wasm`), place);
     await rename(place, join(this.dir, "strategies", `${name}.wasm`));
   }
 
-  /** Drops a file that is no strategy. */
+  /** Writes a file that is not a strategy into the folder. */
   async dropJunk(name: string): Promise<void> {
     await writeFile(join(this.dir, "strategies", `${name}.wasm`), "no module");
   }
@@ -102,11 +102,11 @@ export class Host {
   }
 
   private failure(what: string): Error {
-    return new Error(`${what}; it said last:\n${this.output.join("\n")}`);
+    return new Error(`${what}; its last output was:\n${this.output.join("\n")}`);
   }
 }
 
-/** Null while the file is missing or half written. */
+/** Returns the contents of the file; null while it is missing or incomplete. */
 async function read(file: string): Promise<Run | null> {
   try {
     return JSON.parse(await readFile(file, "utf8")) as Run;

@@ -4,10 +4,10 @@ import { expect, test, type BrowserContext, type Page } from "@playwright/test";
 import { Host, type Run } from "./host";
 
 const TABS = 10;
-/** How soon the stop is answered. */
+/** Time limit for the response to the stop. */
 const STOP_WITHIN_MS = 5_000;
 
-/** Ten pages that draw at once are slow on a small machine; what is asserted is not. */
+/** Test timeout: ten pages drawing at once are slow on a small machine. The asserted times are unaffected. */
 const PATIENCE_MS = 600_000;
 
 let host: Host;
@@ -23,7 +23,7 @@ test.afterEach(async () => {
   expect(await host?.stop()).toBe(0);
 });
 
-test("with ten tabs the emergency stop leaves the browser, an eleventh tab loads, and a closed tab takes no stream with it", async ({ context }) => {
+test("with ten tabs the emergency stop is sent, an eleventh tab loads, and closing a tab does not end the stream", async ({ context }) => {
   const tabs = await openTabs(context);
   const first = tabs[0] as Page;
   const eleventh = await test.step("an eleventh tab loads and shows live data", async () => {
@@ -36,7 +36,7 @@ test("with ten tabs the emergency stop leaves the browser, an eleventh tab loads
     expect(await stopFrom(first)).toBeLessThan(STOP_WITHIN_MS);
     for (const page of [...tabs, eleventh]) await expect(page.getByRole("alert").getByText("HALTED")).toBeVisible();
   });
-  await test.step("without the tab that was first the others go on", async () => {
+  await test.step("the others go on without the first tab", async () => {
     await first.close();
     for (const page of [tabs[1] as Page, eleventh]) await isLive(page);
     const second = tabs[1] as Page;
@@ -47,7 +47,7 @@ test("with ten tabs the emergency stop leaves the browser, an eleventh tab loads
   });
 });
 
-test("where there are no shared workers the emergency stop leaves the browser all the same", async ({ context }) => {
+test("without shared workers the emergency stop is sent too", async ({ context }) => {
   await context.addInitScript(() => Reflect.deleteProperty(globalThis, "SharedWorker"));
   const tabs = await openTabs(context);
   expect(await stopFrom(tabs[0] as Page)).toBeLessThan(STOP_WITHIN_MS);
@@ -74,7 +74,7 @@ async function isLive(page: Page): Promise<void> {
   await expect(page.getByText("Connection lost")).toHaveCount(0);
 }
 
-/** Clicks the emergency stop and returns how long its request took, from the page's wish to the answer: it counts the wait for a connection. */
+/** Clicks the emergency stop and returns the time from the page's call to the response, including the wait for a connection. */
 async function stopFrom(page: Page): Promise<number> {
   await page.bringToFront();
   const answered = page.waitForResponse((response) => response.url().endsWith("/v1/admin/emergency-stop"));

@@ -36,13 +36,13 @@ describe("requests", () => {
     expect(route({ kind: "reset_breaker", name: "a/b" }).path).toBe("/v1/admin/circuit-breakers/a%2Fb/reset");
   });
 
-  it("asks for a claim as a whole", () => {
+  it("requests a claim as a whole", () => {
     const body = { kind: "redeem", market: "rain", shares: "", reason: "" };
     const asked = route({ kind: "execute_claim", claim: "redeem", market: "rain" });
     expect(asked).toEqual({ method: "POST", path: "/v1/positions/claims/execute", body });
   });
 
-  it("takes a 503 for an answer only where it is one", async () => {
+  it("accepts a 503 as a response only for the health document", async () => {
     answer(Response.json({ status: "degraded" }, { status: 503 }));
     expect(await fetchHealth()).toEqual({ status: "degraded" });
     answer(Response.json({ detail: "the database fails" }, { status: 503 }));
@@ -51,7 +51,7 @@ describe("requests", () => {
     expect((await failure(fetchHealth())).status).toBe(401);
   });
 
-  it("marks what changes something, so that another origin's page cannot do it", async () => {
+  it("marks requests that change something, so that a page of another origin cannot send them", async () => {
     const fetched = answer(new Response(null, { status: 202 }));
     await act({ kind: "release_emergency_stop", reason: "checked" });
     const init = fetched.mock.calls[0]?.[1];
@@ -73,12 +73,12 @@ describe("failures", () => {
     expect([error.status, error.message]).toEqual([409, "the bot is halted"]);
   });
 
-  it("gives a sentence when the answer is not a problem document", async () => {
+  it("gives a plain message when the response is not a problem document", async () => {
     answer(new Response("<html>", { status: 502 }));
     expect((await failure(act({ kind: "start" }))).message).toBe("the host answered 502");
   });
 
-  it("has status 0 when no answer came, because the outcome is unknown", async () => {
+  it("has status 0 when no response came, because the outcome is unknown", async () => {
     answer(new TypeError("failed to fetch"));
     expect((await failure(act({ kind: "stop" }))).status).toBe(0);
   });

@@ -1,4 +1,4 @@
-// The only door to the host. Everything that the page reads or asks for goes through here.
+// The only connection to the host: every request of the page is sent from this file.
 
 import type { ArmBody } from "./generated/ArmBody";
 import type { BudgetBody } from "./generated/BudgetBody";
@@ -16,7 +16,7 @@ import type { Snapshot } from "./generated/Snapshot";
 import type { StrategyVersionView } from "./generated/StrategyVersionView";
 import type { StreamMessage } from "./generated/StreamMessage";
 
-/** Everything that the page can ask the host to do. */
+/** The commands that the page can send to the host. */
 export type Action =
   | { kind: "start" }
   | { kind: "stop" }
@@ -33,12 +33,12 @@ export type Action =
   | { kind: "arm"; name: string; hash: string; budget: BudgetBody }
   | { kind: "set_parameters"; name: string; parameters: Record<string, unknown> };
 
-/** What can be said about a strategy. */
+/** The commands for a strategy. */
 export type StrategyWord = "enable" | "disable" | "arm" | "rollback";
 
-/** A request that did not succeed, with a sentence for the operator. */
+/** A failed request, with a message for the operator. */
 export class ApiError extends Error {
-  /** The HTTP status; 0 when no answer came, so that the outcome is unknown. */
+  /** The HTTP status; 0 if no response came, so that the outcome is unknown. */
   readonly status: number;
 
   constructor(status: number, detail: string) {
@@ -58,7 +58,7 @@ interface Route {
   body?: unknown;
 }
 
-/** Returns the request that an action becomes. */
+/** Returns the request for an action. */
 export function route(action: Action): Route {
   switch (action.kind) {
     case "start":
@@ -91,7 +91,7 @@ export function route(action: Action): Route {
     case "set_parameters":
       return { method: "PUT", path: `/v1/strategies/${encodeURIComponent(action.name)}/parameters`, body: { parameters: action.parameters } };
     case "execute_claim": {
-      // Without a number: all shares of the market, or all pairs that are in no open order.
+      // Without a number of shares: all shares of the market, or all pairs that are not in open orders.
       const body: ClaimBody = { kind: action.claim, market: action.market, shares: "", reason: "" };
       return { method: "POST", path: "/v1/positions/claims/execute", body };
     }
@@ -99,15 +99,15 @@ export function route(action: Action): Route {
 }
 
 /**
- * Asks the host to do something. Throws [`ApiError`] unless the host accepted it. Never repeated by itself. Returns false if it holds and is
- * not stored yet.
+ * Sends a command to the host, once. Throws [`ApiError`] unless the host accepts it. Returns false if the command is in force but not
+ * stored yet.
  */
 export async function act(action: Action): Promise<boolean> {
   const response = await send(route(action));
   try {
     return ((await response.json()) as Partial<DurableView>).durable !== false;
   } catch {
-    // What makes the host do more has no such words: it is stored before it is done.
+    // The response to a command that loosens a restriction has no `durable`: it is stored before it takes effect.
     return true;
   }
 }
@@ -136,7 +136,7 @@ export async function fetchClaims(): Promise<ClaimView[]> {
   return (await (await send({ method: "GET", path: "/v1/positions/claims" })).json()) as ClaimView[];
 }
 
-/** Asks how the host is. While a channel is down it answers 503, with the same document. */
+/** Fetches the health document. While a channel is down the host responds with 503 and the same document. */
 export async function fetchHealth(): Promise<HealthView> {
   return (await (await send({ method: "GET", path: "/health/detailed" }, 503)).json()) as HealthView;
 }
@@ -150,23 +150,26 @@ export async function logout(): Promise<void> {
   await send({ method: "DELETE", path: "/v1/session" });
 }
 
-/** An update of a session of the host: numbers begin again with each session. */
+/** The position of an update in the stream. The numbers start again with each session of the host. */
 export interface Place {
   session: number;
   seq: number;
 }
 
-/** What a stream tells its owner. */
+/** The callbacks of a stream. */
 export interface StreamEvents {
   open: () => void;
   message: (message: StreamMessage) => void;
-  /** The updates asked for are gone, or a message could not be read. */
+  /** The requested updates are no longer available, or a message could not be parsed. */
   reset: () => void;
-  /** The connection is over. */
+  /** The connection has ended. */
   end: () => void;
 }
 
-/** Opens a stream of updates after `after`, which takes one of the few connections that a browser has: only the hub does. Returns the function that closes it; nothing is told after that. */
+/**
+ * Opens a stream of the updates after `after`. Only the hub calls it, because a stream uses one of the few connections that a browser
+ * has. Returns a function that closes the stream; no callback is called after that.
+ */
 export function openStream(after: Place, events: StreamEvents): () => void {
   const source = new EventSource(`/v1/stream?after=${after.session}-${after.seq}`);
   source.onopen = events.open;
@@ -177,7 +180,7 @@ export function openStream(after: Place, events: StreamEvents): () => void {
   });
   source.addEventListener("reset", events.reset);
   source.onerror = () => {
-    // The browser would reconnect with the old `after`; the link starts again from a snapshot instead.
+    // The browser would reconnect with the old `after`; the link starts from a new snapshot instead.
     source.close();
     events.end();
   };
@@ -192,10 +195,10 @@ function parseMessage(text: string): StreamMessage | null {
   }
 }
 
-/** Sends a request. Throws [`ApiError`] unless it succeeds, or ends with the status that is `also` an answer. */
+/** Sends a request. Throws [`ApiError`] unless it succeeds or has the status `also`. */
 async function send({ method, path, body }: Route, also = 0): Promise<Response> {
   const headers: Record<string, string> = { accept: "application/json" };
-  // A page of another origin cannot send this header without asking first, so the cookie alone moves nothing.
+  // A page of another origin cannot send this header without a preflight request, so the cookie alone authorizes no command.
   if (method !== "GET") headers["x-polytrader"] = "1";
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
@@ -205,7 +208,7 @@ async function send({ method, path, body }: Route, also = 0): Promise<Response> 
       headers,
       credentials: "same-origin",
       cache: "no-store",
-      // Where connections are short, what acts goes before what reads.
+      // Commands go before reads when the browser runs out of connections.
       priority: method === "GET" ? "auto" : "high",
       signal: AbortSignal.timeout(TIMEOUT_MS),
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

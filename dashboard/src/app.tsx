@@ -1,4 +1,4 @@
-// Who is there, which page, and the connection that feeds it.
+// The root component: login state, current page, and the connection to the host.
 
 import { useEffect, useState } from "preact/hooks";
 import { ApiError, fetchSession } from "./api";
@@ -17,7 +17,7 @@ import { Shell } from "./views/shell";
 import { StrategiesPage } from "./views/strategies";
 import { TradesPage } from "./views/trades";
 
-/** A host that does not answer is asked again after this time. */
+/** Delay before a host that did not respond is queried again. */
 const ASK_AGAIN_MS = 2_000;
 
 type Who = { state: "asking"; failure: string } | { state: "out" } | { state: "in"; session: SessionView };
@@ -89,7 +89,7 @@ function page(path: string) {
   }
 }
 
-/** The mode and today's result in the browser's tab, where they are seen while another tab is read. */
+/** Shows the mode and today's result in the title of the browser tab, where they are visible from other tabs. */
 function useTitle(): void {
   const title = useView(({ snapshot }) => {
     if (snapshot === null) return "PolyTrader";

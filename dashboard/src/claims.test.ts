@@ -4,7 +4,7 @@ import type { ClaimStateView } from "./generated/ClaimStateView";
 import { claim } from "./testing";
 
 describe("claims", () => {
-  it("are executed by traders, where the host can and nothing is under way", () => {
+  it("are executed by traders, if the host can and none is in progress", () => {
     expect(whyNot(claim(), true)).toBe("");
     expect(whyNot(claim(), false)).toContain("traders");
     expect(whyNot(claim({ executable: false, how: "claims.execute is off" }), true)).toBe("claims.execute is off");
@@ -19,7 +19,7 @@ describe("claims", () => {
     expect(whyNot(claim({ kind: "merge", state: "sent" }), true)).not.toBe("");
   });
 
-  it("say how they stand and why", () => {
+  it("show their state and its reason", () => {
     expect(standing(claim())).toBeNull();
     const failed = standing(claim({ state: "failed", state_reason: "reverted", transaction: "0xaa" }));
     expect(failed).toEqual({ tone: "bad", word: "failed", about: "reverted\n0xaa" });
@@ -31,7 +31,7 @@ describe("claims", () => {
     warned.mockRestore();
   });
 
-  it("are one row where one call takes both outcomes of a draw", () => {
+  it("are one row if one call redeems both outcomes of a draw", () => {
     const draw = [claim({ worth_micro_usd: 5_000_000 }), claim({ outcome: "No", size_micros: 4_000_000, worth_micro_usd: 2_000_000 })];
     const rows = together([...draw, claim({ market: "other" }), claim({ kind: "merge" })]);
     expect(rows.map((it) => `${it.kind} ${it.market}`)).toEqual(["redeem m", "redeem other", "merge m"]);

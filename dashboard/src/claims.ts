@@ -1,16 +1,16 @@
-// What can be turned into dollars, and how far that is.
+// Claims: shares that can be turned into dollars, and the state of each.
 
 import type { ClaimView } from "./generated/ClaimView";
 import { unforeseen } from "./unforeseen";
 
-/** How a claim stands. */
+/** The state of a claim as it is displayed. */
 export interface Standing {
   tone: "good" | "bad" | "warn" | "info" | "idle";
   word: string;
   about: string;
 }
 
-/** Returns how a claim stands; none if it was never executed here. */
+/** Returns the displayed state of a claim; null if it was never executed here. */
 export function standing(claim: ClaimView): Standing | null {
   const about = [claim.state_reason, claim.transaction].filter((it) => it !== "").join("\n");
   switch (claim.state) {
@@ -18,12 +18,12 @@ export function standing(claim: ClaimView): Standing | null {
       return null;
     case "signed":
     case "sent":
-      return { tone: "info", word: "under way", about };
+      return { tone: "info", word: "in progress", about };
     case "unknown":
       return { tone: "warn", word: "unknown", about };
     case "confirmed":
     case "used":
-      // These pairs are others, or some that were left.
+      // The pairs shown now are new ones, or ones that the merge left.
       if (claim.kind === "merge") return { tone: "idle", word: "merged before", about };
       return { tone: "good", word: "done", about: about || "The account does not show it yet." };
     case "failed":
@@ -33,19 +33,19 @@ export function standing(claim: ClaimView): Standing | null {
   }
 }
 
-/** Returns why a claim cannot be executed from here now; nothing if it can. The host decides; the page only greys out. */
+/** Returns the reason that a claim cannot be executed now; empty if it can. The host decides; the page only disables the button. */
 export function whyNot(claim: ClaimView, may: boolean): string {
   if (!claim.executable) return claim.how;
-  if (!may) return "Only traders execute claims.";
+  if (!may) return "Only traders can execute claims.";
   switch (claim.state) {
     case "signed":
     case "sent":
-      return "It is under way.";
+      return "It is in progress.";
     case "unknown":
-      return "Nobody knows yet whether it arrived. Its number in the wallet or its deadline will tell.";
+      return "Its outcome is unknown until its nonce is used or its deadline has passed.";
     case "confirmed":
     case "used":
-      // Pairs of the same market may have come since, and merging them takes nothing twice.
+      // New pairs of the same market may exist, and merging them does not repeat the first merge.
       return claim.kind === "merge" ? "" : "It is done; the account does not show it yet.";
     case "":
     case "failed":
@@ -55,7 +55,7 @@ export function whyNot(claim: ClaimView, may: boolean): string {
   }
 }
 
-/** Returns claims with one row for each that is executed as one: a redemption takes all shares of its market. */
+/** Returns the claims with one row for each call: a redemption takes all shares of its market. */
 export function together(claims: ClaimView[]): ClaimView[] {
   const rows = new Map<string, ClaimView>();
   for (const it of claims) {

@@ -3,7 +3,7 @@ import { exposures } from "./exposure";
 import { order, position } from "./testing";
 
 describe("exposure", () => {
-  it("adds what shares cost and what open BUY orders could still cost", () => {
+  it("adds the cost of shares and the remaining cost of open BUY orders", () => {
     const held = [position("1", { cost_micro_usd: 5_000_000 }), position("2", { cost_micro_usd: 1_000_000 })];
     const open = [order(1, { size_micros: 10_000_000, filled_micros: 4_000_000, price_micro_usd: 500_000 })];
     expect(exposures(held, open)).toEqual([

@@ -1,5 +1,5 @@
-// What could be lost in each market if every share became worthless: a simple sum for the eye. The gate's own figure, which
-// nets YES against NO, is the one that limits.
+// The loss in each market if every share became worthless: a simple sum for display. The limits use the risk gate's own figure,
+// which nets YES against NO.
 
 import type { OrderView } from "./generated/OrderView";
 import type { PositionView } from "./generated/PositionView";
@@ -7,9 +7,9 @@ import { costCeil } from "./money";
 
 export interface Exposure {
   market: string;
-  /** What the shares cost. */
+  /** Cost of the shares held. */
   held_micro_usd: number;
-  /** What open BUY orders could still cost, fees apart. */
+  /** Remaining cost of open BUY orders, without fees. */
   bids_micro_usd: number;
   total_micro_usd: number;
   orders: number;

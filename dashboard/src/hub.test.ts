@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { Place, StreamEvents } from "./api";
 import type { StreamMessage } from "./generated/StreamMessage";
-import { Hub, KEPT_MAX, SILENCE_MAX_MS, type Told } from "./hub";
+import { Hub, KEPT_MAX, SILENCE_MAX_MS, type HubEvent } from "./hub";
 import { bot } from "./testing";
 
 /** The streams that the hub opened, under the test's control. */
@@ -34,11 +34,11 @@ function message(seq: number): StreamMessage {
   return { seq, update: { kind: "bot", data: bot({ events: seq }) } };
 }
 
-/** A tab that notes what it is told: the numbers of updates, and words for the rest. */
+/** A tab that records its messages: the numbers of updates, and the kinds of the rest. */
 class Listener {
-  told: (number | string)[] = [];
-  tell = (told: Told): void => {
-    this.told.push(told.kind === "message" ? told.message.seq : told.kind);
+  received: (number | string)[] = [];
+  send = (received: HubEvent): void => {
+    this.received.push(received.kind === "message" ? received.message.seq : received.kind);
   };
 }
 
@@ -56,35 +56,35 @@ describe("the hub", () => {
     world.stream(0).open();
     world.say(0, 6, 7);
     expect(world.streams.length).toBe(1);
-    for (const tab of tabs) expect(tab.told).toEqual(["attached", "open", 6, 7]);
+    for (const tab of tabs) expect(tab.received).toEqual(["attached", "open", 6, 7]);
   });
 
-  it("gives a tab that comes later the updates after its own snapshot", () => {
+  it("sends a tab that comes later the updates after its own snapshot", () => {
     const [first, later] = [new Listener(), new Listener()];
     world.hub.follow(first, at(5));
     world.stream(0).open();
     world.say(0, 6, 7, 8);
     world.hub.follow(later, at(7));
     world.say(0, 9);
-    expect(later.told).toEqual(["attached", "open", 8, 9]);
+    expect(later.received).toEqual(["attached", "open", 8, 9]);
   });
 
-  it("sends a tab for a new snapshot when its own is older than what is kept", () => {
+  it("makes a tab fetch a new snapshot when its own is older than the kept updates", () => {
     const [first, later] = [new Listener(), new Listener()];
     world.hub.follow(first, at(0));
     world.say(0, ...Array.from({ length: KEPT_MAX + 1 }, (_, index) => index + 1));
     world.hub.follow(later, at(0));
-    expect(later.told).toEqual(["attached", "reset"]);
+    expect(later.received).toEqual(["attached", "reset"]);
     world.hub.follow(later, at(1));
-    expect(later.told.at(-1)).toBe(KEPT_MAX + 1);
+    expect(later.received.at(-1)).toBe(KEPT_MAX + 1);
   });
 
-  it("sends a tab for a new snapshot when its own is of another session of the host", () => {
+  it("makes a tab fetch a new snapshot when its own is of another session of the host", () => {
     const [first, later] = [new Listener(), new Listener()];
     world.hub.follow(first, at(5));
     world.say(0, 6);
     world.hub.follow(later, at(5, 2));
-    expect(later.told).toEqual(["attached", "reset"]);
+    expect(later.received).toEqual(["attached", "reset"]);
     world.stream(0).end();
     world.hub.follow(later, at(5, 2));
     expect(world.streams[1]?.after).toEqual(at(5, 2));
@@ -96,7 +96,7 @@ describe("the hub", () => {
     world.hub.follow(second, at(5));
     world.hub.leave(first);
     world.say(0, 6);
-    expect([first.told, second.told]).toEqual([["attached"], ["attached", 6]]);
+    expect([first.received, second.received]).toEqual([["attached"], ["attached", 6]]);
     expect(world.streams[0]?.closed).toBe(false);
     world.hub.leave(second);
     expect(world.streams[0]?.closed).toBe(true);
@@ -104,26 +104,26 @@ describe("the hub", () => {
     expect(world.streams[1]?.after).toEqual(at(9));
   });
 
-  it.each(["reset", "end"] as const)("tells every tab of a stream's %s, and begins anew", (over) => {
+  it.each(["reset", "end"] as const)("notifies every tab of a stream's %s, and starts again", (over) => {
     const [first, second] = [new Listener(), new Listener()];
     world.hub.follow(first, at(5));
     world.hub.follow(second, at(5));
     world.stream(0)[over]();
-    expect([first.told, second.told]).toEqual([["attached", over], ["attached", over]]);
+    expect([first.received, second.received]).toEqual([["attached", over], ["attached", over]]);
     expect(world.streams[0]?.closed).toBe(true);
     world.hub.follow(second, at(2));
     expect(world.streams[1]?.after).toEqual(at(2));
   });
 
-  it("ends a stream that is silent, so that no tab is tied to a dead host", () => {
+  it("ends a silent stream, so that no tab waits for a dead host", () => {
     const tab = new Listener();
     world.hub.follow(tab, at(5));
     vi.advanceTimersByTime(SILENCE_MAX_MS - 1);
     world.say(0, 6);
     vi.advanceTimersByTime(SILENCE_MAX_MS - 1);
-    expect(tab.told).toEqual(["attached", 6]);
+    expect(tab.received).toEqual(["attached", 6]);
     vi.advanceTimersByTime(1);
-    expect(tab.told).toEqual(["attached", 6, "end"]);
+    expect(tab.received).toEqual(["attached", 6, "end"]);
     expect(world.streams[0]?.closed).toBe(true);
   });
 });

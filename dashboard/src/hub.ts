@@ -1,30 +1,30 @@
-// One stream for all tabs of a browser. Browsers open six connections to a host at most; a stream for each tab would leave none for an
+// One stream for all tabs of a browser. Browsers open at most six connections to a host; a stream for each tab would leave none for an
 // emergency stop. The hub runs in a shared worker (`stream.worker.ts`); tabs follow it through `shared.ts`.
 
 import type { Place, StreamEvents } from "./api";
 import type { StreamMessage } from "./generated/StreamMessage";
 
-/** What a tab asks of the hub. */
+/** A message from a tab to the hub. */
 export type Wish = { kind: "follow"; after: Place } | { kind: "leave" };
 
-/** What the hub tells a tab. */
-export type Told = { kind: "attached" } | { kind: "open" } | { kind: "message"; message: StreamMessage } | { kind: "reset" } | { kind: "end" };
+/** A message from the hub to a tab. */
+export type HubEvent = { kind: "attached" } | { kind: "open" } | { kind: "message"; message: StreamMessage } | { kind: "reset" } | { kind: "end" };
 
-/** A tab, as the hub sees it. */
+/** A tab that follows the stream. */
 export interface Tab {
-  tell: (told: Told) => void;
+  send: (event: HubEvent) => void;
 }
 
-/** Updates kept for tabs whose snapshot is older than the stream. */
+/** Maximum number of updates kept for tabs whose snapshot is older than the stream. */
 export const KEPT_MAX = 2_048;
-/** A stream that says nothing for this long is dead: the host sends a valuation each second. */
+/** A stream without messages for this long is treated as dead: the host sends a valuation each second. */
 export const SILENCE_MAX_MS = 10_000;
 
 /** Holds one stream while at least one tab follows it. */
 export class Hub {
   private readonly tabs = new Set<Tab>();
   private kept: StreamMessage[] = [];
-  /** All updates after this one are kept or still to come. */
+  /** All updates after this one are kept or not yet received. */
   private base: Place = { session: 0, seq: 0 };
   private isOpen = false;
   private close: (() => void) | null = null;
@@ -34,9 +34,9 @@ export class Hub {
 
   /** Sends a tab the updates after `after`. */
   follow(tab: Tab, after: Place): void {
-    tab.tell({ kind: "attached" });
+    tab.send({ kind: "attached" });
     if (this.close !== null && (after.session !== this.base.session || after.seq < this.base.seq)) {
-      tab.tell({ kind: "reset" });
+      tab.send({ kind: "reset" });
       return;
     }
     this.tabs.add(tab);
@@ -44,11 +44,11 @@ export class Hub {
       this.begin(after);
       return;
     }
-    if (this.isOpen) tab.tell({ kind: "open" });
-    for (const message of this.kept) if (message.seq > after.seq) tab.tell({ kind: "message", message });
+    if (this.isOpen) tab.send({ kind: "open" });
+    for (const message of this.kept) if (message.seq > after.seq) tab.send({ kind: "message", message });
   }
 
-  /** Sends a tab nothing any more. The stream ends with the last one. */
+  /** Stops sending to a tab. The stream is closed with the last tab. */
   leave(tab: Tab): void {
     if (this.tabs.delete(tab) && this.tabs.size === 0) this.forget();
   }
@@ -60,13 +60,13 @@ export class Hub {
       open: () => {
         this.isOpen = true;
         this.watch();
-        this.tell({ kind: "open" });
+        this.send({ kind: "open" });
       },
       message: (message) => {
         this.watch();
         this.kept.push(message);
         if (this.kept.length > KEPT_MAX) this.base = { ...this.base, seq: this.kept.shift()?.seq ?? this.base.seq };
-        this.tell({ kind: "message", message });
+        this.send({ kind: "message", message });
       },
       reset: () => this.over({ kind: "reset" }),
       end: () => this.over({ kind: "end" }),
@@ -78,15 +78,15 @@ export class Hub {
     this.silence = setTimeout(() => this.over({ kind: "end" }), SILENCE_MAX_MS);
   }
 
-  /** Tells all tabs that they have to begin again. */
-  private over(told: Told): void {
+  /** Closes the stream and notifies all tabs that they have to start again. */
+  private over(event: HubEvent): void {
     const tabs = [...this.tabs];
     this.forget();
-    for (const tab of tabs) tab.tell(told);
+    for (const tab of tabs) tab.send(event);
   }
 
-  private tell(told: Told): void {
-    for (const tab of this.tabs) tab.tell(told);
+  private send(event: HubEvent): void {
+    for (const tab of this.tabs) tab.send(event);
   }
 
   private forget(): void {

@@ -6,7 +6,7 @@ import { Connection, RETRY_MAX_MS, RETRY_MIN_MS } from "./link";
 import { Store } from "./store";
 import { bot, snapshot } from "./testing";
 
-/** A host under the test's control: it answers snapshots from a list and keeps the streams that were opened. */
+/** A host under the test's control: it returns snapshots from a list and keeps the opened streams. */
 class Host {
   answers: (Snapshot | Error)[] = [];
   asked = 0;
@@ -76,14 +76,14 @@ describe("the link", () => {
     expect(host.store.get().snapshot?.seq).toBe(21);
   });
 
-  it("fetches the snapshot again when the host says that the updates are gone", async () => {
+  it("fetches the snapshot again when the host no longer has the updates", async () => {
     await host.start(snapshot(), snapshot({ seq: 99 }));
     host.stream(0).reset();
     await vi.advanceTimersByTimeAsync(RETRY_MIN_MS);
     expect(host.streams[1]?.after.seq).toBe(99);
   });
 
-  it("says that the connection is lost, keeps the moment, and recovers by itself", async () => {
+  it("reports a lost connection, keeps its time, and recovers by itself", async () => {
     await host.start(snapshot(), new ApiError(0, "the host did not answer"), snapshot({ seq: 3 }));
     host.stream(0).open();
     host.stream(0).end();
@@ -104,7 +104,7 @@ describe("the link", () => {
     expect(host.streams[0]?.closed).toBe(true);
   });
 
-  it("asks a dead host less and less often, but never stops", async () => {
+  it("retries a dead host less and less often, but never stops", async () => {
     await host.start();
     await vi.advanceTimersByTimeAsync(60_000);
     const asked = host.asked;
@@ -113,14 +113,14 @@ describe("the link", () => {
     expect(host.asked).toBe(asked + 1);
   });
 
-  it("gives up when the host does not know us, and asks for a login", async () => {
+  it("gives up when the login is missing, and asks for one", async () => {
     await host.start(new ApiError(401, "log in first"));
     expect(host.loggedOut).toHaveBeenCalledTimes(1);
     await vi.advanceTimersByTimeAsync(60_000);
     expect(host.asked).toBe(1);
   });
 
-  it("ignores what a stream still says after it was closed", async () => {
+  it("ignores messages of a stream after it was closed", async () => {
     await host.start(snapshot({ seq: 10 }));
     host.connection.stop();
     host.say(0, 11);

@@ -1,5 +1,5 @@
-// Keeps the store in step with the host: snapshot, stream, and the snapshot again after a gap, a reset or a lost connection.
-// It never resumes an old stream: a host that was restarted counts from the beginning, and a snapshot is cheap.
+// Keeps the store in step with the host: snapshot, stream, and a new snapshot after a gap, a reset or a lost connection.
+// It never resumes an old stream: a restarted host counts from the beginning, and a snapshot is cheap.
 
 import { ApiError, fetchSnapshot, type Place, type StreamEvents } from "./api";
 import type { Snapshot } from "./generated/Snapshot";
@@ -7,7 +7,7 @@ import { SILENCE_MAX_MS } from "./hub";
 import { sharedUpdates } from "./shared";
 import type { Store } from "./store";
 
-/** What the link needs from outside; the tests bring their own. */
+/** The external functions of the link; tests replace them. */
 export interface Door {
   snapshot: () => Promise<Snapshot>;
   stream: (after: Place, events: StreamEvents) => () => void;
@@ -25,12 +25,12 @@ export class Connection {
   private retry: ReturnType<typeof setTimeout> | null = null;
   private silence: ReturnType<typeof setTimeout> | null = null;
   private retryMs = RETRY_MIN_MS;
-  /** Rises with each attempt, so that what a former attempt still delivers is ignored. */
+  /** Incremented with each attempt, so that messages of an earlier attempt are ignored. */
   private attempt = 0;
 
   constructor(
     private readonly store: Store,
-    /** Called once when the host does not know us (any more). */
+    /** Called once when the login is missing or has expired. */
     private readonly onLoggedOut: () => void,
     private readonly door: Door = REAL,
   ) {}
@@ -89,10 +89,10 @@ export class Connection {
 
   private watch(): void {
     if (this.silence !== null) clearTimeout(this.silence);
-    this.silence = setTimeout(() => this.lost("the host fell silent"), SILENCE_MAX_MS);
+    this.silence = setTimeout(() => this.lost("no message from the host"), SILENCE_MAX_MS);
   }
 
-  /** The snapshot again, soon: the host is there, only our copy is out of step. */
+  /** Schedules a new snapshot: the host responds, but the replica is out of step. */
   private again(): void {
     this.stop();
     this.schedule();

@@ -1,4 +1,4 @@
-// The page's one store, and how views read from it.
+// The page's store and the hooks by which views read it.
 
 import { createContext } from "preact";
 import { useContext, useEffect, useRef, useState } from "preact/hooks";
@@ -8,7 +8,7 @@ import { Store, type View } from "./store";
 
 export const store = new Store();
 
-/** Returns a part of the view; the component redraws when that part is replaced. */
+/** Returns a part of the view; the component is redrawn when that part is replaced. */
 export function useView<T>(select: (view: View) => T): T {
   const [value, setValue] = useState(() => select(store.get()));
   const latest = useRef(select);
@@ -21,7 +21,7 @@ export function useView<T>(select: (view: View) => T): T {
   return value;
 }
 
-/** Returns a part of the snapshot. Only for components below the shell, which is drawn once there is a snapshot. */
+/** Returns a part of the snapshot. Only for components inside the shell, which is drawn once a snapshot is loaded. */
 export function useSnapshot<T>(select: (snapshot: Snapshot) => T): T {
   return useView(({ snapshot }) => {
     if (snapshot === null) throw new Error("drawn before the first snapshot");
@@ -34,10 +34,10 @@ export function questionOf(slug: string): string {
   return store.get().snapshot?.markets.find((market) => market.slug === slug)?.question || slug;
 }
 
-/** Who is logged in. */
+/** The login of the current user. */
 export const Session = createContext<SessionView>({ name: "", role: "viewer" });
 
-/** Returns whether the role may trade: start, stop, cancel. The host decides; the page only greys out. */
+/** Returns whether the role may trade: start, stop, cancel. The host decides; the page only disables controls. */
 export function useMayTrade(): boolean {
   const { role } = useContext(Session);
   return role === "trader" || role === "admin";

@@ -34,13 +34,13 @@ describe("dollars", () => {
     expect([trend(10_000), trend(-10_000), trend(0)]).toEqual(["up", "down", "flat"]);
   });
 
-  it("shows every micro-dollar in tooltips and drops what is not there", () => {
+  it("shows every micro-dollar in tooltips and drops trailing zeros", () => {
     expect(exactUsd(1_234_567)).toBe("$1.234567");
     expect(exactUsd(-1_200_000)).toBe("−$1.20");
     expect(exactUsd(1)).toBe("$0.000001");
   });
 
-  it("admits that it cannot show what is not a whole number of millionths", () => {
+  it("shows a question mark for a value that is not a whole number of millionths", () => {
     for (const wrong of [Number.NaN, 0.5, Number.POSITIVE_INFINITY, 2 ** 53]) {
       expect(usd(wrong)).toBe("?");
       expect(shares(wrong)).toBe("?");
@@ -68,7 +68,7 @@ describe("prices, shares and counts", () => {
     expect(count(-1_000)).toBe("−1,000");
   });
 
-  it("gives percentages with one decimal and none of nothing", () => {
+  it("gives percentages with one decimal, and none of an empty whole", () => {
     expect(percent(1, 3)).toBe("33.3%");
     expect(percent(-1, 8)).toBe("−12.5%");
     expect(percent(5, 0)).toBe(NONE);

@@ -1,24 +1,24 @@
-// The only file that turns money, prices and shares into text. All of them arrive as whole millionths and are cut with
-// integers: a float would show $0.29 as 0.28999999999999998 sooner or later.
+// The only file that formats money, prices and shares. All of them arrive as whole millionths and are rounded with integer
+// arithmetic, because a float can show $0.29 as 0.28999999999999998.
 
-/** Shown where there is no value, for instance no bid. */
+/** Text for a missing value, for instance no bid. */
 export const NONE = "–";
 
 const MICRO_PLACES = 6;
 const MINUS = "\u2212";
 
-/** How many decimals a text shows. */
+/** Number of decimals in a formatted amount. */
 export type Places = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 interface Cut {
   negative: boolean;
   /** Grouped in threes. */
   whole: string;
-  /** Exactly as many digits as places were asked for. */
+  /** Exactly as many digits as the requested places. */
   fraction: string;
 }
 
-/** Cuts whole millionths to `places` decimals, halves away from zero. Null if the host sent what is no whole number. */
+/** Rounds whole millionths to `places` decimals, halves away from zero. Null if the value is not a safe integer. */
 function cut(micros: number, places: Places): Cut | null {
   if (!Number.isSafeInteger(micros)) return null;
   const unit = 10n ** BigInt(MICRO_PLACES - places);
@@ -27,7 +27,7 @@ function cut(micros: number, places: Places): Cut | null {
   const digits = rounded.toString().padStart(places + 1, "0");
   const split = digits.length - places;
   return {
-    // What rounds to zero has no sign: "−$0.00" would look like a loss.
+    // A value that rounds to zero has no sign: "−$0.00" would look like a loss.
     negative: micros < 0 && rounded !== 0n,
     whole: group(digits.slice(0, split)),
     fraction: digits.slice(split),
@@ -72,7 +72,7 @@ export function price(micros: number | null): string {
   return parts === null ? "?" : join({ ...parts, fraction: trimZeros(parts.fraction, 3) });
 }
 
-/** Returns shares with two decimals, which is as fine as the venue trades. */
+/** Returns shares with two decimals, the venue's smallest size step. */
 export function shares(micros: number): string {
   const parts = cut(micros, 2);
   return parts === null ? "?" : `${parts.negative ? MINUS : ""}${join(parts)}`;
@@ -83,7 +83,7 @@ export function count(value: number): string {
   return Number.isSafeInteger(value) ? `${value < 0 ? MINUS : ""}${group(String(Math.abs(value)))}` : "?";
 }
 
-/** Returns `part` of `whole` in percent with one decimal; a dash if there is no whole. */
+/** Returns `part` of `whole` in percent with one decimal; a dash if `whole` is not positive. */
 export function percent(part: number, whole: number): string {
   if (!Number.isSafeInteger(part) || !Number.isSafeInteger(whole) || whole <= 0) return NONE;
   const tenths = (BigInt(Math.abs(part)) * 1000n + BigInt(whole) / 2n) / BigInt(whole);
@@ -98,13 +98,13 @@ export function trend(micros: number): "up" | "down" | "flat" {
   return parts.negative ? "down" : "up";
 }
 
-/** Returns what `sizeMicros` shares cost at a price, rounded up as the ledger reserves it. */
+/** Returns the cost of `sizeMicros` shares at a price, rounded up as the ledger reserves it. */
 export function costCeil(priceMicroUsd: number, sizeMicros: number): number {
   const product = BigInt(priceMicroUsd) * BigInt(sizeMicros);
   return Number((product + 999_999n) / 1_000_000n);
 }
 
-// As `Rule` of the host's engine has them.
+// The rule names of `Rule` in the host's engine, grouped by unit.
 const USD_RULES = new Set([
   "cash",
   "portfolio_trade_pct",

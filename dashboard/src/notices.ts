@@ -1,4 +1,4 @@
-// What became of the operator's actions. Failures stay until they are read.
+// Results of the operator's actions. Failures stay until they are dismissed.
 
 import { useEffect, useState } from "preact/hooks";
 import { act, ApiError, type Action } from "./api";
@@ -41,11 +41,11 @@ export function useNotices(): Notice[] {
   return shown;
 }
 
-/** Asks the host for an action and says what became of it. Returns whether the host accepted it. */
+/** Sends an action to the host and shows its result. Returns true if the host accepted it. */
 export async function perform(action: Action): Promise<boolean> {
   try {
     const stored = await act(action);
-    add(false, stored ? done(action) : `${done(action)} It holds but is not stored yet.`);
+    add(false, stored ? done(action) : `${done(action)} It is in force but not stored yet.`);
     return true;
   } catch (error) {
     const unanswered = error instanceof ApiError && error.status === 0;
@@ -82,11 +82,11 @@ function name(action: Action): string {
   }
 }
 
-// No answer means that we do not know. The page says so rather than guess.
+// Without a response the outcome is unknown, and the notice says so.
 function unknown(action: Action): string {
   return action.kind === "emergency_stop"
-    ? " It may not have arrived: press again, or end the host where it runs (Ctrl-C cancels all orders)."
-    : " It may or may not have arrived: look at the state before you try again.";
+    ? " It may not have arrived: press again, or end the host on its machine (Ctrl-C cancels all orders)."
+    : " It may or may not have arrived: check the state before you try again.";
 }
 
 function done(action: Action): string {
@@ -118,6 +118,6 @@ function done(action: Action): string {
     case "set_parameters":
       return `${action.name}: parameters are being applied.`;
     case "execute_claim":
-      return `The ${action.claim} of ${action.market} waits for its turn; the list of claims tells what becomes of it.`;
+      return `The ${action.claim} of ${action.market} is queued; the list of claims shows its state.`;
   }
 }

@@ -14,7 +14,7 @@ const view = {
 };
 
 describe("parameters", () => {
-  it("have a field each, with what holds and what may be", () => {
+  it("have a field each, with the value and the allowed values", () => {
     expect(fields(view)).toEqual([
       { name: "size", kind: "integer", choices: [], description: "Shares. From 2 to 10.", unit: "", value: "3", fallback: "5" },
       { name: "side", kind: "string", choices: ["buy", "sell"], description: "", unit: "", value: "", fallback: "" },
@@ -24,7 +24,7 @@ describe("parameters", () => {
     expect(fields({ schema: {}, parameters: {} })).toEqual([]);
   });
 
-  it("are chosen where their values are a closed set, and typed otherwise", () => {
+  it("are chosen if their values are a closed set, and entered otherwise", () => {
     const all = fields(view);
     expect(all.map(options)).toEqual([[], ["buy", "sell"], ["true", "false"], []]);
     expect(all.map((it) => options({ ...it, value: "odd" }))).toEqual([[], ["buy", "sell", "odd"], ["true", "false", "odd"], []]);
@@ -32,7 +32,7 @@ describe("parameters", () => {
     expect(typed(chosen)).toEqual({ size: 3, fast: true });
   });
 
-  it("are sent by their kind, and what is empty is left out", () => {
+  it("are sent by their kind, and empty fields are left out", () => {
     const set = (name: string, value: string) => fields(view).map((it) => (it.name === name ? { ...it, value } : it));
     expect(typed(fields(view))).toEqual({ size: 3 });
     expect(typed(set("size", " "))).toEqual({});

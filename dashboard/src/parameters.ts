@@ -1,4 +1,4 @@
-// What a strategy's JSON Schema says about its parameters, as fields that can be typed into.
+// Form fields for a strategy's parameters, from its JSON Schema.
 
 import type { ParametersView } from "./generated/ParametersView";
 
@@ -6,14 +6,14 @@ export interface Field {
   name: string;
   /** `integer`, `number`, `boolean` or `string`. */
   kind: string;
-  /** The words that it may be; empty if it is free. */
+  /** The allowed values; empty if any text is allowed. */
   choices: string[];
   description: string;
-  /** What its numbers count: `dollars`, `shares`, `price` or `seconds`; empty if it is a plain number, or none. */
+  /** The unit of its numbers: `dollars`, `shares`, `price` or `seconds`; empty for a plain number or a text. */
   unit: string;
-  /** What was given; empty if nothing was. */
+  /** The value that is set; empty if none is. */
   value: string;
-  /** What holds if nothing is given. */
+  /** The default. */
   fallback: string;
 }
 
@@ -42,20 +42,20 @@ export function fields({ schema, parameters }: ParametersView): Field[] {
   });
 }
 
-/** Returns the values that a field is chosen from; none if it is typed. A value that was given and is none of them can be kept. */
+/** Returns the values to choose from; empty for a field with free input. A value that is set but not allowed can be kept. */
 export function options({ kind, choices, value }: Field): string[] {
   const allowed = kind === "boolean" ? ["true", "false"] : choices;
   return allowed.length === 0 || value === "" || allowed.includes(value) ? allowed : [...allowed, value];
 }
 
-/** Returns a sentence about what a number may be. */
+/** Returns a sentence with the range of a number. */
 function range(least: string, most: string): string {
   if (least !== "" && most !== "") return `From ${least} to ${most}.`;
   if (least !== "") return `At least ${least}.`;
   return most === "" ? "" : `At most ${most}.`;
 }
 
-/** Returns the parameters that were typed; what is empty is left out. The host judges whether they fit. */
+/** Returns the parameters that were entered; empty fields are left out. The host validates them. */
 export function typed(all: Field[]): Record<string, unknown> {
   const given = all.filter((it) => it.value.trim() !== "");
   return Object.fromEntries(given.map((it) => [it.name, value(it)]));
@@ -67,7 +67,7 @@ function value({ kind, value: typed }: Field): unknown {
   try {
     return JSON.parse(trimmed) as unknown;
   } catch {
-    // The host says what it expected instead.
+    // The host rejects it and names the expected type.
     return trimmed;
   }
 }

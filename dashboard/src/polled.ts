@@ -1,23 +1,23 @@
-// What no stream brings is asked for again and again while it is looked at.
+// Polling of data that is not part of the stream, while it is displayed.
 
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 
-/** The last answer, none before the first; and why the last question had none, empty if it had. */
-export interface Told<T> {
+/** The last value, null before the first one, and the error of the last request, empty if it succeeded. */
+export interface Polled<T> {
   value: T | null;
   failure: string;
 }
 
 export interface Polling {
-  /** Asks at once. */
+  /** Sends a request at once. */
   again: () => void;
-  /** Asks and tells no more. */
+  /** Stops polling; no callback is called after that. */
   end: () => void;
 }
 
-/** Asks now and then `every_ms` after each answer. A question that has a later one is forgotten. */
-export function poll<T>(ask: () => Promise<T>, every_ms: number, tell: (told: Told<T>) => void): Polling {
-  let told: Told<T> = { value: null, failure: "" };
+/** Sends a request now, and again `every_ms` after each response. A response that was overtaken by a later request is ignored. */
+export function poll<T>(ask: () => Promise<T>, every_ms: number, notify: (polled: Polled<T>) => void): Polling {
+  let polled: Polled<T> = { value: null, failure: "" };
   let timer: ReturnType<typeof setTimeout> | undefined;
   let round = 0;
   let ended = false;
@@ -26,15 +26,15 @@ export function poll<T>(ask: () => Promise<T>, every_ms: number, tell: (told: To
     clearTimeout(timer);
     round += 1;
     const mine = round;
-    const take = (answer: Told<T>): void => {
+    const take = (answer: Polled<T>): void => {
       if (ended || mine !== round) return;
-      told = answer;
-      tell(told);
+      polled = answer;
+      notify(polled);
       timer = setTimeout(again, every_ms);
     };
     ask().then(
       (value) => take({ value, failure: "" }),
-      (error: unknown) => take({ value: told.value, failure: error instanceof Error ? error.message : String(error) }),
+      (error: unknown) => take({ value: polled.value, failure: error instanceof Error ? error.message : String(error) }),
     );
   };
   again();
@@ -46,13 +46,13 @@ export function poll<T>(ask: () => Promise<T>, every_ms: number, tell: (told: To
 }
 
 /** Polls while the component is drawn. `ask` must stay the same function. */
-export function usePolled<T>(ask: () => Promise<T>, every_ms: number): Told<T> & { again: () => void } {
-  const [told, setTold] = useState<Told<T>>({ value: null, failure: "" });
+export function usePolled<T>(ask: () => Promise<T>, every_ms: number): Polled<T> & { again: () => void } {
+  const [polled, setPolled] = useState<Polled<T>>({ value: null, failure: "" });
   const polling = useRef<Polling | null>(null);
   useEffect(() => {
-    const begun = poll(ask, every_ms, setTold);
+    const begun = poll(ask, every_ms, setPolled);
     polling.current = begun;
     return begun.end;
   }, [ask, every_ms]);
-  return { ...told, again: useCallback(() => polling.current?.again(), []) };
+  return { ...polled, again: useCallback(() => polling.current?.again(), []) };
 }

@@ -4,19 +4,19 @@ import { complaints, tone } from "./records";
 import { records } from "./testing";
 
 describe("records", () => {
-  it("have nothing to say when all is well", () => {
+  it("report nothing when all is well", () => {
     const well = records({ waiting: 2, unknown_fields: 3 });
     expect([tone(well), complaints(well)]).toEqual(["good", []]);
   });
 
-  it("say what nobody booked", () => {
+  it("report activity that was not booked", () => {
     const odd = records({ elsewhere: 2, unknown_kinds: ["AIRDROP", "TITHE"], unreadable: 1 });
     const said = complaints(odd).join(" ");
-    for (const word of ["2 moved", "AIRDROP, TITHE", "1 rows"]) expect(said).toContain(word);
+    for (const word of ["2 movements", "AIRDROP, TITHE", "1 rows"]) expect(said).toContain(word);
     expect(tone(odd)).toBe("warn");
   });
 
-  it("say why they cannot be read and what differs", () => {
+  it("report a read error and the differences", () => {
     expect(complaints(records({ error: "503" }))).toEqual(["They cannot be read: 503"]);
     const differs = records({ status: "differs", differences: ["a", "b"] });
     expect([tone(differs), complaints(differs).length]).toEqual(["bad", 2]);

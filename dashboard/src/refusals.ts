@@ -1,17 +1,17 @@
-// A strategy that knocks at the same limit fills the list in a second; equal neighbours become one row.
+// A strategy that hits the same limit repeatedly fills the list in a second, so equal neighbours become one row.
 
 import type { RefusalView } from "./generated/RefusalView";
 
 /** Refusals that differ only in time and value. */
 export interface Repeated {
-  /** The newest of them. */
+  /** The newest of the run. */
   refusal: RefusalView;
   times: number;
-  /** Stays the same while more of them come. */
+  /** Unchanged while the run grows. */
   key: string;
 }
 
-/** Returns runs of equal refusals as one each; `refusals` is newest first. */
+/** Returns one row for each run of equal refusals; `refusals` is newest first. */
 export function collapse(refusals: RefusalView[]): Repeated[] {
   const runs: Repeated[] = [];
   for (const refusal of refusals) {
@@ -19,7 +19,7 @@ export function collapse(refusals: RefusalView[]): Repeated[] {
     if (run !== undefined && same(run.refusal, refusal)) run.times += refusal.count;
     else runs.push({ refusal, times: refusal.count, key: "" });
   }
-  // The place from the oldest end is what a new refusal at the front leaves alone.
+  // The position counted from the oldest end does not change when a new refusal is added at the front.
   return runs.map((run, place) => ({ ...run, key: `${runs.length - place} ${run.refusal.rule} ${run.refusal.market}` }));
 }
 

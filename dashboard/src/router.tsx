@@ -1,4 +1,4 @@
-// Paths of the page. The host serves index.html for each of them, so they can be bookmarked.
+// Paths of the dashboard. The host serves index.html for each of them, so they can be bookmarked.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
@@ -19,7 +19,7 @@ export function usePath(): string {
   return path;
 }
 
-/** A link to a page of ours: it keeps the connection, and opens elsewhere if the reader asks for that. */
+/** A link within the dashboard: it keeps the connection, and opens a new tab or window where the browser's modifier keys say so. */
 export function PageLink({ to, current, children }: { to: string; current: boolean; children: ComponentChildren }) {
   const follow = (event: MouseEvent): void => {
     if (event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { StreamEvents } from "./api";
-import type { Told, Wish } from "./hub";
+import type { HubEvent, Wish } from "./hub";
 import { ATTACHED_WITHIN_MS, POLL_MS, sharedUpdates } from "./shared";
 
 class FakePort {
-  onmessage: ((event: MessageEvent<Told>) => void) | null = null;
+  onmessage: ((event: MessageEvent<HubEvent>) => void) | null = null;
   wishes: Wish[] = [];
   closed = false;
   postMessage = (wish: Wish): void => {
@@ -13,8 +13,8 @@ class FakePort {
   close = (): void => {
     this.closed = true;
   };
-  say(told: Told): void {
-    this.onmessage?.({ data: told } as MessageEvent<Told>);
+  say(event: HubEvent): void {
+    this.onmessage?.({ data: event } as MessageEvent<HubEvent>);
   }
 }
 
@@ -33,7 +33,7 @@ beforeEach(() => vi.useFakeTimers());
 afterEach(() => vi.useRealTimers());
 
 describe("a tab's updates", () => {
-  it("come from the shared worker, and it leaves when it closes them", () => {
+  it("come from the shared worker, which the tab leaves when it closes them", () => {
     const port = new FakePort();
     const events = listener();
     const close = sharedUpdates(() => port)({ session: 1, seq: 7 }, events);
@@ -46,7 +46,7 @@ describe("a tab's updates", () => {
     expect(events.heard.length).toBe(3);
   });
 
-  it("are snapshots again and again where there is no shared worker", () => {
+  it("are repeated snapshots where there is no shared worker", () => {
     const events = listener();
     const open = sharedUpdates(() => null);
     open({ session: 1, seq: 7 }, events);
@@ -58,7 +58,7 @@ describe("a tab's updates", () => {
     expect(events.heard).toEqual(["open", "reset"]);
   });
 
-  it("do without a worker that cannot be loaded or does not answer", () => {
+  it("do without a worker that cannot be loaded or does not respond", () => {
     for (const breaks of [(fail: () => void) => fail(), () => void vi.advanceTimersByTime(ATTACHED_WITHIN_MS)]) {
       const events = listener();
       let connected = 0;

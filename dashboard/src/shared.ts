@@ -1,17 +1,17 @@
-// A tab's way to the updates: the browser's shared stream, or snapshots again and again where there are no shared workers. No tab holds a
-// connection to the host of its own.
+// A tab's source of updates: the stream in the shared worker, or repeated snapshots where there are no shared workers. No tab holds its own
+// stream.
 
 import type { Place, StreamEvents } from "./api";
-import type { Told, Wish } from "./hub";
+import type { HubEvent, Wish } from "./hub";
 
 /** A shared worker that does not answer for this long is not used again. */
 export const ATTACHED_WITHIN_MS = 5_000;
-/** How long a snapshot is shown where there is no stream. */
+/** Interval between snapshots where there is no stream. */
 export const POLL_MS = 2_000;
 
-/** The tab's end of the way to the worker. */
+/** The tab's port to the worker. */
 interface Port {
-  onmessage: ((event: MessageEvent<Told>) => void) | null;
+  onmessage: ((event: MessageEvent<HubEvent>) => void) | null;
   postMessage: (wish: Wish) => void;
   close: () => void;
 }
@@ -30,7 +30,7 @@ function connectWorker(fail: () => void): Port | null {
   }
 }
 
-/** Returns what opens the updates after a place for one tab, and closes them by the function that it returns. */
+/** Returns a function that opens the updates after a position for one tab and returns a function that closes them. */
 export function sharedUpdates(connect: Connect = connectWorker): (after: Place, events: StreamEvents) => () => void {
   let broken = false;
   return (after, events) => {
@@ -61,7 +61,7 @@ function follow(port: Port, after: Place, events: StreamEvents, fail: () => void
     }
   };
   const leave = (): void => port.postMessage({ kind: "leave" });
-  // A page that the browser keeps, and shows again, has missed updates.
+  // A page restored from the browser's back-forward cache has missed updates.
   const shown = ({ persisted }: PageTransitionEvent): void => {
     if (persisted) events.end();
   };

@@ -103,7 +103,7 @@ describe("changes", () => {
     expect(reduce(snapshot(), { kind: "pnl", data }).history).toEqual([{ at_ms: 9, profit_micro_usd: 2 }]);
   });
 
-  it("leaves what did not change as it was, so that only its view redraws", () => {
+  it("keeps unchanged objects, so that only the changed view redraws", () => {
     const before = snapshot({ orders: [order(1)] });
     const after = reduce(before, { kind: "trade", data: trade("a") });
     expect(after.orders).toBe(before.orders);
@@ -112,7 +112,7 @@ describe("changes", () => {
 });
 
 describe("bounds", () => {
-  it("keeps at most so many trades and refusals, the newest first", () => {
+  it("limits the number of trades and refusals, the newest first", () => {
     let state = snapshot();
     for (let at = 0; at < 250; at += 1) {
       state = reduce(state, { kind: "trade", data: trade(`t${at}`) });
@@ -124,7 +124,7 @@ describe("bounds", () => {
     expect(state.refusals[0]?.at_ms).toBe(249);
   });
 
-  it("replaces a refusal that is told again with its count", () => {
+  it("replaces a refusal that is sent again with its count", () => {
     let state = snapshot();
     state = reduce(state, { kind: "refusal", data: refusal(1) });
     state = reduce(state, { kind: "refusal", data: refusal(2, { rule: "cash" }) });
@@ -146,7 +146,7 @@ describe("bounds", () => {
 });
 
 describe("listeners", () => {
-  it("hear of a burst once", () => {
+  it("are notified of a burst once", () => {
     const store = loaded();
     vi.advanceTimersByTime(NOTIFY_MS);
     const heard = vi.fn();

@@ -8,34 +8,34 @@ import type { StreamMessage } from "./generated/StreamMessage";
 import type { Update } from "./generated/Update";
 import { unforeseen } from "./unforeseen";
 
-/** Trades and refusals kept, as in the host's snapshot. */
+/** Maximum number of trades and refusals, as in the host's snapshot. */
 export const TRADES_MAX = 100;
 export const REFUSALS_MAX = 50;
-/** Points of the plot; above it the older half loses every second point, so a page left open for days stays light. */
+/** Maximum number of points of the plot; above it the older half loses every second point, so that a page left open for days stays small. */
 export const HISTORY_MAX = 2_880;
 
-/** What became of a message. */
+/** The result of applying a message. */
 export type Applied =
-  /** It is part of the replica now. */
+  /** The replica now includes it. */
   | "applied"
-  /** The replica knew it already. */
+  /** The replica included it already. */
   | "old"
-  /** Messages before it are missing, or there is no snapshot: fetch it again. */
+  /** Earlier messages are missing, or there is no snapshot: fetch a new one. */
   | "gap";
 
-/** How the page is connected to the host. */
+/** State of the page's connection to the host. */
 export type Link = { state: "connecting" } | { state: "live" } | { state: "lost"; since_ms: number; reason: string };
 
-/** What the views show. */
+/** The data that the views show. */
 export interface View {
   snapshot: Snapshot | null;
   link: Link;
 }
 
-/** Eight redraws a second: faster than anyone reads, slow enough for a burst of hundreds of updates. */
+/** Minimum time between two notifications: eight redraws a second, slow enough for a burst of hundreds of updates. */
 export const NOTIFY_MS = 120;
 
-/** Holds the replica and tells its listeners, at most once each `NOTIFY_MS`, that it changed. */
+/** Holds the replica and notifies its listeners of changes, at most once every `NOTIFY_MS`. */
 export class Store {
   private view: View = { snapshot: null, link: { state: "connecting" } };
   private readonly listeners = new Set<() => void>();
@@ -50,7 +50,7 @@ export class Store {
     return () => this.listeners.delete(listener);
   }
 
-  /** Replaces the replica by a fresh snapshot. */
+  /** Replaces the replica with a new snapshot. */
   load(snapshot: Snapshot): void {
     this.view = { ...this.view, snapshot: { ...snapshot, history: bounded(snapshot.history) } };
     this.notify();
@@ -79,7 +79,7 @@ export class Store {
   }
 }
 
-/** Returns the snapshot with one change. A kind that this page does not know leaves it as it is. */
+/** Returns the snapshot with one update applied. An unknown kind of update leaves it unchanged. */
 export function reduce(snapshot: Snapshot, update: Update): Snapshot {
   switch (update.kind) {
     case "bot":
@@ -120,7 +120,7 @@ function replaceOrRemove<T>(items: T[], item: T, key: (item: T) => string | numb
   return isGone(item) ? items.filter((other) => key(other) !== key(item)) : replace(items, item, key);
 }
 
-/** Equal refusals of a minute are told again with their count. */
+/** Returns the key of a refusal. Equal refusals of a minute are sent again with their count. */
 function refusalKey(it: RefusalView): string {
   return `${it.at_ms} ${it.strategy} ${it.rule} ${it.market} ${it.outcome}`;
 }

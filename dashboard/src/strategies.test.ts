@@ -3,18 +3,18 @@ import type { StrategyStateView } from "./generated/StrategyStateView";
 import { budgetFields, budgetWords, isWrong, sayable, says, toneOf, typedBudget } from "./strategies";
 import { strategy } from "./testing";
 
-describe("what can be said about a strategy", () => {
+describe("the commands for a strategy", () => {
   const words = (change: Parameters<typeof strategy>[0]) =>
     Object.entries(sayable(strategy(change)))
       .filter(([, may]) => may)
       .map(([word]) => word);
 
-  it("is to disable what runs or is about to", () => {
+  it("disable one that runs or is about to", () => {
     const on: StrategyStateView[] = ["running", "replacing", "restarting", "starting", "loaded"];
     for (const state of on) expect(words({ state })).toEqual(["disable"]);
   });
 
-  it("is to enable what somebody or its failures ended, but nothing that cannot be loaded or is gone", () => {
+  it("enable one that an operator or its failures ended, but none that cannot be loaded or was removed", () => {
     expect(words({ state: "disabled" })).toEqual(["enable"]);
     expect(words({ state: "quarantined" })).toEqual(["enable"]);
     expect(words({ state: "failed" })).toEqual(["enable"]);
@@ -22,20 +22,20 @@ describe("what can be said about a strategy", () => {
     expect(words({ state: "removed" })).toEqual([]);
   });
 
-  it("is to arm what waits for it, whether another version runs or none", () => {
+  it("arm a version that waits for it, whether another version runs or none", () => {
     expect(words({ state: "unarmed" })).toEqual(["disable", "arm"]);
     expect(words({ state: "running", error: "the version 0a1b waits to be armed" })).toEqual(["disable", "arm"]);
   });
 });
 
-describe("a strategy's last word", () => {
-  it("is what is wrong before what it logged", () => {
+describe("a strategy's message", () => {
+  it("is its error before its log line", () => {
     expect(says(strategy({ error: "no such market", log: "hello" }))).toBe("no such market");
     expect(says(strategy({ bounded: "armed with $5", log: "hello" }))).toBe("armed with $5");
     expect(says(strategy({ log: "hello" }))).toBe("hello");
   });
 
-  it("is no failure where somebody ended it", () => {
+  it("is not an error if an operator ended it", () => {
     expect(isWrong(strategy({ state: "disabled", error: "it was disabled" }))).toBe(false);
     expect(isWrong(strategy({ state: "removed", error: "its file was removed" }))).toBe(false);
     expect(isWrong(strategy({ state: "running", error: "no such market" }))).toBe(true);
@@ -52,12 +52,12 @@ describe("a budget", () => {
   const some = { capital_micro_usd: 1_234_500_000, daily_loss_micro_usd: null, orders_per_minute: 60 };
   const none = { capital_micro_usd: null, daily_loss_micro_usd: null, orders_per_minute: null };
 
-  it("is told in words, or is the session's limits", () => {
+  it("is shown as text, or is the session's limits", () => {
     expect(budgetWords(some)).toBe("$1,234.50 of capital, 60 orders a minute");
     expect(budgetWords(none)).toBe("the session's limits");
   });
 
-  it("is typed as it stands, and what is empty is left out", () => {
+  it("is entered as shown, and empty fields are left out", () => {
     expect(typedBudget(budgetFields(some))).toEqual({ capital_usd: "1234.50", orders_per_minute: 60 });
     expect(typedBudget(budgetFields(none))).toEqual({});
     expect(typedBudget({ capital: "", loss: " 20 ", orders: "" })).toEqual({ daily_loss_usd: "20" });

@@ -1,4 +1,4 @@
-// What the page says of a strategy beyond its bare numbers.
+// Display of a strategy beyond its plain numbers: states, commands, messages and budgets.
 
 import type { BudgetBody } from "./generated/BudgetBody";
 import type { BudgetView } from "./generated/BudgetView";
@@ -19,7 +19,7 @@ const TONES: Record<StrategyStateView, Tone> = {
   quarantined: "bad",
   removed: "idle",
 };
-/** Whether nothing of it runs in a state, and nothing will by itself. */
+/** True for the states in which no instance runs and none will start without a command. */
 const DOWN: Record<StrategyStateView, boolean> = {
   loaded: false,
   starting: false,
@@ -33,12 +33,12 @@ const DOWN: Record<StrategyStateView, boolean> = {
   removed: true,
 };
 
-/** Returns the colour of a state; a host newer than this page may send one that has none. */
+/** Returns the colour of a state; a host newer than this page may send an unknown one. */
 export function toneOf(state: StrategyStateView): Tone {
   return TONES[state] ?? "idle";
 }
 
-/** What operators can say about a strategy as it is. */
+/** The commands that a strategy's state allows. */
 export interface Sayable {
   disable: boolean;
   enable: boolean;
@@ -49,25 +49,25 @@ export function sayable(strategy: StrategyView): Sayable {
   const { state, error } = strategy;
   const arm = state === "unarmed" || error.includes("waits to be armed");
   return {
-    // What waits to be armed can be kept from ever running.
+    // A version that waits to be armed can be disabled before it ever runs.
     disable: !DOWN[state] || state === "unarmed",
-    // A file that cannot be loaded has to change first; one without a module has no hash either.
+    // A file that cannot be loaded has to change first; it has no hash.
     enable: state === "disabled" || state === "quarantined" || (state === "failed" && strategy.hash !== ""),
     arm,
   };
 }
 
-/** Whether something is not as it should be. Why somebody ended it is no failure. */
+/** Returns true if the strategy has an error. The reason that an operator ended it is not an error. */
 export function isWrong(strategy: StrategyView): boolean {
   return strategy.error !== "" && strategy.state !== "disabled" && strategy.state !== "removed";
 }
 
-/** Returns what it says: why it does not run as it should, which of its budget it does not get, or its last line. */
+/** Returns the strategy's message: its error, the part of its budget that is not granted, or its last log line. */
 export function says(strategy: StrategyView): string {
   return strategy.error || strategy.bounded || strategy.log;
 }
 
-/** Returns what a strategy may use, in words. */
+/** Returns a strategy's budget as text. */
 export function budgetWords({ capital_micro_usd: capital, daily_loss_micro_usd: loss, orders_per_minute: orders }: BudgetView): string {
   const parts = [
     capital === null ? "" : `${usd(capital)} of capital`,
@@ -77,20 +77,20 @@ export function budgetWords({ capital_micro_usd: capital, daily_loss_micro_usd: 
   return parts.filter((it) => it !== "").join(", ") || "the session's limits";
 }
 
-/** A budget as it is typed; empty is the session's limit. */
+/** A budget as entered in the form; an empty field is the session's limit. */
 export interface TypedBudget {
   capital: string;
   loss: string;
   orders: string;
 }
 
-/** Returns a budget as fields to be typed into. */
+/** Returns the form fields of a budget. */
 export function budgetFields({ capital_micro_usd: capital, daily_loss_micro_usd: loss, orders_per_minute: orders }: BudgetView): TypedBudget {
   const plain = (micros: number | null) => (micros === null ? "" : exactUsd(micros).replace(/[$,]/g, ""));
   return { capital: plain(capital), loss: plain(loss), orders: orders === null ? "" : String(orders) };
 }
 
-/** Returns what was typed as the host takes it; what is empty is left out. The host judges whether it fits. */
+/** Returns the request body for the form fields; empty fields are left out. The host validates it. */
 export function typedBudget({ capital, loss, orders }: TypedBudget): BudgetBody {
   return {
     ...(capital.trim() === "" ? {} : { capital_usd: capital.trim() }),

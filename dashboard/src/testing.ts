@@ -1,4 +1,4 @@
-// Values for the unit tests.
+// Test values for the unit tests.
 
 import type { BotView } from "./generated/BotView";
 import type { ClaimView } from "./generated/ClaimView";

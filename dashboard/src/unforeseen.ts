@@ -1,10 +1,10 @@
-// What the page does with a state of the host that it does not know.
+// Handling of states of the host that this page does not know.
 
 const logged = new Set<string>();
 
 /**
- * Returns the fallback for a state that no case handles. The parameter is `never`, so a call compiles only where every state of the
- * generated type has its case. At run time a host newer than this page may still send another one: it is logged once.
+ * Returns the fallback for a state that no case handles. The parameter is `never`, so a call compiles only if every state of the
+ * generated type has its case. At run time a host newer than this page may still send another state, which is logged once.
  */
 export function unforeseen<T>(what: string, value: never, fallback: T): T {
   const text = `${what} ${(value as { kind?: string }).kind ?? String(value)}`;

@@ -1,11 +1,12 @@
-//! Says where the built dashboard is, so that it is embedded (a page that says how to build it otherwise).
+//! Sets the path of the built dashboard, so that it is embedded, or of a page that explains how to build it.
 
 use std::path::Path;
 use std::{env, fs};
 
 const MISSING: &str = "<!doctype html><meta charset=\"utf-8\"><title>PolyTrader</title>\
     <h1>The dashboard is not in this build</h1>\
-    <p>Build it first (<code>cargo xtask dashboard</code>), then build this program again. The API works all the same.</p>\n";
+    <p>Build it first (<code>cargo xtask dashboard</code>), then build this program again. \
+    The API works without it.</p>\n";
 
 fn main() {
     dashboard();

@@ -1,4 +1,4 @@
-//! Names what a macro embeds, which cargo does not see: projects of authors are made of the SDK.
+//! Declares the SDK files embedded by a macro (for new strategy projects), which cargo does not track.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -1,4 +1,5 @@
-//! Names the engine by its sources, so that a replay knows whether it runs the engine that wrote the journal.
+//! Names the engine by a hash of its sources, so that a replay can tell whether it runs the engine that wrote the
+//! journal.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hasher};
@@ -9,7 +10,7 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
 }
 
-/// Returns a hash of everything that decides.
+/// Returns a hash of all sources that affect decisions.
 fn engine_build() -> u64 {
     let mut hasher = DefaultHasher::new();
     for source in ["engine/src", "model/src"] {

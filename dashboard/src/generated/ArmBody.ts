@@ -6,14 +6,18 @@ import type { BudgetBody } from "./BudgetBody";
  */
 export type ArmBody = { 
 /**
- * The beginning of the hash of what would run; where it is given another version is not armed.
+ * The beginning of the hash of the version that would run; if given, no other version is armed.
  */
 hash?: string, 
 /**
- * What it may use. If it is left out, what was armed before stays; if it is given, all of that is replaced.
+ * The budget. If omitted, the budget of the last arming stays; if given, all of it is replaced.
  */
-budget?: BudgetBody, reason: string, 
+budget?: BudgetBody, 
 /**
- * Who it is claimed to come from; the token says who it is.
+ * The backtest that it is armed from: the id of a run or of a sweep's trial, or at least eight characters of it.
+ */
+run?: string, reason: string, 
+/**
+ * The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
  */
 user: string, };

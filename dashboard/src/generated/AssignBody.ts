@@ -9,18 +9,18 @@ export type AssignBody = {
  */
 token: string, 
 /**
- * Whose shares they are: a strategy's name, or `by hand`.
+ * The present owner: a strategy's name, or `by hand`.
  */
 from: string, 
 /**
- * The strategy that gets them; it must run and have the market.
+ * The new owner, a strategy that runs and has the market.
  */
 to: string, 
 /**
- * How many, with at most six decimals; all of them if it is left out.
+ * The number of shares, with at most six decimals; all of them if omitted.
  */
 shares?: string, reason: string, 
 /**
- * Who it is claimed to come from; the token says who it is.
+ * The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
  */
 user: string, };

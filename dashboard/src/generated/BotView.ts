@@ -9,15 +9,15 @@ import type { RestrictionView } from "./RestrictionView";
  */
 export type BotView = { state: BotStateView, restriction: RestrictionLevelView, 
 /**
- * Why, if something restricts it; empty otherwise.
+ * The reason of the restriction; empty if there is none.
  */
 reason: string, mode: ModeView, session: number, started_at_ms: number, 
 /**
- * Whether the market channel is up.
+ * True if the market channel is up.
  */
 market_channel_up: boolean, 
 /**
- * Whether the user channel is up.
+ * True if the user channel is up.
  */
 user_channel_up: boolean, 
 /**
@@ -25,11 +25,11 @@ user_channel_up: boolean,
  */
 events: number, 
 /**
- * What operators restricted by hand.
+ * Restrictions set by operators.
  */
 restrictions: Array<RestrictionView>, 
 /**
- * The names of decisions that hold and are late on their way into the database, which they are written to until it has them; empty
- * while all are stored in time.
+ * The names of decisions that are in effect and late on their way into the database; the host retries until they
+ * are stored. Empty while all are stored in time.
  */
 unstored: Array<string>, };

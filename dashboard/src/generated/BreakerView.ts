@@ -5,18 +5,18 @@
  */
 export type BreakerView = { 
 /**
- * As in `POST /v1/admin/circuit-breakers/{name}/reset`.
+ * The name used in `POST /v1/admin/circuit-breakers/{name}/reset`.
  */
 name: string, tripped: boolean, 
 /**
- * Why, with numbers; empty while closed.
+ * The reason, with numbers; empty while closed.
  */
 reason: string, 
 /**
- * The markets concerned, if it is not the whole session.
+ * The markets concerned, unless it is the whole session.
  */
 markets: Array<string>, 
 /**
- * The strategies concerned, if it is not the whole session.
+ * The strategies concerned, unless it is the whole session.
  */
 strategies: Array<string>, since_ms: number | null, };

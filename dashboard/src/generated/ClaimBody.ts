@@ -14,10 +14,10 @@ kind: ClaimKindView,
  */
 market: string, 
 /**
- * Pairs to merge; all that are in no open order if empty. A redemption takes all shares of its market.
+ * Pairs to merge; all that are not in an open order if empty. A redemption takes all shares of its market.
  */
 shares: string, 
 /**
- * Why.
+ * The reason.
  */
 reason: string, };

@@ -3,7 +3,7 @@ import type { ClaimKindView } from "./ClaimKindView";
 import type { ClaimStateView } from "./ClaimStateView";
 
 /**
- * One redemption or merge that was executed here.
+ * One redemption or merge executed by this host.
  */
 export type ClaimRunView = { created_at_ms: number, kind: ClaimKindView, 
 /**
@@ -15,6 +15,6 @@ market: string, size_micros: number, worth_micro_usd: number, state: ClaimStateV
  */
 transaction: string, 
 /**
- * Who wanted it; `host` if nobody was asked.
+ * The requester: an operator's token, or `host` if it was automatic.
  */
 who: string, updated_at_ms: number, };

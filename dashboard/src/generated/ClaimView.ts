@@ -3,7 +3,7 @@ import type { ClaimKindView } from "./ClaimKindView";
 import type { ClaimStateView } from "./ClaimStateView";
 
 /**
- * Shares that can be turned into dollars at the venue's contract.
+ * Shares that can be redeemed or merged into dollars at the venue's contract.
  */
 export type ClaimView = { kind: ClaimKindView, 
 /**
@@ -11,7 +11,7 @@ export type ClaimView = { kind: ClaimKindView,
  */
 market: string, 
 /**
- * The outcome that is redeemed; empty for a merge.
+ * The outcome to redeem; empty for a merge.
  */
 outcome: string, 
 /**
@@ -19,25 +19,25 @@ outcome: string,
  */
 size_micros: number, 
 /**
- * What is paid for them.
+ * The amount to be paid for them.
  */
 worth_micro_usd: number, 
 /**
- * The contract that does it, as an address; empty where none is known.
+ * The address of the contract; empty if none is known.
  */
 to: string, 
 /**
- * The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
- * shares of the market.
+ * The call of that contract, `0x` and hexadecimal digits, to be sent by the wallet that holds the shares. A
+ * redemption takes all shares of the market.
  */
 data: string, 
 /**
- * What became of the last time that it was executed here; empty if it never was. After `confirmed` and `used` it stays in the list
- * until the account shows what it did.
+ * The state of its last execution by this host; empty if there is none. After `confirmed` and `used` the claim
+ * stays listed until the account shows the effect.
  */
 state: ClaimStateView, 
 /**
- * Why it failed, or is not known.
+ * The reason why it failed, or is not known.
  */
 state_reason: string, 
 /**
@@ -45,10 +45,10 @@ state_reason: string,
  */
 transaction: string, 
 /**
- * How it is executed here, or who has to send the call.
+ * The way to execute it: by this host, or by the sender of the call.
  */
 how: string, 
 /**
- * Whether it can be executed here.
+ * True if this host can execute it.
  */
 executable: boolean, };

@@ -6,10 +6,14 @@ import type { ConfigSourceView } from "./ConfigSourceView";
  */
 export type ConfigView = { value: string, default: string, 
 /**
- * What it does, with its unit and range.
+ * The description, with unit and range.
  */
 description: string, source: ConfigSourceView, 
 /**
- * Whether `PUT /v1/config/{key}` changes it while the host runs.
+ * True if `PUT /v1/config/{key}` changes it while the host runs.
  */
-live: boolean, };
+live: boolean, 
+/**
+ * The key's group: `risk` contains the runbook's keys.
+ */
+group: string, };

@@ -11,19 +11,19 @@ import type { RestrictionLevelView } from "./RestrictionLevelView";
 import type { WaitView } from "./WaitView";
 
 /**
- * How the host is: `GET /health/detailed`.
+ * The health of the host: `GET /health/detailed`.
  */
 export type HealthView = { status: HealthStatusView, bot: BotStateView, restriction: RestrictionLevelView, market_channel_up: boolean, user_channel_up: boolean, 
 /**
- * The connections that bring the same market data, over all tokens.
+ * The redundant connections for market data, over all tokens.
  */
 market_connections: Array<ConnectionView>, 
 /**
- * What of the venue's words was not understood in this session and so left out, by the list in which it stood.
+ * Venue data of this session that could not be parsed or read and was left out, by list.
  */
 left_out: Array<LeftOutView>, 
 /**
- * The venue's public records of the account; none on paper, and none before they were read for the first time.
+ * Account activity reads from the venue's data API; `null` in paper mode and before the first read.
  */
 records: RecordsView | null, tripped_breakers: Array<string>, database: DatabaseView, 
 /**
@@ -31,18 +31,18 @@ records: RecordsView | null, tripped_breakers: Array<string>, database: Database
  */
 database_log_bytes: number, 
 /**
- * What keeps the log from becoming small again, once it has more than 64 MiB; empty otherwise.
+ * The reason why the log cannot be truncated while it has more than 64 MiB; empty otherwise.
  */
 database_log_problem: string, rows_written: number, rows_lost: number, rows_waiting: number, events: number, 
 /**
- * How long market events waited for the engine from the moment they were received, in the last whole second.
+ * Time that market events waited for the engine after they were received, in the last full second.
  */
 event_wait: WaitView, 
 /**
- * What became of alerts.
+ * Delivery of alerts.
  */
 alerts: AlertsView, 
 /**
- * What wakes the watcher of the strategies folder.
+ * The trigger of the strategies folder's watcher.
  */
 strategies_folder: FolderWatchView, };

@@ -3,6 +3,6 @@ import type { MarketStateView } from "./MarketStateView";
 import type { TokenView } from "./TokenView";
 
 /**
- * A market that is watched. On the stream at most twice a second for each market.
+ * A watched market. Streamed at most twice a second per market.
  */
 export type MarketView = { slug: string, question: string, condition: string, state: MarketStateView, tick_micro_usd: number, tokens: Array<TokenView>, };

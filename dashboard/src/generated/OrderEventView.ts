@@ -6,6 +6,6 @@ import type { OrderStateView } from "./OrderStateView";
  */
 export type OrderEventView = { 
 /**
- * The journal's number of what caused it.
+ * The journal's sequence number of the input that caused it.
  */
 seq: number, state: OrderStateView, filled_micros: number, reason: string, at_ms: number, };

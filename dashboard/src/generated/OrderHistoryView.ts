@@ -4,7 +4,7 @@ import type { OrderView } from "./OrderView";
 import type { TradeView } from "./TradeView";
 
 /**
- * An order with all that happened to it, from the database.
+ * An order with its whole history, from the database.
  */
 export type OrderHistoryView = { order: OrderView, 
 /**

@@ -16,10 +16,10 @@ venue_id: string,
  */
 strategy: string, token: string, market: string, outcome: string, side: SideView, kind: OrderKindView, price_micro_usd: number, size_micros: number, filled_micros: number, state: OrderStateView, 
 /**
- * Whether nothing more can come of it; one that is `unknown` is not over, because it may rest at the venue.
+ * True if the order is final; an `unknown` order is not, because it may rest at the venue.
  */
 is_over: boolean, 
 /**
- * The strategy's reason, then the venue's words.
+ * The strategy's reason, then the venue's message.
  */
 reason: string, created_at_ms: number, updated_at_ms: number, };

@@ -5,6 +5,6 @@
  */
 export type ParametersBody = { 
 /**
- * All of them; what is left out has its default.
+ * All parameters; an omitted one has its default.
  */
 parameters: Record<string, unknown>, };

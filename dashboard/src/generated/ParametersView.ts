@@ -9,6 +9,6 @@ export type ParametersView = {
  */
 schema: Record<string, unknown>, 
 /**
- * What it was given; what is missing has its default.
+ * The values given; a missing one has its default.
  */
 parameters: Record<string, unknown>, };

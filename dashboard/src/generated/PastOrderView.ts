@@ -6,6 +6,6 @@ import type { OrderView } from "./OrderView";
  */
 export type PastOrderView = { 
 /**
- * Its session; order numbers begin at 1 in each.
+ * Its session; order numbers start at 1 in each.
  */
 session: number, order: OrderView, };

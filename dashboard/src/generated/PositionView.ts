@@ -18,14 +18,14 @@ market: string, question: string, outcome: string,
  */
 size_micros: number, cost_micro_usd: number, 
 /**
- * The last bid; none while the book is blind or has no bid.
+ * The last bid; `null` while the book is blind or has no bid.
  */
 bid_micro_usd: number | null, 
 /**
- * What a share pays, once the outcome is known.
+ * The payout per share, once the market is resolved.
  */
 pays_micro_usd: number | null, value_micro_usd: number, realised_micro_usd: number, unrealised_micro_usd: number, 
 /**
- * Whose they are; empty for a moment after the first fill.
+ * The owners; empty for a moment after the first fill.
  */
 owners: Array<OwnerView>, };

@@ -2,38 +2,40 @@
 import type { RecordsStatusView } from "./RecordsStatusView";
 
 /**
- * How the venue's public records of the account are read: what moved without a trade, and positions as a third witness.
+ * Account activity reads from the venue's data API: movements without a trade, and positions as a third source to
+ * check against.
  */
 export type RecordsView = { status: RecordsStatusView, 
 /**
- * When they were last read, in Unix milliseconds; 0 if never.
+ * The time of the last read, in Unix milliseconds; 0 if never.
  */
 read_at_ms: number, 
 /**
- * Why they cannot be read.
+ * The reason why it cannot be read.
  */
 error: string, 
 /**
- * Positions that differed in several answers running.
+ * Positions that differed in several consecutive answers.
  */
 differences: Array<string>, 
 /**
- * What the records told and the account does not show yet; what explains no difference goes after ten minutes.
+ * Reported activities that the account does not show yet; one that explains no difference is dropped after ten
+ * minutes.
  */
 waiting: number, 
 /**
- * What moved in markets that are not watched, since the start: nothing is booked for it.
+ * Movements in unwatched markets since the start; none of them is booked.
  */
 elsewhere: number, 
 /**
- * Kinds of activities that nobody here knows: nothing is booked for them.
+ * Activity kinds that the host does not know; none of them is booked.
  */
 unknown_kinds: Array<string>, 
 /**
- * Fields of the last answers that nobody here knows.
+ * Unknown fields in the last answers.
  */
 unknown_fields: number, 
 /**
- * Rows of the last answers that could not be read.
+ * Rows of the last answers that could not be parsed.
  */
 unreadable: number, };

@@ -2,7 +2,7 @@
 import type { RestrictionLevelView } from "./RestrictionLevelView";
 
 /**
- * What an operator restricted.
+ * A restriction set by an operator.
  */
 export type RestrictionView = { 
 /**

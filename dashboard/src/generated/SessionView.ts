@@ -2,6 +2,6 @@
 import type { RoleView } from "./RoleView";
 
 /**
- * Who is logged in: `GET /v1/session`.
+ * The current login: `GET /v1/session`.
  */
 export type SessionView = { name: string, role: RoleView, };

@@ -9,6 +9,6 @@ export type SettingBody = {
  */
 value: number | string, 
 /**
- * Who it is claimed to come from; the token says who it is.
+ * The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
  */
 user: string, };

@@ -9,6 +9,6 @@ export type SkippedFileView = {
  */
 file: string, 
 /**
- * Why, as a sentence.
+ * The reason.
  */
 reason: string, };

@@ -12,11 +12,11 @@ import type { StrategyView } from "./StrategyView";
 import type { TradeView } from "./TradeView";
 
 /**
- * Everything the page shows, as of `seq`. Updates with a larger `seq` come on the stream.
+ * Everything shown on the page, as of `seq`. Updates with a larger `seq` are sent on the stream.
  */
 export type Snapshot = { 
 /**
- * The last update that is part of this snapshot.
+ * The last update included in this snapshot.
  */
 seq: number, bot: BotView, pnl: PnlView, 
 /**

@@ -3,7 +3,7 @@ import type { BudgetView } from "./BudgetView";
 import type { StrategyStateView } from "./StrategyStateView";
 
 /**
- * A strategy and what it has done in this session.
+ * A strategy and its activity in this session.
  */
 export type StrategyView = { 
 /**
@@ -11,51 +11,51 @@ export type StrategyView = {
  */
 name: string, state: StrategyStateView, 
 /**
- * Why it does not run, or why its newest version does not; empty otherwise.
+ * The reason why it does not run, or why its newest version does not; empty otherwise.
  */
 error: string, 
 /**
- * SHA-256 of the module that runs, hexadecimal.
+ * SHA-256 of the running module, hexadecimal.
  */
 hash: string, 
 /**
- * SHA-256 of the file in the folder; another than `hash` if that does not run.
+ * SHA-256 of the file in the folder; different from `hash` if that file is not running.
  */
 file_hash: string, 
 /**
- * The version that its manifest states.
+ * The version stated in its manifest.
  */
 version: string, description: string, instance: number, markets: number, events: number, intents: number, orders: number, fills: number, refusals: number, 
 /**
- * What its sales brought beyond their cost, fees apart. This and what follows counts all sessions on the account.
+ * P&L realised by its sales, without fees. This and the following amounts cover all sessions on the account.
  */
 realised_micro_usd: number, 
 /**
- * What its shares are worth at the last bid beyond their cost.
+ * Unrealised P&L of its shares at the last bid.
  */
 unrealised_micro_usd: number, 
 /**
- * The fees that it paid.
+ * The fees paid.
  */
 fees_micro_usd: number, 
 /**
- * Realised and unrealised profit less fees.
+ * Realised and unrealised P&L less fees.
  */
 profit_micro_usd: number, 
 /**
- * Its profit since 00:00 UTC less fees, as its daily loss limit counts it.
+ * P&L since 00:00 UTC less fees, as measured by its daily loss limit.
  */
 today_micro_usd: number, 
 /**
- * Fuel of the last call.
+ * Fuel used by the last call.
  */
 fuel: number, 
 /**
- * The fuel that a call may use at most: what the sandbox gives, or what `NAME.toml` leaves of it.
+ * The most fuel that a call may use: the sandbox's limit, or a lower one from `NAME.toml`.
  */
 fuel_limit: number, 
 /**
- * The intents a second that it may have for ever.
+ * The sustained limit of intents per second.
  */
 intents_a_second_limit: number, 
 /**
@@ -63,7 +63,7 @@ intents_a_second_limit: number,
  */
 log: string, 
 /**
- * Lines that it logged beyond what a second has room for.
+ * Log lines dropped because they exceeded the limit per second.
  */
 log_lines_lost: number, loaded_at_ms: number, 
 /**
@@ -71,14 +71,14 @@ log_lines_lost: number, loaded_at_ms: number,
  */
 armed_hash: string, 
 /**
- * What it was armed with; empty where what is dropped trades.
+ * The budget that it was armed with; empty in modes that need no arming.
  */
 armed_budget: BudgetView, 
 /**
- * What it may use: the smaller of what it was armed with and what `NAME.toml` gives.
+ * The budget in effect: the smaller of the armed budget and that of `NAME.toml`.
  */
 budget: BudgetView, 
 /**
- * Where `NAME.toml` wants more than was armed; empty if it does not.
+ * The limits of `NAME.toml` that exceed the armed budget; empty if there are none.
  */
 bounded: string, };

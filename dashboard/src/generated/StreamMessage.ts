@@ -3,10 +3,10 @@ import type { Update } from "./Update";
 
 /**
  * One message of `GET /v1/stream`, the `data` of an SSE event named `update`; its `id` is `seq`. An SSE event named
- * `reset` means that the updates asked for are gone: fetch the snapshot again.
+ * `reset` means that the requested updates are no longer kept: fetch the snapshot again.
  */
 export type StreamMessage = { 
 /**
- * Rises by one from message to message.
+ * Increases by one from message to message.
  */
 seq: number, update: Update, };

@@ -7,6 +7,6 @@ import type { SideView } from "./SideView";
  */
 export type TradeView = { 
 /**
- * The venue's trade id, the part of it, and our order: of a trade between two of our orders there are two.
+ * The venue's trade id, its part, and our order: a trade between two of our orders has two rows.
  */
 id: string, order: number, at_ms: number, strategy: string, token: string, market: string, outcome: string, side: SideView, price_micro_usd: number, size_micros: number, cost_micro_usd: number, fee_micro_usd: number, maker: boolean, settlement: SettlementView, };

@@ -9,7 +9,8 @@ export type TransferBody = {
  */
 kind: string, 
 /**
- * Dollars with at most six decimals: what moved, or what was paid for redeemed or converted shares. Not for `split` and `merge`.
+ * Dollars with at most six decimals: the amount moved, or paid for redeemed or converted shares. Not for `split`
+ * and `merge`.
  */
 amount_usd: string, 
 /**
@@ -21,10 +22,10 @@ market: string,
  */
 token: string, 
 /**
- * Shares or pairs, with at most six decimals, for the last four.
+ * Shares or pairs, with at most six decimals, for `split`, `merge`, `redeem` and `convert`.
  */
 shares: string, 
 /**
- * The transaction, or why.
+ * The transaction, or the reason.
  */
 reason: string, };

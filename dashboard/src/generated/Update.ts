@@ -11,6 +11,6 @@ import type { StrategyView } from "./StrategyView";
 import type { TradeView } from "./TradeView";
 
 /**
- * One change. Views replace those of the same key.
+ * One change. A view replaces the one with the same key.
  */
 export type Update = { "kind": "bot", "data": BotView } | { "kind": "pnl", "data": PnlView } | { "kind": "position", "data": PositionView } | { "kind": "order", "data": OrderView } | { "kind": "trade", "data": TradeView } | { "kind": "refusal", "data": RefusalView } | { "kind": "strategy", "data": StrategyView } | { "kind": "skipped_files", "data": Array<SkippedFileView> } | { "kind": "breaker", "data": BreakerView } | { "kind": "market", "data": MarketView };

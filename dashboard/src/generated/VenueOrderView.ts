@@ -2,6 +2,6 @@
 import type { SideView } from "./SideView";
 
 /**
- * An open order as the venue itself tells it.
+ * An open order as listed by the venue itself.
  */
 export type VenueOrderView = { venue_id: string, token: string, side: SideView, price_micro_usd: number, size_micros: number, filled_micros: number, };

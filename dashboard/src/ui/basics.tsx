@@ -1,4 +1,4 @@
-// Small parts without state of their own.
+// Small components without their own state.
 
 import type { ComponentChildren } from "preact";
 import { useId, useRef } from "preact/hooks";
@@ -9,7 +9,7 @@ import { clock, utc } from "../time";
 
 export type Tone = "good" | "bad" | "warn" | "info" | "idle";
 
-/** A word in a coloured box. The word carries the meaning, the colour only repeats it. */
+/** A word in a coloured box. The word has the meaning; the colour only repeats it. */
 export function Pill({ tone, title, children }: { tone: Tone; title?: string; children: ComponentChildren }) {
   return (
     <span class={`pill ${tone}`} title={title}>
@@ -75,7 +75,7 @@ export function Time({ ms }: { ms: number }) {
   );
 }
 
-/** A price that lights up for a moment when it moves. */
+/** A price that is highlighted for a moment when it moves. */
 export function MovingPrice({ micros }: { micros: number | null }) {
   const last = useRef({ micros, direction: "", moves: 0 });
   const before = last.current;

@@ -1,24 +1,24 @@
-// A button that acts on the second click, so that nothing forced happens by a slip.
+// A button that acts on the second click, which prevents accidental commands.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 
 /** The second click must come within this time. */
 const ARMED_MS = 5_000;
-/** The second click of a double click is not a second thought. */
+/** Clicks within this time are ignored, so that a double click does not confirm. */
 const SETTLE_MS = 300;
 
 type Phase = "idle" | "settling" | "armed" | "busy";
 
 interface ConfirmButtonProps {
-  /** What the button does, for those who cannot see where it stands. */
+  /** The accessible name: what the button does, without its context on the page. */
   label: string;
   children: ComponentChildren;
-  /** What it says between the clicks. */
+  /** The text between the two clicks. */
   confirm: string;
   disabled?: boolean;
   class?: string;
-  /** Why it is disabled, or more words about it. */
+  /** The tooltip: the reason that the button is disabled, or details. */
   title?: string;
   onConfirm: () => Promise<unknown>;
 }
@@ -53,7 +53,7 @@ export function ConfirmButton(props: ConfirmButtonProps) {
       onClick={press}
       onBlur={() => setPhase((now) => (now === "busy" ? now : "idle"))}
     >
-      {/* Both texts take part in the width, so that the button does not move under the pointer. */}
+      {/* Both texts count for the width, so that the button does not move under the pointer. */}
       <span class={asking ? "ghost" : ""}>{children}</span>
       <span class={asking ? "" : "ghost"}>{confirm}</span>
     </button>

@@ -1,4 +1,4 @@
-// Profit over time. The values stay whole micro-dollars up to the axis labels.
+// Plot of the profit over time. The values stay whole micro-dollars up to the axis labels.
 
 import { useEffect, useRef } from "preact/hooks";
 import uPlot from "uplot";
@@ -85,7 +85,7 @@ function options(latest: () => ProfitPlotProps): uPlot.Options {
         width: 1.75,
         stroke: (plot) => bySign(plot, "--up", "--down"),
         fill: (plot) => bySign(plot, "--up-fill", "--down-fill"),
-        // The area hangs from zero, so that its size is the profit.
+        // The area is drawn from zero, so that its height is the profit.
         fillTo: 0,
         points: { show: false },
       },
@@ -94,7 +94,7 @@ function options(latest: () => ProfitPlotProps): uPlot.Options {
   };
 }
 
-/** Keeps zero in sight and at least one cent of height. */
+/** Returns a range that includes zero and is at least one cent high. */
 function room(min: number | null, max: number | null): [number, number] {
   const low = Math.min(min ?? 0, 0);
   const high = Math.max(max ?? 0, 0);
@@ -108,7 +108,7 @@ function labels(splits: number[]): string[] {
   return whole.map((it) => signedUsd(it, step >= 1_000_000 ? 0 : step >= 10_000 ? 2 : 3));
 }
 
-/** A vertical gradient that changes colour exactly at zero. */
+/** Returns a vertical gradient that changes colour exactly at zero. */
 function bySign(plot: uPlot, above: string, below: string): CanvasGradient | string {
   const { top, height } = plot.bbox;
   const zero = plot.valToPos(0, "y", true);

@@ -1,4 +1,4 @@
-// Asks for a reason before it acts. It stands in the page, not over it: the emergency stop stays within reach.
+// A form that requires a reason before an action. It is part of the page and not a dialog, so that the emergency stop stays reachable.
 
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 
@@ -7,7 +7,7 @@ const REASON_MAX = 500;
 interface ReasonFormProps {
   explanation: string;
   action: string;
-  /** Returns whether it worked; then the form closes. */
+  /** Returns true if the action was accepted; the form then closes. */
   onReason: (reason: string) => Promise<boolean>;
   onClose: () => void;
 }

@@ -1,4 +1,4 @@
-// One table for everything that has rows.
+// The table component of all panels.
 
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
@@ -7,28 +7,28 @@ import { Empty } from "./basics";
 export interface Column<T> {
   head: string;
   cell: (row: T) => ComponentChildren;
-  /** Numbers go to the right. */
+  /** Aligned to the right, for numbers. */
   right?: boolean;
-  /** Takes the room that is left and is cut with an ellipsis. */
+  /** Takes the remaining width; longer text is cut with an ellipsis. */
   wide?: boolean;
-  /** Of more words than fit a line: it takes as many lines as it needs. */
+  /** Wraps over as many lines as the text needs. */
   prose?: boolean;
-  /** Hidden where there is no room, for instance on a phone. */
+  /** Hidden on narrow screens, for instance on a phone. */
   minor?: boolean;
 }
 
 interface TableProps<T> {
-  /** What the rows are, for those who cannot see the title. */
+  /** The accessible name of the table. */
   label: string;
   columns: Column<T>[];
   rows: T[];
   rowKey: (row: T) => string | number;
   rowClass?: (row: T) => string;
-  /** A sentence for no rows. */
+  /** The text shown if there are no rows. */
   empty: string;
 }
 
-/** Rows that were there when the table was first drawn do not light up. */
+/** Rows added within this time after the first drawing are not highlighted. */
 const SETTLED_MS = 1_000;
 
 export function Table<T>({ label, columns, rows, rowKey, rowClass, empty }: TableProps<T>) {

@@ -16,12 +16,12 @@ const COLUMNS: Column<Row>[] = [
   { head: "Description", prose: true, minor: true, cell: (it) => it.description },
 ];
 
-/** Returns a value as it would be typed. */
+/** Returns the text of a value. */
 function text(value: string): string {
   return value === "" ? "not set" : value;
 }
 
-/** A limit that an admin can change while the host runs. The host decides whether the value fits. */
+/** A limit that an admin can change while the host runs. The host validates the value. */
 function Limit({ row }: { row: Row }) {
   const may = useMayConfigure();
   const [typed, setTyped] = useState(row.value);

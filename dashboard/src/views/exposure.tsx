@@ -36,7 +36,7 @@ export function ExposurePage() {
             columns={columns}
             rows={rows}
             rowKey={(it) => it.market}
-            empty="Nothing is held and nothing is bid for."
+            empty="There are no positions and no open BUY orders."
           />
         </Panel>
         <PositionsPanel class="w12" />

@@ -3,6 +3,7 @@ import { count } from "../money";
 import { span } from "../time";
 import { Fact, Panel, Pill, Time } from "../ui/basics";
 import { BreakersPanel } from "./panels/breakers";
+import { LeftOutPanel } from "./panels/left_out";
 import { RecordsPanel } from "./panels/records";
 import { StrategiesPanel } from "./panels/strategies";
 
@@ -14,6 +15,7 @@ export function HealthPage() {
         <div class="pile w5">
           <HostPanel />
           <RecordsPanel />
+          <LeftOutPanel />
         </div>
         <div class="pile w7">
           <BreakersPanel />
@@ -48,7 +50,7 @@ function HostPanel() {
           {bot.reason === "" ? "" : `: ${bot.reason}`}
         </Fact>
         {bot.restrictions.map((it) => (
-          <Fact key={it.scope} name="Restricted by hand">
+          <Fact key={it.scope} name="Restricted by an operator">
             {it.scope}: {it.restriction.replaceAll("_", "-")}
           </Fact>
         ))}

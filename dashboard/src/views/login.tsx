@@ -22,7 +22,7 @@ export function Login({ onLogin }: { onLogin: () => void }) {
       <form class="panel" onSubmit={(event) => void submit(event)}>
         <h1>PolyTrader</h1>
         <p>
-          Open the link that <code>polytrader login</code> prints, or log in with a token. The admin's stands in the file{" "}
+          Open the link that <code>polytrader login</code> prints, or log in with a token. The admin token is in the file{" "}
           <code>admin.token</code> in the host's data folder.
         </p>
         <label for="token">Token</label>

@@ -1,4 +1,4 @@
-// Everything about the bot on one screen.
+// The overview page: the state of the bot on one screen.
 
 import type { ComponentChildren } from "preact";
 import { useSnapshot } from "../live";

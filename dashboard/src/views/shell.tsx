@@ -1,4 +1,4 @@
-// What stands around every page: who and what is trading, the controls, and the emergency stop.
+// The frame around every page: mode and state of the bot, controls, and the emergency stop.
 
 import type { ComponentChildren } from "preact";
 import { useContext, useEffect, useState } from "preact/hooks";
@@ -56,7 +56,7 @@ export function Shell({ path, children }: { path: string; children: ComponentChi
 }
 
 const MODES: Record<ModeView, string> = {
-  demo: "Invented money on a local exchange",
+  demo: "Play money on a local exchange",
   paper: "Real markets, simulated orders",
   live: "Real money",
 };
@@ -92,7 +92,7 @@ function restrictionTone({ restriction }: BotView): Tone {
 
 function Controls({ bot }: { bot: BotView }) {
   const may = useMayTrade();
-  const title = may ? undefined : "Your token may only look.";
+  const title = may ? undefined : "Your token has read access only.";
   const control = (kind: "start" | "stop" | "pause" | "resume", name: string, possible: boolean, explain: string) => (
     <ConfirmButton
       label={name}
@@ -114,7 +114,7 @@ function Controls({ bot }: { bot: BotView }) {
   );
 }
 
-/** Never disabled and never asks: one press sends it, another press sends it again. */
+/** Never disabled and never asks for confirmation: each press sends the emergency stop again. */
 function EmergencyStop() {
   const [sending, setSending] = useState(0);
   const press = (): void => {
@@ -132,7 +132,7 @@ function Vitals({ bot }: { bot: BotView }) {
   const now_ms = useSnapshot((it) => it.pnl.at_ms);
   const session = useContext(Session);
   const leave = (): void => {
-    // A reload drops everything that the page knew.
+    // A reload drops the replica.
     void logout().finally(() => location.assign("/"));
   };
   return (
@@ -158,7 +158,7 @@ function Channel({ name, up }: { name: string; up: boolean }) {
   );
 }
 
-/** Nothing on the page is true any more while this shows, so it must be seen. */
+/** Shown while the connection is lost, when everything on the page may be out of date. */
 function LinkBanner() {
   const link = useView((view) => view.link);
   const [, tick] = useState(0);
@@ -173,7 +173,7 @@ function LinkBanner() {
     <div class="banner bad" role="alert">
       <strong>Connection lost</strong>
       <span>
-        {link.reason}. What you see is as of {clock(link.since_ms)}, {span(Date.now() - link.since_ms)} ago. Trying again…
+        {link.reason}. The data is as of {clock(link.since_ms)}, {span(Date.now() - link.since_ms)} ago. Trying again…
       </span>
     </div>
   );
@@ -210,13 +210,13 @@ function RestrictionBanner({ bot }: { bot: BotView }) {
   );
 }
 
-/** What was decided holds, but a restart might not find it. */
+/** Shown while decisions are in force but not stored, so that a restart would lose them. */
 function UnstoredBanner({ bot }: { bot: BotView }) {
   if (bot.unstored.length === 0) return null;
   return (
     <div class="banner warn" role="alert">
       <strong>Not stored yet</strong>
-      <span>{bot.unstored.join(", ")}. It holds and is written to the database until it is there; do not restart the host before.</span>
+      <span>{bot.unstored.join(", ")}. In force; the host retries the database write. Do not restart the host until it is stored.</span>
     </div>
   );
 }
@@ -224,7 +224,7 @@ function UnstoredBanner({ bot }: { bot: BotView }) {
 function Notices() {
   const notices = useNotices();
   return (
-    <div class="notices" role="log" aria-live="assertive" aria-label="What became of your actions">
+    <div class="notices" role="log" aria-live="assertive" aria-label="Results of your actions">
       {notices.map((notice) => (
         <div key={notice.id} class={`notice ${notice.failed ? "bad" : "good"}`}>
           <span>{notice.text}</span>

@@ -53,7 +53,7 @@ export function StrategiesPage() {
           <>
             <div class="pile w7">
               <About strategy={shown} />
-              {/* The key has the budget: what somebody else armed meanwhile is shown, and is not taken back by old fields. */}
+              {/* The key includes the budget, so that a budget armed by another operator is shown and not overwritten by old fields. */}
               {sayable(shown).arm || shown.armed_hash !== "" ? <BudgetPanel key={`budget ${shown.name} ${JSON.stringify(shown.armed_budget)}`} strategy={shown} /> : null}
               <VersionsPanel key={`versions ${shown.name}`} strategy={shown} />
             </div>
@@ -65,7 +65,7 @@ export function StrategiesPage() {
   );
 }
 
-/** What lies in the strategies folder and is not loaded. */
+/** The files in the strategies folder that are not loaded. */
 function SkippedFilesPanel() {
   const files = useSnapshot((it) => it.skipped_files);
   if (files.length === 0) return null;
@@ -80,9 +80,9 @@ function SkippedFilesPanel() {
   );
 }
 
-/** The strategy that is looked at. The address has it, so that it can be linked to. */
+/** Returns the selected strategy and its setter. The selection is in the URL fragment, so that it can be linked to. */
 function useChosen(): [string, (name: string) => void] {
-  // A name is a file's: letters, digits, - and _ alone.
+  // A name is the stem of a file name: only letters, digits, - and _.
   const here = () => location.hash.slice(1);
   const [chosen, setChosen] = useState(here);
   useEffect(() => {
@@ -97,7 +97,7 @@ function useChosen(): [string, (name: string) => void] {
   return [chosen, choose];
 }
 
-/** What can be said about a strategy in its state. */
+/** The command buttons that a strategy's state allows. */
 function Words({ strategy }: { strategy: StrategyView }) {
   const [mayTrade, mayArm] = [useMayTrade(), useMayConfigure()];
   const { name, file_hash } = strategy;
@@ -124,13 +124,13 @@ function Words({ strategy }: { strategy: StrategyView }) {
   );
 }
 
-/** Everything that a table has no room for. */
+/** The details that do not fit into the table. */
 function About({ strategy: it }: { strategy: StrategyView }) {
   const another = it.file_hash !== "" && it.file_hash !== it.hash;
   return (
     <Panel title={it.name}>
       <dl class="facts">
-        {it.description === "" ? null : <Fact name="What it does">{it.description}</Fact>}
+        {it.description === "" ? null : <Fact name="Description">{it.description}</Fact>}
         <Fact name="State">
           <StrategyState strategy={it} />
         </Fact>
@@ -142,7 +142,7 @@ function About({ strategy: it }: { strategy: StrategyView }) {
         <Fact name="Profit">
           <Profit strategy={it} />, of that today <Money micros={it.today_micro_usd} signed />
         </Fact>
-        <Fact name="Made of">
+        <Fact name="Composed of">
           <Money micros={it.realised_micro_usd} signed /> realised, <Money micros={it.unrealised_micro_usd} signed /> unrealised, <Money micros={it.fees_micro_usd} /> fees
         </Fact>
         {it.hash === "" ? null : (
@@ -156,7 +156,7 @@ function About({ strategy: it }: { strategy: StrategyView }) {
           </Fact>
         ) : null}
         <Fact name="This session">
-          {count(it.events)} events heard, {count(it.intents)} intents (at most {count(it.intents_a_second_limit)} a second), {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
+          {count(it.events)} events received, {count(it.intents)} intents (at most {count(it.intents_a_second_limit)} a second), {count(it.orders)} orders, {count(it.fills)} fills, {count(it.refusals)} refused
         </Fact>
         <Fact name="Budget">
           {budgetWords(it.budget)}

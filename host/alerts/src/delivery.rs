@@ -1,90 +1,97 @@
-//! One post, and what came of it.
+//! Delivery of one alert, and its outcome.
 
-use super::Webhook;
-use anyhow::Context;
+use super::email::EmailClient;
+use super::ntfy::NtfyClient;
+use super::payload::{Bot, body, text};
+use super::queue::Post;
+use super::telegram::TelegramClient;
+use super::{Severity, Webhook, http};
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use std::time::Duration;
 
-/// How long a post may take, and connecting.
-const TIMEOUT: Duration = Duration::from_secs(5);
-const CONNECT: Duration = Duration::from_secs(3);
-/// The most bytes that are read of why a post was refused.
+/// Maximum number of bytes read from an error response.
 const WORDS_MAX: usize = 200;
-/// The longest that a server may ask us to wait.
+/// Maximum wait that a server may ask for.
 const AFTER_MAX: Duration = Duration::from_secs(300);
 
-/// What came of a post.
+/// Outcome of a request.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It was taken, with this status.
+    /// Accepted, with this status.
     Taken(u16),
-    /// It will not be taken, however often it is sent.
+    /// Rejected permanently, for this reason.
     Refused(String),
-    /// It may be taken later; after so long, if the server said so.
+    /// Not accepted now, for this reason; retry after this time, if the server gave one.
     Later(String, Option<Duration>),
 }
 
-/// The way to a webhook.
+/// HTTP client of a webhook.
 #[derive(Debug, Clone)]
-pub(super) struct Door {
+pub(super) struct WebhookClient {
     client: reqwest::Client,
     webhook: Webhook,
 }
 
-impl Door {
+impl WebhookClient {
     pub(super) fn new(webhook: &Webhook) -> anyhow::Result<Self> {
-        let tls = polymarket::tls::client_config()?.as_ref().clone();
-        // No redirects: the secret goes to the host that was configured.
-        let client = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("polytrader/", env!("CARGO_PKG_VERSION")))
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .connect_timeout(CONNECT);
-        let client = client.build().context("building the client for alerts")?;
+        let client = http::client()?;
         Ok(Self { client, webhook: webhook.clone() })
     }
 
-    /// Posts once.
+    /// Sends one request.
     pub(super) async fn post(&self, body: &Value) -> Outcome {
         let sent = self.client.post(self.webhook.url().clone()).json(body).send().await;
         match sent {
             Ok(answer) => outcome(answer).await,
-            Err(error) => Outcome::Later(words(&error.without_url()), None),
+            Err(error) => Outcome::Later(http::describe(error), None),
         }
     }
 }
 
-/// Returns an error with what it comes from, for it says little itself.
-fn words(error: &reqwest::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text.truncate(text.floor_char_boundary(WORDS_MAX));
-    text
+/// Delivery route of a channel.
+#[derive(Debug, Clone)]
+pub(super) enum Route {
+    /// A webhook.
+    Webhook(WebhookClient),
+    /// One chat of a Telegram bot.
+    Telegram(TelegramClient, i64),
+    /// An ntfy topic.
+    Ntfy(NtfyClient),
+    /// E-mail.
+    Email(EmailClient),
 }
 
-async fn outcome(answer: Response) -> Outcome {
+impl Route {
+    /// Makes one attempt to deliver an alert.
+    pub(super) async fn deliver(&self, bot: &Bot, post: &Post) -> Outcome {
+        match self {
+            Self::Webhook(client) => client.post(&body(bot, post)).await,
+            Self::Telegram(client, chat) => {
+                client.send(*chat, &text(bot, post), post.alert.severity == Severity::Info).await
+            }
+            Self::Ntfy(client) => client.post(bot, post).await,
+            Self::Email(client) => client.post(bot, post).await,
+        }
+    }
+}
+
+/// Returns the outcome of an HTTP response.
+pub(super) async fn outcome(answer: Response) -> Outcome {
     let status = answer.status();
     if status.is_success() {
         return Outcome::Taken(status.as_u16());
     }
     let after = answer.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()).and_then(seconds);
-    let said = beginning(answer).await;
-    let why = if said.is_empty() { status.to_string() } else { format!("{status}: {said}") };
+    let excerpt = beginning(answer).await;
+    let why = if excerpt.is_empty() { status.to_string() } else { format!("{status}: {excerpt}") };
     let again =
         status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT);
     if again { Outcome::Later(why, after) } else { Outcome::Refused(why) }
 }
 
-/// Reads the beginning of an answer; the rest is nobody's business.
+/// Reads the beginning of a response; the rest is ignored.
 async fn beginning(mut answer: Response) -> String {
     let mut bytes = Vec::new();
     while bytes.len() < WORDS_MAX {
@@ -94,7 +101,7 @@ async fn beginning(mut answer: Response) -> String {
     String::from_utf8_lossy(&bytes).chars().filter(|char| !char.is_control()).collect()
 }
 
-/// Reads how long to wait: seconds, which some servers write with decimals. A date is left to our own patience.
+/// Parses a wait in seconds, which some servers write with decimals. A date is ignored; the queue's own pauses apply.
 fn seconds(text: &str) -> Option<Duration> {
     let (whole, rest) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
     let whole: u64 = whole.parse().ok()?;

@@ -1,52 +1,68 @@
-//! Alerts: what somebody should hear of who does not look at the page, posted to a webhook within seconds. Whoever raises one never waits:
-//! it goes into a bounded queue, repeats are folded, and a task of its own sends. Nothing here acts on trading.
-//! Start reading in [`Alerts`]; `facts` is what the engine's facts say, `waiting` the queue, `sender` the way out.
+//! Operator alerts, delivered over all configured channels within seconds. Raising an alert never blocks: it enters a bounded queue,
+//! repeats are folded, and a background task delivers it. Nothing here affects trading. Start reading in [`Alerts`];
+//! `rules` maps engine records to alerts, `queue` holds them, `sender` delivers them.
 
+mod dead_man;
 mod delivery;
+mod email;
+mod http;
+mod hub;
+mod ntfy;
 mod payload;
 mod queue;
+mod quiet;
+mod recent;
 mod rules;
 mod sender;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 mod webhook;
 
+pub use dead_man::DeadMan;
+pub use email::{Email, SmtpServer, mailboxes};
+use hub::Hub;
+pub use hub::send_once;
+pub use ntfy::Ntfy;
 pub use payload::Bot;
-use rules::Fact;
+pub use quiet::{Minute, QuietHours};
+pub use recent::{Acknowledgement, ListedAlert};
+use rules::AlertEvent;
 pub use rules::RecordAlerts;
+pub use telegram::Telegram;
 pub use webhook::Webhook;
 
-use delivery::Door;
 pub use delivery::Outcome;
 use model::Time;
 use model::hex;
 use parking_lot::{Mutex, MutexGuard};
-use queue::{Post, Put, Waiting};
+use queue::AlertQueue;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
-/// How long what is left may take to leave when the host ends.
+/// Time limit for sending the remaining alerts when the host ends.
 pub const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// How much an alert matters; the larger, the more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Severity of an alert, in ascending order.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// Good to know.
+    /// For information.
     Info,
-    /// Something to look at: something was refused, or trades less than it should.
+    /// Needs attention: something was rejected, or trades less than it should.
+    #[default]
     Warning,
-    /// Trading stopped, or something is wrong with the money.
+    /// Trading stopped, or there is a problem with the funds.
     Critical,
 }
 
 impl Severity {
-    /// The words of the configuration, the smallest first.
+    /// The values of the configuration key, in ascending order.
     pub const WORDS: [&str; 3] = ["info", "warning", "critical"];
 
-    /// Returns the word.
-    pub(crate) const fn as_str(self) -> &'static str {
+    /// Returns the name of the severity.
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Info => "info",
             Self::Warning => "warning",
@@ -54,28 +70,28 @@ impl Severity {
         }
     }
 
-    /// Returns the severity of that word.
+    /// Parses the name of a severity.
     pub fn parse(word: &str) -> Option<Self> {
         [Self::Info, Self::Warning, Self::Critical].into_iter().find(|severity| severity.as_str() == word)
     }
 }
 
-/// One alert.
+/// An alert.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alert {
-    /// When it happened.
+    /// The time of the event.
     pub(crate) at: Time,
-    /// How much it matters.
+    /// The severity.
     pub(crate) severity: Severity,
-    /// What it is, one word for programs.
+    /// The kind, as a single word for programs.
     pub(crate) kind: &'static str,
-    /// Whom or what it is about: alerts of one kind about one subject are folded.
+    /// The subject: alerts of the same kind and subject are folded.
     pub(crate) subject: String,
-    /// The strategy that it is about, if it is about one.
+    /// The strategy that it is about; empty if none.
     pub(crate) strategy: String,
-    /// What happened, for people.
+    /// The event, for people.
     pub(crate) title: String,
-    /// Why, with numbers, and what to do.
+    /// The reason with numbers, and what to do.
     pub(crate) detail: String,
 }
 
@@ -86,71 +102,82 @@ impl Alert {
         Self { at, severity, kind, subject: String::new(), strategy: String::new(), title, detail }
     }
 
-    /// Returns the alert as one about a strategy.
+    /// Returns the alert with a strategy as its subject.
     pub(crate) fn about(self, strategy: &str) -> Self {
         Self { subject: strategy.to_owned(), strategy: strategy.to_owned(), ..self }
     }
 }
 
-/// Delivers one alert at once, without a queue: for commands that end right after.
-///
-/// # Errors
-/// If no client can be built.
-pub async fn send_once(webhook: &Webhook, bot: &Bot, alert: Alert) -> anyhow::Result<Outcome> {
-    let post = Post { alert, tries: 0, count: 1, missed: 0 };
-    Ok(Door::new(webhook)?.post(&payload::body(bot, &post)).await)
-}
-
-/// What is configured.
-#[derive(Debug, Clone)]
+/// Configuration of alerts.
+#[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Where alerts go; nowhere if nobody said.
+    /// The webhook; without one, no alert is sent.
     pub webhook: Option<Webhook>,
-    /// What matters less is not sent.
+    /// Minimum severity of alerts that are sent.
     pub level: Severity,
+    /// The Telegram bot.
+    pub telegram: Option<Telegram>,
+    /// The ntfy topic.
+    pub ntfy: Option<Ntfy>,
+    /// E-mail.
+    pub email: Option<Email>,
+    /// The hours in which all but critical alerts wait.
+    pub quiet: Option<QuietHours>,
+    /// The minute of the day at which a summary is sent.
+    pub summary_at: Option<Minute>,
+    /// The dead man's switch, which gets pings while the host is healthy.
+    pub dead_man: Option<DeadMan>,
 }
 
-/// The counts of alerts since the start.
+/// Counts of alerts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// Whether a webhook is configured. Without one, no alert is sent.
+    /// True if a webhook is configured. Without one, no alert is sent.
     pub configured: bool,
-    /// Alerts that the webhook took.
+    /// Alerts accepted by the webhook.
     pub sent: u64,
-    /// Alerts that the webhook refused, or had not taken when the host ended.
+    /// Alerts rejected by the webhook, or not accepted before the host ended.
     pub failed: u64,
-    /// Alerts for which there was no room.
+    /// Alerts dropped because the queue was full.
     pub dropped: u64,
     /// Alerts in the queue.
     pub waiting: u64,
-    /// Those of them that were tried already.
+    /// Queued alerts that were already tried.
     pub retrying: u64,
-    /// For how many seconds yet all but critical alerts wait because the webhook asked for it.
+    /// Remaining seconds for which all but critical alerts are held back at the webhook's request.
     pub held_s: u64,
-    /// Why the last one has not got through; empty if it did.
+    /// Reason why the last delivery failed; empty if it succeeded.
     pub error: String,
 }
 
-/// What the handles and the sender share.
+/// State shared by the handles and the sender of one channel.
 #[derive(Debug)]
 struct Shared {
-    waiting: Mutex<Waiting>,
+    /// The name of the channel: `webhook`, `telegram`, `ntfy` or `email`.
+    channel: &'static str,
+    quiet: Option<QuietHours>,
+    clock: fn() -> Time,
+    waiting: Mutex<AlertQueue>,
     figures: Mutex<Figures>,
     wake_critical: Notify,
     wake_other: Notify,
     closing: watch::Sender<bool>,
     began: Instant,
-    level: Severity,
     task: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Shared {
-    /// Milliseconds since the start.
+    /// Returns the milliseconds since the start.
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+    /// Returns the remaining time of the quiet hours, if they apply now.
+    fn quiet_rest(&self) -> Option<Duration> {
+        self.quiet.and_then(|quiet| quiet.rest((self.clock)()))
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, AlertQueue> {
         self.waiting.lock()
     }
 
@@ -159,130 +186,136 @@ impl Shared {
     }
 }
 
-/// Takes alerts. A cheap handle; one that is not configured takes them and does nothing.
+/// Accepts alerts. A cheap handle; without a webhook it discards them.
 #[derive(Debug, Clone, Default)]
 pub struct Alerts {
-    shared: Option<Arc<Shared>>,
+    hub: Option<Arc<Hub>>,
 }
 
 impl Alerts {
-    /// Starts the sender on this runtime, if there is a webhook.
+    /// Starts the senders of all channels on the current runtime. `clock` is the wall clock.
     ///
     /// # Errors
-    /// If no client can be built.
-    pub fn start(settings: &Settings, bot: Bot) -> anyhow::Result<Self> {
-        let Some(webhook) = &settings.webhook else { return Ok(Self::default()) };
-        let door = Door::new(webhook)?;
-        let shared = Arc::new(Shared {
-            waiting: Mutex::default(),
-            figures: Mutex::default(),
-            wake_critical: Notify::new(),
-            wake_other: Notify::new(),
-            closing: watch::channel(false).0,
-            began: Instant::now(),
-            level: settings.level,
-            task: Mutex::default(),
-        });
-        let task = tokio::spawn(sender::run(Arc::clone(&shared), door, bot));
-        *shared.task.lock() = Some(task);
-        Ok(Self { shared: Some(shared) })
+    /// If an HTTP client cannot be built.
+    pub fn start(settings: &Settings, bot: &Bot, clock: fn() -> Time) -> anyhow::Result<Self> {
+        Ok(Self { hub: Some(Arc::new(Hub::start(settings, bot, clock)?)) })
     }
 
-    /// Says whether alerts go anywhere.
+    /// Returns true if alerts are listed or delivered.
     pub(crate) const fn is_on(&self) -> bool {
-        self.shared.is_some()
+        self.hub.is_some()
     }
 
-    /// Sends an alert, soon. Never waits.
+    /// Queues an alert for delivery. Never blocks.
     pub fn raise(&self, alert: Alert) {
-        self.put(alert, Duration::ZERO);
+        self.enqueue(alert, Duration::ZERO);
     }
 
-    /// Does what a fact of the engine asks for.
-    fn tell(&self, fact: Fact) {
+    /// Sends an alert that was requested, such as a summary, regardless of the configured level.
+    pub fn send_always(&self, alert: Alert) {
+        if let Some(hub) = &self.hub {
+            hub.enqueue_always(&alert);
+        }
+    }
+
+    /// Processes an alert event derived from an engine record.
+    fn on_event(&self, fact: AlertEvent) {
         match fact {
-            Fact::Raise(alert) => self.raise(alert),
-            Fact::Hold(alert, for_) => self.put(alert, for_),
-            Fact::Calm { kind, over } => {
-                let held = self.shared.as_ref().is_some_and(|shared| shared.waiting().calm(kind, &over.subject));
-                // Nobody heard of what is over.
-                if !held {
-                    self.raise(over);
+            AlertEvent::Raise(alert) => self.raise(alert),
+            AlertEvent::Hold(alert, for_) => self.enqueue(alert, for_),
+            AlertEvent::Calm { kind, over } => {
+                // Unless the alert was withdrawn, its end is reported.
+                if let Some(hub) = &self.hub {
+                    hub.calm(kind, over);
                 }
             }
         }
     }
 
-    fn put(&self, alert: Alert, hold: Duration) {
-        let Some(shared) = self.shared.as_ref().filter(|shared| alert.severity >= shared.level) else { return };
-        let hold = u64::try_from(hold.as_millis()).unwrap_or(u64::MAX);
-        let (now, critical) = (shared.now(), alert.severity == Severity::Critical);
-        let put = shared.waiting().put(alert, now, hold);
-        if put == Put::Dropped {
-            let mut figures = shared.figures();
-            figures.dropped = figures.dropped.saturating_add(1);
+    fn enqueue(&self, alert: Alert, hold: Duration) {
+        if let Some(hub) = &self.hub {
+            hub.enqueue(alert, hold);
         }
-        if critical { shared.wake_critical.notify_one() } else { shared.wake_other.notify_one() }
     }
 
-    /// Returns what became of alerts so far.
+    /// Returns the counts so far, over all channels.
     pub fn figures(&self) -> Figures {
-        let Some(shared) = &self.shared else { return Figures::default() };
-        let figures = shared.figures().clone();
-        let queue = shared.waiting();
-        let count = |alerts: usize| u64::try_from(alerts).unwrap_or(u64::MAX);
-        let (waiting, retrying) = (count(queue.len()), count(queue.retrying()));
-        let held_s = queue.held_for(shared.now()).div_ceil(1_000);
-        Figures { configured: true, waiting, retrying, held_s, ..figures }
+        self.hub.as_ref().map(|hub| hub.figures()).unwrap_or_default()
     }
 
-    /// Sends what is left, as far as that takes no longer than this, and ends.
+    /// Returns the counts so far, for each kind of configured channel.
+    pub fn channels(&self) -> Vec<(&'static str, Figures)> {
+        self.hub.as_ref().map(|hub| hub.channels()).unwrap_or_default()
+    }
+
+    /// Returns the latest alerts, newest first.
+    pub fn list(&self, now: Time) -> Vec<ListedAlert> {
+        self.hub.as_ref().map(|hub| hub.recent().list(now)).unwrap_or_default()
+    }
+
+    /// Acknowledges the alert of that number until then: repeats are counted and not sent. Returns the acknowledgement to
+    /// store for a restart, or none if there is no such alert.
+    pub fn acknowledge(&self, id: u64, who: &str, until: Time) -> Option<Acknowledgement> {
+        let hub = self.hub.as_ref()?;
+        let mut recent = hub.recent();
+        let listed = recent.find(id)?;
+        let (kind, subject, severity) = (listed.kind.to_owned(), listed.subject.clone(), listed.severity);
+        let ack = Acknowledgement { kind, subject, severity, who: who.to_owned(), until };
+        recent.acknowledge(ack.clone());
+        Some(ack)
+    }
+
+    /// Restores acknowledgements from before a restart.
+    pub fn restore(&self, acknowledgements: impl IntoIterator<Item = Acknowledgement>) {
+        if let Some(hub) = &self.hub {
+            let mut recent = hub.recent();
+            acknowledgements.into_iter().for_each(|ack| recent.acknowledge(ack));
+        }
+    }
+
+    /// Sends the remaining alerts within a time limit, and ends the sender.
     pub async fn close(&self, within: Duration) {
-        let Some(shared) = &self.shared else { return };
-        let task = shared.task.lock().take();
-        shared.closing.send_replace(true);
-        let Some(mut task) = task else { return };
-        if tokio::time::timeout(within, &mut task).await.is_err() {
-            task.abort();
-            let left = shared.waiting().len();
-            tracing::warn!(left, "some alerts were not sent before the end");
+        if let Some(hub) = &self.hub {
+            hub.close(within).await;
         }
     }
 }
 
-/// A strategy did something that somebody should hear of.
+/// An incident of a strategy that an operator should know about.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trouble {
-    /// It failed too often and stays down.
+pub enum StrategyIncident {
+    /// The strategy failed too often and stays stopped.
     Quarantined,
-    /// It failed and starts again.
+    /// The strategy failed and is restarted.
     Restarted,
     /// Its file cannot be loaded.
     Unloadable,
-    /// A version of it did not start.
+    /// A version of it failed to start.
     NotStarted,
-    /// Its file of settings does not fit.
+    /// Its settings file is invalid.
     Settings,
-    /// A version of it waits to be armed.
+    /// A version of it is waiting to be armed.
     Unarmed([u8; 32]),
 }
 
-impl Trouble {
-    /// Returns the alert. `runs` says whether something of it goes on.
+impl StrategyIncident {
+    /// Returns the alert for the incident. `runs` is true if a version of the strategy is still running.
     pub fn alert(&self, at: Time, strategy: &str, runs: bool, why: &str) -> Alert {
-        let goes_on = if runs { "; what ran before goes on" } else { "; nothing of it runs" };
+        let goes_on = if runs { "; the previous version keeps running" } else { "; no version is running" };
         let (severity, kind, title) = match self {
             Self::Quarantined => {
                 (Severity::Critical, "strategy_quarantined", "is quarantined: its orders are cancelled")
             }
-            Self::Restarted => (Severity::Warning, "strategy_restarted", "failed and starts again from its state"),
+            Self::Restarted => (Severity::Warning, "strategy_restarted", "failed and restarts from its saved state"),
             Self::Unloadable => (Severity::Warning, "version_refused", "has a file that cannot be loaded"),
-            Self::NotStarted => (Severity::Warning, "version_refused", "has a version that did not start"),
-            Self::Settings => (Severity::Warning, "settings_refused", "has settings that do not fit"),
-            Self::Unarmed(_) => (Severity::Info, "version_unarmed", "has a version that waits to be armed"),
+            Self::NotStarted => (Severity::Warning, "version_refused", "has a version that failed to start"),
+            Self::Settings => (Severity::Warning, "settings_refused", "has invalid settings"),
+            Self::Unarmed(_) => (Severity::Info, "version_unarmed", "has a version waiting to be armed"),
         };
         let detail = match self {
-            Self::Quarantined => format!("{why}; it stays down until its file changes or `strategy enable {strategy}`"),
+            Self::Quarantined => {
+                format!("{why}; it stays stopped until its file changes or `strategy enable {strategy}` is run")
+            }
             Self::Restarted => why.to_owned(),
             Self::Unloadable | Self::NotStarted | Self::Settings => format!("{why}{goes_on}"),
             Self::Unarmed(hash) => format!("{}{goes_on}; `polytrader strategy arm {strategy}`", hex::encode(hash)),

@@ -1,26 +1,28 @@
-//! What is posted: JSON that Slack (`text`) and Discord (`content`) take as it is, with the same in fields for programs.
+//! Request body: JSON that Slack (`text`) and Discord (`content`) display as it is, with the same information in fields
+//! for programs.
 
+use super::Alert;
 use super::queue::Post;
 use serde_json::{Value, json};
 
-/// The most bytes of a title and of a detail. Discord takes 2,000 characters in all.
+/// Maximum bytes of a title and of a detail. Discord accepts 2,000 characters in total.
 const TITLE_MAX: usize = 200;
 const DETAIL_MAX: usize = 1_200;
 
-/// Who tells.
+/// Sender of the alerts.
 #[derive(Debug, Clone, Default)]
 pub struct Bot {
     /// `demo`, `paper` or `live`.
     pub mode: String,
-    /// The account that holds the money.
+    /// The account that holds the funds.
     pub account: String,
 }
 
-/// Returns the body of a post.
-pub(super) fn body(bot: &Bot, post: &Post) -> Value {
+/// Returns the alert as one line of text.
+pub(super) fn text(bot: &Bot, post: &Post) -> String {
     let Post { alert, count, missed, .. } = post;
-    let (title, detail) = (clean(&alert.title, TITLE_MAX), clean(&alert.detail, DETAIL_MAX));
-    let mut text = format!("[{}] {title}", alert.severity.as_str().to_uppercase());
+    let detail = clean(&alert.detail, DETAIL_MAX);
+    let mut text = format!("[{}] {}", alert.severity.as_str().to_uppercase(), clean(&alert.title, TITLE_MAX));
     if !detail.is_empty() {
         text.push_str(": ");
         text.push_str(&detail);
@@ -29,13 +31,26 @@ pub(super) fn body(bot: &Bot, post: &Post) -> Value {
         text.push_str(&format!(" ({count} times since the last alert of it)"));
     }
     if *missed > 0 {
-        text.push_str(&format!(" ({missed} other alerts did not get through)"));
+        text.push_str(&format!(" ({missed} other alerts were not delivered)"));
     }
     text.push_str(&format!(" - polytrader {} {}", bot.mode, bot.account));
+    text
+}
+
+/// Returns the alert's title with the bot's mode, for the subject of a message.
+pub(super) fn title(bot: &Bot, alert: &Alert) -> String {
+    format!("[{}] {} - polytrader {}", alert.severity.as_str().to_uppercase(), clean(&alert.title, TITLE_MAX), bot.mode)
+}
+
+/// Returns the body of a post.
+pub(super) fn body(bot: &Bot, post: &Post) -> Value {
+    let Post { alert, count, missed, .. } = post;
+    let (title, detail) = (clean(&alert.title, TITLE_MAX), clean(&alert.detail, DETAIL_MAX));
+    let text = text(bot, post);
     json!({
         "text": for_slack(&text),
         "content": text,
-        // What a strategy says is repeated here; nobody is to be called by it.
+        // The text may contain output of a strategy, which must not mention users.
         "allowed_mentions": { "parse": [] },
         "at": alert.at.iso(),
         "at_ms": alert.at.millis(),
@@ -51,7 +66,7 @@ pub(super) fn body(bot: &Bot, post: &Post) -> Value {
     })
 }
 
-/// Makes one line of what anybody may have written, and cuts it.
+/// Replaces control characters of untrusted text by spaces, and truncates it.
 fn clean(text: &str, max: usize) -> String {
     let line: String = text.chars().map(|char| if char.is_control() { ' ' } else { char }).collect();
     let mut line = line.trim().to_owned();
@@ -62,7 +77,7 @@ fn clean(text: &str, max: usize) -> String {
     line
 }
 
-/// In Slack these three characters begin links and calls.
+/// Escapes the three characters that begin links and mentions in Slack.
 fn for_slack(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
@@ -72,10 +87,10 @@ mod tests {
     #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
-    use crate::{Alert, Severity};
+    use crate::Severity;
     use model::Time;
 
-    fn told(title: &str, detail: &str, count: u64, missed: u64) -> Value {
+    fn payload_of(title: &str, detail: &str, count: u64, missed: u64) -> Value {
         let alert = Alert::new(Time(1_795_424_700_000_000), Severity::Critical, "kind", title, detail).about("quoter");
         let bot = Bot { mode: "live".into(), account: "0xab".into() };
         body(&bot, &Post { alert, tries: 0, count, missed })
@@ -83,10 +98,10 @@ mod tests {
 
     #[test]
     fn people_and_programs_read_the_same() {
-        let said = told("quoter is quarantined", "it crashed", 3, 2);
-        let words = "[CRITICAL] quoter is quarantined: it crashed (3 times since the last alert of it) (2 other alerts did not get \
-                     through) - polytrader live 0xab";
-        assert_eq!((&said["text"], &said["content"]), (&json!(words), &json!(words)));
+        let message = payload_of("quoter is quarantined", "it crashed", 3, 2);
+        let words = "[CRITICAL] quoter is quarantined: it crashed (3 times since the last alert of it) (2 other alerts \
+                     were not delivered) - polytrader live 0xab";
+        assert_eq!((&message["text"], &message["content"]), (&json!(words), &json!(words)));
         for (key, value) in [
             ("at", json!("2026-11-23T09:05:00Z")),
             ("at_ms", json!(1_795_424_700_000_u64)),
@@ -100,16 +115,16 @@ mod tests {
             ("bot", json!("polytrader live")),
             ("account", json!("0xab")),
         ] {
-            assert_eq!(said[key], value, "{key}");
+            assert_eq!(message[key], value, "{key}");
         }
     }
 
     #[test]
-    fn what_a_strategy_says_calls_nobody_and_fits() {
-        let said = told("a", "<!channel> @everyone\n\u{7} & more", 1, 0);
-        assert!(said["text"].as_str().unwrap().contains("&lt;!channel&gt; @everyone   &amp; more"), "{said}");
-        assert_eq!(said["allowed_mentions"], json!({ "parse": [] }));
-        let long = told(&"ä".repeat(5_000), &"ö".repeat(50_000), 1, 0);
+    fn text_of_a_strategy_mentions_no_user_and_fits() {
+        let message = payload_of("a", "<!channel> @everyone\n\u{7} & more", 1, 0);
+        assert!(message["text"].as_str().unwrap().contains("&lt;!channel&gt; @everyone   &amp; more"), "{message}");
+        assert_eq!(message["allowed_mentions"], json!({ "parse": [] }));
+        let long = payload_of(&"ä".repeat(5_000), &"ö".repeat(50_000), 1, 0);
         assert!(long["content"].as_str().unwrap().chars().count() < 2_000);
         assert!(long.to_string().len() < 8_000);
     }

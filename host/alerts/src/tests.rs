@@ -1,4 +1,4 @@
-//! Alerts against a real HTTP server that fails, is slow, or has enough.
+//! Alerts against a real HTTP server that fails, is slow, or limits the rate.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -7,6 +7,8 @@
     clippy::unwrap_used,
     reason = "test code may fail loudly"
 )]
+
+mod channels;
 
 use super::*;
 use axum::Json;
@@ -17,19 +19,19 @@ use serde_json::Value;
 use std::collections::VecDeque;
 use tokio::net::TcpListener;
 
-/// What the server does with a post, in order; the last goes on for ever.
+/// Actions of the server on requests, in order; the last one repeats.
 #[derive(Debug, Clone, Copy)]
 enum Act {
     Take,
     Answer(u16),
-    /// 429, and when to come again.
+    /// Status 429, with a wait in seconds.
     Enough(u64),
     Slow(Duration),
-    /// A status for alerts of one kind; all others are taken.
+    /// A status for alerts of one kind; all others are accepted.
     Fail(&'static str, u16),
 }
 
-/// A server, what it got and when.
+/// A server, with the requests it received and their times.
 struct Server {
     address: String,
     got: Arc<Mutex<Vec<(Instant, Value)>>>,
@@ -68,11 +70,12 @@ impl Server {
     }
 
     fn alerts(&self, level: Severity) -> Alerts {
-        let settings = Settings { webhook: Some(Webhook::parse(&self.address).unwrap()), level };
-        Alerts::start(&settings, Bot { mode: "demo".into(), account: "0x1".into() }).unwrap()
+        let webhook = Some(Webhook::parse(&self.address).unwrap());
+        let settings = Settings { webhook, level, ..Settings::default() };
+        Alerts::start(&settings, &Bot { mode: "demo".into(), account: "0x1".into() }, || Time(1)).unwrap()
     }
 
-    /// Waits for so many posts.
+    /// Waits for this number of requests.
     #[track_caller]
     fn wait(&self, count: usize) -> impl Future<Output = Vec<(Instant, Value)>> + use<> {
         let got = Arc::clone(&self.got);
@@ -95,7 +98,7 @@ fn alert(kind: &'static str) -> Alert {
     Alert::new(Time(1_000_000), Severity::Warning, kind, "something", "happened")
 }
 
-/// Waits until the figures are so.
+/// Waits until the counts have these values.
 async fn settled(alerts: &Alerts, wanted: (u64, u64, u64)) -> Figures {
     let started = Instant::now();
     loop {
@@ -125,7 +128,7 @@ async fn an_alert_is_there_at_once_and_its_like_are_folded() {
         )
     );
     settled(&alerts, (1, 0, 0)).await;
-    // What is less than the level is not sent, whatever comes; what waits for its minute is sent at the end.
+    // Alerts below the minimum severity are never sent; a repeat waiting for its minute is sent at the end.
     alerts.raise(alert("a"));
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(server.got.lock().len(), 1);
@@ -145,8 +148,8 @@ async fn a_server_that_fails_is_asked_again_and_one_that_refuses_is_not() {
     settled(&alerts, (1, 0, 0)).await;
     alerts.raise(alert("b"));
     let view = settled(&alerts, (1, 1, 0)).await;
-    assert_eq!(view.error, "404 Not Found: no_service", "and not where");
-    // The next says that one did not get through.
+    assert_eq!(view.error, "404 Not Found: no_service", "the address is not shown");
+    // The next alert reports the lost one.
     alerts.raise(alert("c"));
     assert_eq!(server.wait(4).await[3].1["missed"], 1);
     settled(&alerts, (2, 1, 0)).await;
@@ -165,7 +168,7 @@ async fn a_server_that_has_enough_says_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_slow_server_holds_nobody_up_and_the_end_is_in_time() {
+async fn a_slow_server_delays_no_caller_and_the_end_is_in_time() {
     let server = Server::start(&[Act::Slow(Duration::from_secs(30))]).await;
     let alerts = server.alerts(Severity::Info);
     let started = Instant::now();
@@ -179,12 +182,12 @@ async fn a_slow_server_holds_nobody_up_and_the_end_is_in_time() {
     let ending = Instant::now();
     alerts.close(CLOSE_WITHIN).await;
     assert!(ending.elapsed() < Duration::from_millis(2_500), "{:?}", ending.elapsed());
-    // After the end nobody is hurt either.
+    // Raising an alert after the end is harmless.
     alerts.raise(alert("late"));
     alerts.close(CLOSE_WITHIN).await;
 }
 
-/// Returns when an alert of that kind came for the first time.
+/// Returns the time of the first alert of this kind.
 fn first(got: &[(Instant, Value)], kind: &str) -> Option<Instant> {
     got.iter().find(|(_, body)| body["kind"] == kind).map(|(at, _)| *at)
 }
@@ -210,7 +213,7 @@ async fn an_alert_that_the_server_fails_on_holds_up_no_other() {
         assert!(started.elapsed() < Duration::from_secs(20));
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    assert_eq!(alerts.figures().failed, 0, "it is not given up");
+    assert_eq!(alerts.figures().failed, 0, "it is still being retried");
 }
 
 #[tokio::test]
@@ -242,7 +245,7 @@ async fn a_server_that_does_not_answer_gets_a_critical_alert_beside_another() {
     server.wait(1).await;
     alerts.raise(Alert { severity: Severity::Critical, ..alert("stop") });
     let got = server.wait(2).await;
-    assert!(got[1].0.duration_since(got[0].0) < Duration::from_secs(3), "before the first is given up");
+    assert!(got[1].0.duration_since(got[0].0) < Duration::from_secs(3), "before the first one times out");
 }
 
 #[tokio::test]
@@ -265,8 +268,9 @@ async fn an_error_of_a_server_that_is_not_there_does_not_say_where() {
 
 #[tokio::test]
 async fn without_a_webhook_nothing_happens() {
-    let alerts = Alerts::start(&Settings { webhook: None, level: Severity::Info }, Bot::default()).unwrap();
+    let settings = Settings { level: Severity::Info, ..Settings::default() };
+    let alerts = Alerts::start(&settings, &Bot::default(), || Time(1)).unwrap();
     alerts.raise(alert("a"));
     alerts.close(CLOSE_WITHIN).await;
-    assert!(!alerts.is_on() && !alerts.figures().configured);
+    assert!(!alerts.figures().configured && alerts.list(Time(1)).len() == 1);
 }

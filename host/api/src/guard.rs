@@ -1,9 +1,10 @@
-//! Who asks, and whether they may.
+//! Authentication and authorization of requests.
 
 use super::problem::ProblemResponse;
 use crate::auth::{Identity, Proof, Role};
 use crate::connections::Connection;
-use crate::parts::App;
+use crate::origin::{is_trusted, origin};
+use crate::state::AppState;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode, header};
@@ -12,31 +13,32 @@ use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-/// A header that other origins' pages cannot send without being allowed to; the page sends it with what changes something.
+/// A header that pages of other origins cannot send without permission; our page sends it with every change.
 const MARK: &str = "x-polytrader";
 
-/// What the cookie's name begins with.
+/// The prefix of the cookie's name.
 const COOKIE: &str = "polytrader_session_";
 
-/// A caller with a valid token or session.
+/// A caller with a valid token or session, and the origin of the request.
 #[derive(Debug, Clone)]
-pub(crate) struct Caller(pub(crate) Identity, pub(crate) Proof);
+pub(crate) struct Caller(pub(crate) Identity, pub(crate) Proof, pub(crate) Arc<str>);
 
 impl Caller {
-    /// Refuses those whose role is less than `role`.
+    /// Refuses a caller whose role is less than `role`.
     pub(crate) fn must_be(&self, role: Role) -> Result<(), ProblemResponse> {
         if self.0.role >= role {
             return Ok(());
         }
-        let detail =
-            format!("this needs the role {}; the token `{}` is a {}", role.as_str(), self.0.name, self.0.role.as_str());
+        let (name, own) = (&self.0.name, self.0.role.as_str());
+        let detail = format!("this requires the role {}; the token `{name}` has the role {own}", role.as_str());
         Err(ProblemResponse::new(StatusCode::FORBIDDEN, detail))
     }
 }
 
-/// Judges the caller of a route before anything else of the request is looked at. [`Caller`] is there for the handler then.
-pub(crate) async fn known_caller(State(app): State<App>, mut request: Request, next: Next) -> Response {
-    match judge(&app, request.headers(), request.method()) {
+/// Authenticates the caller of a route before anything else of the request is read. The handler then receives
+/// [`Caller`].
+pub(crate) async fn known_caller(State(app): State<AppState>, mut request: Request, next: Next) -> Response {
+    match judge(&app, &request) {
         Ok(caller) => {
             if let Some(connection) = request.extensions().get::<Arc<Connection>>() {
                 connection.know();
@@ -48,32 +50,45 @@ pub(crate) async fn known_caller(State(app): State<App>, mut request: Request, n
     }
 }
 
-fn judge(app: &App, headers: &HeaderMap, method: &Method) -> Result<Caller, ProblemResponse> {
+fn judge(app: &AppState, request: &Request) -> Result<Caller, ProblemResponse> {
+    let origin = origin(app, request.extensions(), request.headers());
+    judge_headers(app, request.headers(), request.method(), origin)
+}
+
+fn judge_headers(
+    app: &AppState,
+    headers: &HeaderMap,
+    method: &Method,
+    origin: Arc<str>,
+) -> Result<Caller, ProblemResponse> {
     let now = (app.clock)();
     if let Some(token) = bearer(headers) {
         let (identity, proof) = app.auth.judge(Proof::of_token(token), now)?;
-        return Ok(Caller(identity, proof));
+        return Ok(Caller(identity, proof, origin));
     }
     let Some(cookie) = cookie(app, headers) else {
-        let detail = "this needs a token (`Authorization: Bearer …`) or a login";
+        let detail = "this requires a token (`Authorization: Bearer …`) or a login";
         return Err(ProblemResponse::new(StatusCode::UNAUTHORIZED, detail));
     };
     let (identity, proof) = app.auth.judge(Proof::of_cookie(cookie), now)?;
     let reads = matches!(*method, Method::GET | Method::HEAD);
     if !reads && !headers.contains_key(MARK) {
-        let detail = "a login's requests that change something need the header X-PolyTrader: 1";
+        let detail = "requests of a login that change something require the header X-PolyTrader: 1";
         return Err(ProblemResponse::new(StatusCode::FORBIDDEN, detail));
     }
-    Ok(Caller(identity, proof))
+    Ok(Caller(identity, proof, origin))
 }
 
-impl FromRequestParts<App> for Caller {
+impl FromRequestParts<AppState> for Caller {
     type Rejection = ProblemResponse;
 
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, ProblemResponse> {
+    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, ProblemResponse> {
         match parts.extensions.get::<Self>() {
             Some(caller) => Ok(caller.clone()),
-            None => judge(app, &parts.headers, &parts.method),
+            None => {
+                let origin = origin(app, &parts.extensions, &parts.headers);
+                judge_headers(app, &parts.headers, &parts.method, origin)
+            }
         }
     }
 }
@@ -83,14 +98,14 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// Returns the name of the session's cookie. It has the instance in it: browsers send cookies to every port of a machine, and another
-/// host's must neither be overwritten nor be taken for ours.
-pub(crate) fn cookie_name(app: &App) -> String {
+/// Returns the name of the session cookie. It includes the instance: browsers send cookies to every port of a machine,
+/// and another host's cookie must be neither overwritten nor mistaken for ours.
+pub(crate) fn cookie_name(app: &AppState) -> String {
     format!("{COOKIE}{}", app.auth.instance())
 }
 
-/// Returns the session's cookie.
-pub(crate) fn cookie<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
+/// Returns the session cookie.
+pub(crate) fn cookie<'a>(app: &AppState, headers: &'a HeaderMap) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let wanted = cookie_name(app);
     all.flat_map(|line| line.split(';')).find_map(|pair| {
@@ -99,9 +114,12 @@ pub(crate) fn cookie<'a>(app: &App, headers: &'a HeaderMap) -> Option<&'a str> {
     })
 }
 
-/// Returns whether the browser came by TLS, which only a proxy in front of us can know. A caller that claims it without a proxy keeps its own
-/// cookie from being sent in the clear, and nothing more.
-pub(crate) fn is_by_tls(headers: &HeaderMap) -> bool {
+/// Returns true if the browser used TLS, which only a proxy in front of the host can report. A peer that is not trusted
+/// is not believed.
+pub(crate) fn is_by_tls(app: &AppState, peer: Option<IpAddr>, headers: &HeaderMap) -> bool {
+    if !is_trusted(app, peer) {
+        return false;
+    }
     let first = |name: &str| {
         let value = headers.get(name)?.to_str().ok()?;
         value.split(',').next().map(|first| first.trim().to_ascii_lowercase())
@@ -111,13 +129,14 @@ pub(crate) fn is_by_tls(headers: &HeaderMap) -> bool {
     forwarded || first("x-forwarded-proto").is_some_and(|proto| proto == "https")
 }
 
-/// Refuses requests for names that are not this machine's: another site's name that was made to point here (DNS rebinding).
-pub(crate) async fn known_host(State(app): State<App>, request: Request, next: Next) -> Response {
+/// Refuses requests for host names other than this machine's: a foreign name that resolves to this machine (DNS
+/// rebinding).
+pub(crate) async fn known_host(State(app): State<AppState>, request: Request, next: Next) -> Response {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if app.remote || is_local(host) {
         return next.run(request).await;
     }
-    let detail = format!("`{host}` is not this machine; set api.allow_remote = true to be asked by other names");
+    let detail = format!("`{host}` is not this machine; set api.allow_remote = true to accept other host names");
     ProblemResponse::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
 }
 

@@ -1,48 +1,55 @@
-//! The API and the page (DESIGN 9). One router, served on two ports. Handlers read the picture and the database, and act
-//! through [`control::Control`]; there is no other way from here to the engine.
-//! Start reading in [`router`], then `guard` for who may do what.
+//! The API and the page (DESIGN 9): one router, served on two ports. Handlers read the read model and the database, and
+//! act through [`control::Control`]; they have no other access to the engine.
+//! Start reading in [`router`], then `guard` for authorization.
 
 pub mod auth;
 mod body;
 pub mod client;
 mod connections;
+mod decimals;
+mod etag;
 mod guard;
+mod held;
+mod idempotency;
 mod metrics;
 mod openapi;
+mod origin;
 mod page;
 mod page_of;
 mod params;
-mod parts;
+mod platform;
 mod problem;
 mod routes;
 pub mod runtime_limits;
 pub mod server;
+mod state;
+pub mod telegram;
 #[cfg(test)]
 mod tests;
 mod tightening;
 
 pub use openapi::document;
-pub use parts::Parts;
+pub use state::{AppParts, Reread};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{delete, get, post, put};
-use parts::App;
+use body::BODY_MAX;
 use routes::{
-    bot, claims, config, health, history, restrictions, session, signals, strategies, stream, tokens, trading,
+    alert_list, bot, claims, config, export, health, history, locks, reload, restrictions, session, signals,
+    strategies, stream, tokens, trading, websocket,
 };
+use state::AppState;
 use std::sync::Arc;
 
-/// The largest body of a request.
-const BODY_MAX: usize = 64 * 1024;
-
 /// Returns all routes.
-pub fn router(parts: Arc<Parts>) -> Router {
-    // The caller is judged before anything else of a request is looked at; what is open to all stands apart.
+pub fn router(parts: Arc<AppParts>) -> Router {
+    // The caller is checked before anything else of a request is read; open routes are separate.
     let known = middleware::from_fn_with_state(Arc::clone(&parts), guard::known_caller);
+    let once = middleware::from_fn_with_state(Arc::clone(&parts), idempotency::once);
     open_routes()
-        .merge(routes_for_callers().route_layer(known))
+        .merge(routes_for_callers().route_layer(once).route_layer(known))
         .fallback(page::serve)
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_MAX))
@@ -52,7 +59,7 @@ pub fn router(parts: Arc<Parts>) -> Router {
 }
 
 /// Returns the routes that need no token.
-fn open_routes() -> Router<App> {
+fn open_routes() -> Router<AppState> {
     Router::new()
         .route("/login", get(session::offer).post(session::redeem))
         .route("/v1/session", post(session::login))
@@ -61,7 +68,7 @@ fn open_routes() -> Router<App> {
 }
 
 /// Returns the routes that need a token or a login.
-fn routes_for_callers() -> Router<App> {
+fn routes_for_callers() -> Router<AppState> {
     Router::new()
         .route("/v1/admin/bot/state", get(bot::state))
         .route("/v1/admin/bot/start", post(bot::start))
@@ -73,7 +80,8 @@ fn routes_for_callers() -> Router<App> {
         .route("/v1/admin/circuit-breakers/{name}/reset", post(bot::reset_breaker))
         .route("/v1/config", get(config::all))
         .route("/v1/config/", get(config::all))
-        .route("/v1/config/{key}", put(config::set))
+        .route("/v1/config/reload", post(reload::reload))
+        .route("/v1/config/{key}", get(config::one).put(config::set))
         .route("/v1/positions", get(trading::positions))
         .route("/v1/positions/pnl", get(trading::pnl))
         .route("/v1/positions/claims", get(claims::claims))
@@ -83,6 +91,8 @@ fn routes_for_callers() -> Router<App> {
         .route("/v1/positions/{token}/close", post(trading::close))
         .route("/v1/admin/audit", get(history::audit))
         .route("/v1/admin/restrictions", put(restrictions::restrict))
+        .route("/v1/admin/locks", get(locks::all))
+        .route("/v1/admin/locks/{market}", put(locks::lock).delete(locks::unlock))
         .route("/v1/admin/transfers", post(restrictions::transfer))
         .route("/v1/trading/orders", get(trading::orders))
         .route("/v1/trading/orders/cancel-all", post(trading::cancel_all))
@@ -91,6 +101,10 @@ fn routes_for_callers() -> Router<App> {
         .route("/v1/trading/orders/{id}/events", get(history::events))
         .route("/v1/trading/orders/{id}/fills", get(history::fills))
         .route("/v1/trading/trades", get(history::trades))
+        .route("/v1/trading/trades.csv", get(export::trades))
+        .route("/v1/trading/orders.csv", get(export::orders))
+        .route("/v1/trading/refusals.csv", get(export::refusals))
+        .route("/v1/admin/audit.csv", get(export::audit))
         .route("/v1/trading/refusals", get(history::refusals))
         .route("/v1/trading/venue-orders", get(trading::venue_orders))
         .route("/v1/strategies", get(strategies::all))
@@ -106,10 +120,13 @@ fn routes_for_callers() -> Router<App> {
         .route("/v1/markets", get(trading::markets))
         .route("/v1/snapshot", get(trading::snapshot))
         .route("/v1/stream", get(stream::stream))
+        .route("/v1/ws", get(websocket::websocket))
         .route("/v1/session", get(session::show).delete(session::logout))
         .route("/v1/session/codes", post(session::login_code))
         .route("/v1/tokens", get(tokens::all).post(tokens::create))
         .route("/v1/tokens/{name}", delete(tokens::revoke))
+        .route("/v1/alerts", get(alert_list::all))
+        .route("/v1/alerts/{id}/acknowledge", post(alert_list::acknowledge))
         .route("/health/detailed", get(health::detailed))
         .route("/metrics", get(health::metrics))
 }

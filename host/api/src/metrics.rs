@@ -1,6 +1,9 @@
-//! The metrics for Prometheus: the counts and amounts of the read model in the OpenMetrics text format, in base units.
+//! Prometheus metrics: the counts and amounts of the read model in the OpenMetrics text format, in base units.
 
-use crate::parts::Parts;
+mod paths;
+mod process;
+
+use crate::state::AppParts;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeCounterValue, EncodeGaugeValue, EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
@@ -14,8 +17,36 @@ use std::fmt;
 /// The content type of [`text`].
 pub(crate) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
+/// The content type of [`classic`].
+pub(crate) const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Returns true if a client accepts Prometheus' older text format and not OpenMetrics.
+pub(crate) fn wants_classic(accept: &str) -> bool {
+    accept.contains("text/plain") && !accept.contains("openmetrics")
+}
+
+/// Converts a text from the OpenMetrics format to Prometheus' older one: counters are described under the names of their
+/// samples, and there are no units and no end mark.
+pub(crate) fn classic(text: &str) -> String {
+    let type_of = |line: &str| {
+        line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')).map(|(n, k)| (n.to_owned(), k == "counter"))
+    };
+    let counters: std::collections::BTreeSet<String> =
+        text.lines().filter_map(type_of).filter(|(_, counter)| *counter).map(|(name, _)| name).collect();
+    let mut classic = String::with_capacity(text.len());
+    for line in text.lines().filter(|line| !line.starts_with("# UNIT ") && *line != "# EOF") {
+        let described = ["# HELP ", "# TYPE "].into_iter().find_map(|word| {
+            let (name, rest) = line.strip_prefix(word)?.split_once(' ')?;
+            counters.contains(name).then(|| format!("{word}{name}_total {rest}"))
+        });
+        classic.push_str(described.as_deref().unwrap_or(line));
+        classic.push('\n');
+    }
+    classic
+}
+
 /// Returns all metrics as text.
-pub(crate) fn text(parts: &Parts) -> Result<String, fmt::Error> {
+pub(crate) fn text(parts: &AppParts) -> Result<String, fmt::Error> {
     let mut families = Families(Registry::with_prefix("polytrader"));
     let snapshot = parts.picture.snapshot();
     families.trading(&snapshot);
@@ -24,13 +55,17 @@ pub(crate) fn text(parts: &Parts) -> Result<String, fmt::Error> {
     families.alerts(&parts.alerts.figures());
     families.database(&parts.db.writer().health());
     families.output((parts.lost_lines)());
+    families.paths(parts.picture.paths());
+    families.strategies(&snapshot);
+    families.alert_channels(&parts.alerts.channels());
+    families.process();
     let mut text = String::new();
     encode(&mut text, &families.0)?;
     Ok(text)
 }
 
-/// The metric families of one answer. The registry adds the prefix, the units and the `_total` of counters to their names, and a full stop to
-/// their descriptions.
+/// The metric families of one answer. The registry adds the prefix, the units and the `_total` of counters to the
+/// names, and a full stop to the descriptions.
 struct Families(Registry);
 
 impl Families {
@@ -45,10 +80,10 @@ impl Families {
     fn money(&mut self, pnl: &PnlView) {
         self.dollars("cash", "All cash", pnl.cash_micro_usd);
         self.dollars("portfolio", "Cash and positions", pnl.portfolio_micro_usd);
-        self.dollars("realised", "Profit realised in all sessions on the account", pnl.realised_micro_usd);
+        self.dollars("realised", "P&L realised in all sessions on the account", pnl.realised_micro_usd);
         self.dollars("unrealised", "Positions at the bid less their cost", pnl.unrealised_micro_usd);
         self.dollars("fees", "Fees paid in all sessions on the account", pnl.fees_micro_usd);
-        self.dollars("today", "Gain since 00:00 UTC", pnl.today_micro_usd);
+        self.dollars("today", "P&L since 00:00 UTC", pnl.today_micro_usd);
     }
 
     fn market_data(&mut self, snapshot: &Snapshot, connections: &[ConnectionView], waits: WaitCounts) {
@@ -61,17 +96,13 @@ impl Families {
         self.gauge("market_connections", "Connections of the market channel", parts);
         self.gauge("market_connections_up", "Connections of the market channel that are up", up);
         self.counter("market_events", "Market events since the start", bot.events);
-        let help = "How long market events waited for the engine from the moment they were received";
+        let help = "Time that market events waited for the engine after they were received";
         self.0.register_with_unit("event_wait", help, Unit::Seconds, Waits(waits));
     }
 
     fn alerts(&mut self, figures: &alerts::Figures) {
         self.counter("alerts_sent", "Alerts that the webhook accepted since the start", figures.sent);
-        self.counter(
-            "alerts_failed",
-            "Alerts that were given up after the last attempt since the start",
-            figures.failed,
-        );
+        self.counter("alerts_failed", "Alerts dropped after the last attempt since the start", figures.failed);
         self.counter("alerts_dropped", "Alerts dropped because the queue was full since the start", figures.dropped);
         self.gauge("alerts_waiting", "Alerts in the queue", figures.waiting);
     }
@@ -126,11 +157,11 @@ fn seconds(micros: u64) -> f64 {
     millionths(i64::try_from(micros).unwrap_or(i64::MAX))
 }
 
-/// Returns a number of millionths as a number of whole units, exact to the sixth decimal up to nine billion.
+/// Converts millionths to whole units, exact to the sixth decimal up to nine billion.
 #[expect(
     clippy::as_conversions,
     clippy::float_arithmetic,
-    reason = "the format's numbers are floating point, and nothing is computed from them here"
+    reason = "the format uses floating point, and nothing is computed with it here"
 )]
 fn millionths(value: i64) -> f64 {
     value as f64 / 1e6

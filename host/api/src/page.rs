@@ -1,7 +1,7 @@
-//! The page, as it was built into this program.
+//! The dashboard page, embedded in this program.
 
 use super::problem::ProblemResponse;
-use crate::parts::App;
+use crate::state::AppState;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, Method, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -9,18 +9,18 @@ use include_dir::{Dir, File, include_dir};
 
 static PAGE: Dir<'static> = include_dir!("$DASHBOARD");
 
-/// Nothing but our own files, and in nobody's frame.
+/// Allows only our own files, and no embedding in frames.
 const POLICY: &str = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
-/// Serves the page's files; other paths are the page's own, which it shows by itself.
-pub(crate) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Response {
+/// Serves the page's files; other paths belong to the page's own router.
+pub(crate) async fn serve(State(_): State<AppState>, method: Method, uri: Uri) -> Response {
     let path = uri.path().trim_start_matches('/');
     let reads = matches!(method, Method::GET | Method::HEAD);
     if !reads || path == "v1" || path.starts_with("v1/") {
         return ProblemResponse::not_found(format!("there is no {method} {}", uri.path())).into_response();
     }
     if let Some(file) = PAGE.get_file(path) {
-        return answer(file, path.starts_with("assets/"));
+        return serve_file(file, path.starts_with("assets/"));
     }
     if path.contains('.') {
         return ProblemResponse::not_found(format!("there is no file {}", uri.path())).into_response();
@@ -31,12 +31,12 @@ pub(crate) async fn serve(State(_): State<App>, method: Method, uri: Uri) -> Res
 /// Returns the page itself.
 pub(crate) fn index() -> Response {
     match PAGE.get_file("index.html") {
-        Some(file) => answer(file, false),
+        Some(file) => serve_file(file, false),
         None => ProblemResponse::not_found("this build has no page").into_response(),
     }
 }
 
-fn answer(file: &'static File<'static>, forever: bool) -> Response {
+fn serve_file(file: &'static File<'static>, forever: bool) -> Response {
     let kind = match file.path().extension().and_then(|extension| extension.to_str()) {
         Some("html") => "text/html; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
@@ -52,7 +52,7 @@ fn answer(file: &'static File<'static>, forever: bool) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, cache)], file.contents()).into_response()
 }
 
-/// Adds what keeps browsers from doing more with an answer than they should.
+/// Adds the headers that restrict browsers.
 pub(crate) async fn protect(mut response: Response) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [

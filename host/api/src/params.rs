@@ -1,4 +1,4 @@
-//! Parameters of paths and queries, and bodies that are taken as they are. What does not fit is a problem document, as all errors are.
+//! Path and query parameters, and raw bodies. Invalid ones are answered with a problem document, like all errors.
 
 use crate::problem::ProblemResponse;
 use axum::extract::{self, FromRequest, FromRequestParts, Request};
@@ -13,7 +13,7 @@ pub(crate) struct Path<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct Query<T>(pub(crate) T);
 
-/// The body as it is.
+/// The raw body.
 #[derive(Debug)]
 pub(crate) struct Bytes(pub(crate) axum::body::Bytes);
 

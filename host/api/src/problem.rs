@@ -8,8 +8,8 @@ use control::ControlError;
 use readmodel::views::Problem;
 use store::db::DbError;
 
-/// What callers read of an error of the database.
-const DATABASE_FAILED: &str = "the database did not do it; the host's log has the reason";
+/// The text shown to callers for a database error.
+const DATABASE_FAILED: &str = "the database failed; see the host's log";
 
 /// An error of a request.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct ProblemResponse {
 }
 
 impl ProblemResponse {
-    /// Returns a problem of this status with a sentence.
+    /// Returns a problem with this status and detail.
     pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into() }
     }
@@ -27,6 +27,11 @@ impl ProblemResponse {
     /// Returns the status.
     pub(crate) const fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Returns the message.
+    pub(crate) fn detail(&self) -> &str {
+        &self.detail
     }
 
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
@@ -38,12 +43,12 @@ impl ProblemResponse {
     }
 }
 
-/// Returns the problem of what cannot be done now.
+/// Returns the problem of a temporary failure.
 pub(crate) fn unavailable(detail: &str) -> ProblemResponse {
     ProblemResponse::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
-/// The answer to a method that a path does not have.
+/// Answers a method that a path does not support.
 pub(crate) async fn method_not_allowed(method: Method, uri: Uri) -> ProblemResponse {
     ProblemResponse::new(StatusCode::METHOD_NOT_ALLOWED, format!("there is no {method} {}", uri.path()))
 }
@@ -75,8 +80,8 @@ impl From<ControlError> for ProblemResponse {
 
 impl From<DbError> for ProblemResponse {
     fn from(error: DbError) -> Self {
-        // What the database says may name files, hosts and values: it is for the operator of the machine.
-        tracing::error!(%error, "request not served by the database");
+        // Database errors may contain file names, hosts and values, which only the machine's operator may see.
+        tracing::error!(%error, "request failed; database error");
         unavailable(DATABASE_FAILED)
     }
 }
@@ -89,8 +94,8 @@ impl From<AuthError> for ProblemResponse {
             AuthError::Name(_) => StatusCode::BAD_REQUEST,
             AuthError::Taken(_) => StatusCode::CONFLICT,
             AuthError::Db(_) | AuthError::File { .. } | AuthError::Random(_) | AuthError::Role(..) => {
-                tracing::error!(%error, "request about tokens or logins not served");
-                return unavailable("the host could not do it now; its log has the reason");
+                tracing::error!(%error, "token or login request failed");
+                return unavailable("the host failed to handle the request; see its log");
             }
         };
         Self::new(status, error.to_string())

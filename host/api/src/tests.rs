@@ -7,30 +7,38 @@
 )]
 
 mod access;
+mod alert_list;
 mod assigning;
 mod bodies;
+mod keys;
+mod lists;
+mod locks;
 mod metrics;
 mod pages;
+mod reload;
+mod roles;
 mod states;
 mod stops;
 mod strategies;
 mod streams;
+mod telegram;
 mod tokens;
 mod unstored;
+mod versions;
 
 use super::*;
 use crate::auth::{Auth, NewToken, Role};
-use crate::runtime_limits::Settings;
+use crate::runtime_limits::RuntimeLimits;
 use alerts::Alerts;
 use axum::body::Body;
 use axum::http::{Request, Response, StatusCode};
 use control::Control;
 use control::inbox::Inbox;
-use control::{Asked, ControlError, Word, Words};
+use control::{ControlError, PendingCommand, StrategyCommand, StrategyCommands};
 use model::Time;
 use model::input::Command;
 use readmodel::Begin;
-use readmodel::Picture;
+use readmodel::ReadModel;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -40,14 +48,14 @@ use tower::ServiceExt;
 
 const NOW: fn() -> Time = || Time(1_795_424_400_000_000);
 
-/// An API over a real database, with an engine that takes every command but `Pause`, and notes it.
+/// An API over a real database, with an engine that accepts and records every command but `Pause`.
 pub(crate) struct Rig {
     pub(crate) router: Router,
-    pub(crate) parts: Arc<Parts>,
+    pub(crate) parts: Arc<AppParts>,
     dir: PathBuf,
     inbox: Inbox,
-    heard: Arc<Mutex<Vec<Command>>>,
-    words: Arc<Mutex<Vec<(String, Word)>>>,
+    commands: Arc<Mutex<Vec<Command>>>,
+    words: Arc<Mutex<Vec<(String, StrategyCommand)>>>,
     admin: String,
     trader: String,
     pub(crate) viewer: String,
@@ -71,36 +79,39 @@ impl Rig {
         let trader = auth.create_token(&db, &lasting("desk", Role::Trader), NOW()).await.unwrap();
         let viewer = auth.create_token(&db, &lasting("screen", Role::Viewer), NOW()).await.unwrap();
         let inbox = Inbox::default();
-        let heard = Arc::default();
+        let received = Arc::default();
         let halts = store::db::Halts::start(&db, "an account".to_owned(), |_| {});
-        answer_commands(inbox.clone(), Arc::clone(&heard), halts.clone());
-        let picture = Picture::new(&Begin { mode: readmodel::views::ModeView::Demo, session: 7, at: NOW() });
-        let (words, asked) = Words::new(None);
-        let words_heard = answer_words(asked);
+        answer_commands(inbox.clone(), Arc::clone(&received), halts.clone());
+        let picture = ReadModel::new(&Begin { mode: readmodel::views::ModeView::Demo, session: 7, at: NOW() });
+        let (words, asked) = StrategyCommands::new(None);
+        let words_received = answer_strategy_commands(asked);
         let control = Control::new(inbox.clone(), None).with_words(words).with_halts(halts);
-        let settings = Settings::open(&config(&dir), &db, scope()).await.unwrap();
-        let parts = Parts {
+        let settings = RuntimeLimits::open(&config(&dir), &db, scope()).await.unwrap();
+        let parts = AppParts {
             picture,
-            alerts: Alerts::default(),
+            alerts: Alerts::start(&alerts::Settings::default(), &alerts::Bot::default(), NOW).unwrap(),
             control,
             auth,
             db,
             settings,
+            reread: Reread(Box::new(reread(dir.clone()))),
             chain: None,
             account: String::new(),
             keep_versions: 20,
             session: 7,
             remote: false,
+            trusted_proxies: vec![std::net::IpAddr::from([10, 0, 0, 7])],
             lost_lines: || 7,
             clock: NOW,
         };
         let parts = Arc::new(parts);
         let router = router(Arc::clone(&parts));
-        Self { router, parts, dir, inbox, heard, words: words_heard, admin, trader, viewer }
+        Self { router, parts, dir, inbox, commands: received, words: words_received, admin, trader, viewer }
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
-        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000");
+    async fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
+        let here = crate::origin::Peer(std::net::Ipv4Addr::LOCALHOST.into());
+        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000").extension(here);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -109,16 +120,16 @@ impl Rig {
 
     async fn as_(&self, token: &str, method: &str, path: &str, body: &str) -> (StatusCode, Value) {
         let bearer = format!("Bearer {token}");
-        read(self.ask(method, path, &[("authorization", &bearer)], body).await).await
+        read(self.request(method, path, &[("authorization", &bearer)], body).await).await
     }
 
     fn trip(&self, breaker: model::input::Breaker) {
         let (scope, reason) = (model::input::Scope::Session, "for a test".into());
-        self.parts.picture.record(NOW(), &engine::Record::Breaker { breaker, scope, tripped: true, reason });
+        self.parts.picture.record(NOW(), &engine::EngineEvent::Breaker { breaker, scope, tripped: true, reason });
     }
 
-    fn heard(&self) -> Vec<Command> {
-        std::mem::take(&mut self.heard.lock().unwrap())
+    fn commands(&self) -> Vec<Command> {
+        std::mem::take(&mut self.commands.lock().unwrap())
     }
 }
 
@@ -130,24 +141,32 @@ fn scope() -> store::db::AccountScope {
     store::db::AccountScope::new("paper", "an account")
 }
 
-fn config(dir: &std::path::Path) -> ::config::Config {
-    let mode = ::config::Mode::Paper;
-    let sources = ::config::Sources { mode, data_dir: dir.to_owned(), file: None, flags: Vec::new() };
-    ::config::Config::from_sources(sources, std::iter::empty()).unwrap()
+/// Reads the configuration of a folder again.
+fn reread(dir: PathBuf) -> impl Fn() -> anyhow::Result<::config::Config> + Send + Sync + 'static {
+    move || {
+        let mode = ::config::Mode::Paper;
+        let sources = ::config::Sources { mode, data_dir: dir.clone(), file: None, flags: Vec::new() };
+        ::config::Config::from_sources(sources, std::iter::empty())
+    }
 }
 
-fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>, halts: store::db::Halts) {
+fn config(dir: &std::path::Path) -> ::config::Config {
+    reread(dir.to_owned())().unwrap()
+}
+
+fn answer_commands(inbox: Inbox, commands: Arc<Mutex<Vec<Command>>>, halts: store::db::Halts) {
     std::thread::spawn(move || {
         let mut taken = control::inbox::Taken::default();
         while !taken.closed {
-            inbox.take(&mut taken, 16, Duration::from_millis(50));
+            inbox.next_round(&mut taken, 16, Duration::from_millis(50));
             for arrival in taken.arrivals.drain(..) {
-                use model::Body as Input;
-                if let Input::Limits(_) | Input::Transfer(_) | Input::Strategy(_) | Input::Assign(_) = arrival.body {
-                    let _told = arrival.reply.map(|reply| reply.send(Ok(())));
+                use model::InputKind as Input;
+                if let Input::Limits(_) | Input::Transfer(_) | Input::Strategy(_) | Input::Reallocate(_) = arrival.body
+                {
+                    let _sent = arrival.reply.map(|reply| reply.send(Ok(())));
                     continue;
                 }
-                let model::Body::Command(command) = arrival.body else { continue };
+                let model::InputKind::Command(command) = arrival.body else { continue };
                 match &command {
                     Command::EmergencyStop { reason } => {
                         halts.set(Some(store::db::Halt { reason: reason.clone(), at_ms: NOW().millis() }));
@@ -160,8 +179,8 @@ fn answer_commands(inbox: Inbox, heard: Arc<Mutex<Vec<Command>>>, halts: store::
                     Command::Cancel { order: model::OrderId(id @ 404..) } => Err(format!("there is no order {id}")),
                     _ => Ok(()),
                 };
-                heard.lock().unwrap().push(command);
-                let _told = arrival.reply.map(|reply| reply.send(answer));
+                commands.lock().unwrap().push(command);
+                let _sent = arrival.reply.map(|reply| reply.send(answer));
             }
         }
     });
@@ -173,26 +192,28 @@ async fn read(response: Response<Body>) -> (StatusCode, Value) {
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
 }
 
-/// Answers words about strategies as whoever looks after them does, and notes them.
-fn answer_words(mut asked: tokio::sync::mpsc::Receiver<Asked>) -> Arc<Mutex<Vec<(String, Word)>>> {
-    let heard: Arc<Mutex<Vec<(String, Word)>>> = Arc::default();
-    let noted = Arc::clone(&heard);
+/// Answers strategy commands as the strategy manager does, and records them.
+fn answer_strategy_commands(
+    mut asked: tokio::sync::mpsc::Receiver<PendingCommand>,
+) -> Arc<Mutex<Vec<(String, StrategyCommand)>>> {
+    let commands: Arc<Mutex<Vec<(String, StrategyCommand)>>> = Arc::default();
+    let noted = Arc::clone(&commands);
     tokio::spawn(async move {
         while let Some(asked) = asked.recv().await {
-            let answer = match &asked.word {
+            let answer = match &asked.command {
                 _ if asked.name == "down" => Err(ControlError::Refused("down: its file is gone".to_owned())),
-                Word::Arm { .. } => Ok(Value::String(format!("armed {}", asked.name))),
+                StrategyCommand::Arm { .. } => Ok(Value::String(format!("armed {}", asked.name))),
                 _ => Ok(Value::Null),
             };
-            noted.lock().unwrap().push((asked.name, asked.word));
+            noted.lock().unwrap().push((asked.name, asked.command));
             asked.reply.send(answer).unwrap();
         }
     });
-    heard
+    commands
 }
 
 #[tokio::test]
-async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
+async fn the_versions_of_a_strategy_are_listed_with_their_source() {
     let rig = Rig::new("versions").await;
     let view =
         readmodel::views::StrategyView { name: "quoter".to_owned(), hash: "ab".to_owned(), ..Default::default() };
@@ -204,17 +225,17 @@ async fn the_versions_of_a_strategy_are_told_with_where_they_are_from() {
         rig.parts.db.writer().write(store::db::DbWrite::Strategy(scope(), row));
     }
     assert!(rig.parts.db.writer().flush(Duration::from_secs(5)).await);
-    let (status, said) = rig.as_(&rig.viewer, "GET", "/v1/strategies/quoter/versions", "").await;
+    let (status, payload) = rig.as_(&rig.viewer, "GET", "/v1/strategies/quoter/versions", "").await;
     assert_eq!(status, StatusCode::OK);
-    let shown = |place: usize| (said[place]["hash"].as_str(), said[place]["running"].as_bool());
+    let shown = |place: usize| (payload[place]["hash"].as_str(), payload[place]["running"].as_bool());
     assert_eq!([shown(0), shown(1)], [(Some("cd"), Some(false)), (Some("ab"), Some(true))]);
-    assert_eq!((&said[0]["source"], &said[0]["first_seen_ms"]), (&json!("quoter.wasm"), &json!(2)));
-    let (status, _) = rig.as_(&rig.viewer, "GET", "/v1/strategies/nobody/versions", "").await;
+    assert_eq!((&payload[0]["source"], &payload[0]["first_seen_ms"]), (&json!("quoter.wasm"), &json!(2)));
+    let (status, _) = rig.as_(&rig.viewer, "GET", "/v1/strategies/missing/versions", "").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
-async fn word_for_a_strategy_is_taken_from_a_trader_and_audited() {
+async fn a_signal_to_a_strategy_is_accepted_from_a_trader_and_audited() {
     let rig = Rig::new("signals").await;
     let view = readmodel::views::StrategyView { name: "momentum".into(), ..readmodel::views::StrategyView::default() };
     rig.parts.picture.strategy(model::StrategyId(3), view);
@@ -237,16 +258,18 @@ async fn scopes_are_restricted_and_transfers_booked_with_a_reason() {
     let path = "/v1/admin/restrictions";
     assert_eq!(rig.as_(&rig.trader, "PUT", path, &restrict("session", "reduce_only")).await.0, StatusCode::OK);
     assert_eq!(rig.as_(&rig.viewer, "PUT", path, &restrict("session", "none")).await.0, StatusCode::FORBIDDEN);
-    for (scope, word) in [("market:none-such", "none"), ("strategy:x", "none"), ("all", "none"), ("session", "tight")] {
-        assert_eq!(
-            rig.as_(&rig.trader, "PUT", path, &restrict(scope, word)).await.0,
-            StatusCode::BAD_REQUEST,
-            "{scope}"
-        );
+    for (scope, word, status) in [
+        ("market:none-such", "none", StatusCode::NOT_FOUND),
+        ("strategy:x", "none", StatusCode::NOT_FOUND),
+        ("all", "none", StatusCode::BAD_REQUEST),
+        ("session", "tight", StatusCode::BAD_REQUEST),
+        ("session", "halted", StatusCode::BAD_REQUEST),
+    ] {
+        assert_eq!(rig.as_(&rig.trader, "PUT", path, &restrict(scope, word)).await.0, status, "{scope}");
     }
-    let heard = rig.heard.lock().unwrap().clone();
+    let commands = rig.commands.lock().unwrap().clone();
     let scope = model::input::Scope::Session;
-    assert_eq!(heard, [Command::Restrict { scope, restriction: model::input::Restriction::ReduceOnly }]);
+    assert_eq!(commands, [Command::Restrict { scope, restriction: model::input::Restriction::ReduceOnly }]);
     let transfer = |kind: &str, amount: &str, reason: &str| {
         json!({ "kind": kind, "amount_usd": amount, "reason": reason }).to_string()
     };
@@ -260,19 +283,23 @@ async fn scopes_are_restricted_and_transfers_booked_with_a_reason() {
     }
     let audits = rig.parts.db.audits(1).await.unwrap();
     assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("transfers/deposit", "5.25: 0xabc"));
-    for (body, problem) in [
-        (json!({ "kind": "split", "market": "nowhere", "shares": "5", "reason": "x" }), "is no market here"),
-        (json!({ "kind": "merge", "market": "nowhere", "shares": "0", "reason": "x" }), "is no market here"),
-        (json!({ "kind": "redeem", "token": "77", "shares": "5", "amount_usd": "5", "reason": "x" }), "has the token"),
+    for (body, refused, problem) in [
+        (json!({ "kind": "split", "market": "nowhere", "shares": "5", "reason": "x" }), 404, "is not a known market"),
+        (json!({ "kind": "merge", "market": "nowhere", "shares": "0", "reason": "x" }), 400, "number of shares"),
+        (
+            json!({ "kind": "redeem", "token": "7", "shares": "5", "amount_usd": "5", "reason": "x" }),
+            404,
+            "has the token",
+        ),
     ] {
         let (status, answer) = rig.as_(&rig.admin, "POST", path, &body.to_string()).await;
         let detail = answer["detail"].as_str().unwrap();
-        assert!(status == StatusCode::BAD_REQUEST && detail.contains(problem), "{detail}");
+        assert!(status.as_u16() == refused && detail.contains(problem), "{detail}");
     }
     let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/positions/123/close", "").await;
     assert_eq!(
         (status, problem["detail"].as_str().unwrap()),
-        (StatusCode::NOT_FOUND, "no market here has the token `123`")
+        (StatusCode::NOT_FOUND, "no known market has the token `123`")
     );
 }
 
@@ -288,7 +315,7 @@ async fn a_limit_is_changed_kept_and_audited_and_a_ceiling_holds() {
     assert_eq!(all["daily_loss_limit_usd"]["value"], "10.5");
     let (status, problem) = rig.as_(&rig.admin, "PUT", path, &body(json!("100.01"))).await;
     assert_eq!(status, StatusCode::BAD_REQUEST);
-    assert!(problem["detail"].as_str().unwrap().contains("100 is the furthest"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("the limit is 100"), "{problem}");
     for bad in [json!("much"), json!(null), json!(-1), json!({})] {
         assert_eq!(rig.as_(&rig.admin, "PUT", path, &body(bad.clone())).await.0, StatusCode::BAD_REQUEST, "{bad}");
     }
@@ -296,8 +323,8 @@ async fn a_limit_is_changed_kept_and_audited_and_a_ceiling_holds() {
     let audits = rig.parts.db.audits(10).await.unwrap();
     assert_eq!((audits[0].action.as_str(), audits[0].detail.as_str()), ("config/daily_loss_limit_usd", "25 -> 10.5"));
     assert_eq!((audits[0].who.as_str(), audits[0].claimed_user.as_str()), ("admin", "joe"));
-    // It holds after a restart, as long as it fits.
-    let again = Settings::open(&config(&rig.dir), &rig.parts.db, scope()).await.unwrap();
+    // It stays in effect after a restart, as long as it is valid.
+    let again = RuntimeLimits::open(&config(&rig.dir), &rig.parts.db, scope()).await.unwrap();
     assert_eq!(again.limits().await.daily_loss, model::Usd(10_500_000));
 }
 
@@ -322,10 +349,10 @@ async fn limits_of_another_mode_do_not_hold_and_of_an_unknown_one_only_where_the
         db.set_setting(scope, &row).await.unwrap();
     }
     let boot = config(&rig.dir).limits();
-    let held = Settings::open(&config(&rig.dir), db, scope()).await.unwrap().limits().await;
+    let held = RuntimeLimits::open(&config(&rig.dir), db, scope()).await.unwrap().limits().await;
     let expected = model::Limits { daily_loss: model::Usd::dollars(9), max_orders_per_minute: 6, ..boot };
     assert_eq!(held, expected);
-    let in_demo = Settings::open(&config(&rig.dir), db, demo).await.unwrap().limits().await;
+    let in_demo = RuntimeLimits::open(&config(&rig.dir), db, demo).await.unwrap().limits().await;
     assert_eq!((in_demo.max_order, in_demo.max_orders_per_minute), (model::Usd::dollars(400), 5));
 }
 
@@ -343,10 +370,10 @@ async fn the_runbooks_actions_reach_the_engine_with_an_empty_body_and_are_audite
     let body = r#"{"reason": "odd fills", "user": "mallory"}"#;
     let (status, _) = rig.as_(&rig.viewer, "POST", "/v1/admin/emergency-stop", body).await;
     assert_eq!(status, StatusCode::OK, "any token may stop everything");
-    let heard = rig.heard();
-    assert_eq!(heard[..4], [Command::Start, Command::Stop, Command::Resume, Command::Pause]);
-    assert_eq!(heard[4], Command::Cancel { order: model::OrderId(17) });
-    assert_eq!(heard[5], Command::EmergencyStop { reason: String::new() });
+    let commands = rig.commands();
+    assert_eq!(commands[..4], [Command::Start, Command::Stop, Command::Resume, Command::Pause]);
+    assert_eq!(commands[4], Command::Cancel { order: model::OrderId(17) });
+    assert_eq!(commands[5], Command::EmergencyStop { reason: String::new() });
     let audit = rig.parts.db.audits(100).await.unwrap();
     let stop = audit.iter().find(|row| row.action == "emergency-stop").unwrap();
     assert_eq!((stop.who.as_str(), stop.claimed_user.as_str(), stop.outcome.as_str()), ("screen", "mallory", "ok"));
@@ -369,26 +396,26 @@ async fn a_role_does_what_it_may_and_no_more() {
         (&rig.trader, "/v1/admin/circuit-breakers/stale_data/reset", "", StatusCode::OK),
         (&rig.trader, "/v1/admin/circuit-breakers/toaster/reset", "", StatusCode::NOT_FOUND),
         (&rig.admin, "/v1/admin/bot/start", "no json", StatusCode::BAD_REQUEST),
-        // Nonsense does not keep an emergency stop.
+        // An invalid body does not prevent an emergency stop.
         (&rig.viewer, "/v1/admin/emergency-stop", "no json", StatusCode::OK),
     ] {
         let (status, answer) = rig.as_(token, "POST", path, body).await;
         assert_eq!(status, expected, "{path}: {answer}");
     }
-    assert_eq!(rig.heard().len(), 4);
+    assert_eq!(rig.commands().len(), 4);
 }
 
 #[tokio::test]
-async fn a_breaker_that_is_not_tripped_is_not_reset_and_that_is_said() {
+async fn a_breaker_that_is_not_tripped_is_not_reset_and_the_answer_reports_it() {
     let rig = Rig::new("untripped").await;
     rig.trip(model::input::Breaker::StaleData);
     let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/admin/circuit-breakers/drawdown/reset", "").await;
-    let told = "the breaker `drawdown` is not tripped; nothing was changed";
-    assert_eq!((status, problem["detail"].as_str()), (StatusCode::CONFLICT, Some(told)));
-    assert!(rig.heard().is_empty());
+    let refusal = "the breaker `drawdown` is not tripped; nothing was changed";
+    assert_eq!((status, problem["detail"].as_str()), (StatusCode::CONFLICT, Some(refusal)));
+    assert!(rig.commands().is_empty());
     let (status, _) = rig.as_(&rig.trader, "POST", "/v1/admin/circuit-breakers/stale_data/reset", "").await;
     assert_eq!(
-        (status, rig.heard()),
+        (status, rig.commands()),
         (StatusCode::OK, vec![Command::ResetBreaker { breaker: model::input::Breaker::StaleData }])
     );
 }
@@ -400,19 +427,19 @@ async fn other_names_for_this_machine_are_refused_and_the_page_is_served() {
     let response = rig.router.clone().oneshot(rebound).await.unwrap();
     assert_eq!(response.status(), StatusCode::MISDIRECTED_REQUEST);
     for path in ["/", "/trades", "/config"] {
-        let response = rig.ask("GET", path, &[], "").await;
+        let response = rig.request("GET", path, &[], "").await;
         assert_eq!(response.status(), StatusCode::OK, "{path}");
         assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"), "{path}");
         assert!(response.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'self'"));
     }
-    let response = rig.ask("GET", "/health", &[("accept", "text/html,*/*")], "").await;
+    let response = rig.request("GET", "/health", &[("accept", "text/html,*/*")], "").await;
     assert!(response.headers()["content-type"].to_str().unwrap().starts_with("text/html"));
-    assert_eq!(rig.ask("GET", "/missing.js", &[], "").await.status(), StatusCode::NOT_FOUND);
-    assert_eq!(rig.ask("POST", "/trades", &[], "").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(rig.request("GET", "/missing.js", &[], "").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(rig.request("POST", "/trades", &[], "").await.status(), StatusCode::NOT_FOUND);
     let large = "x".repeat(BODY_MAX + 1);
     let (status, _) = rig.as_(&rig.trader, "POST", "/v1/admin/bot/start", &large).await;
     assert_eq!(status, StatusCode::PAYLOAD_TOO_LARGE);
-    assert!(rig.heard().is_empty());
+    assert!(rig.commands().is_empty());
 }
 
 #[tokio::test]

@@ -1,28 +1,58 @@
-//! The arguments of the command line, with their help. Each command's work is in a module of its own.
+//! Command line arguments and their help texts. Each command is implemented in its own module under `commands`.
 
 mod alert;
+mod audit;
 mod authors;
+mod bot;
+mod configuration;
 mod db;
+mod operations;
 mod positions;
+mod reports;
+mod research;
+mod service;
 mod strategy;
+mod sweep;
+mod tape;
 mod tokens;
 
-use crate::console::complain;
+use crate::console::eprintln;
 pub(crate) use alert::{AlertAction, AlertArgs};
 use anyhow::{Context, anyhow};
+pub(crate) use audit::{AuditAction, AuditArgs, ListAuditArgs};
 pub(crate) use authors::{BuildArgs, NewArgs, TestArgs};
+pub(crate) use bot::{
+    BotArgs, BreakersAction, BreakersArgs, CancelArgs, CloseArgs, LockArgs, LocksAction, LocksArgs, OrdersAction,
+    OrdersArgs, OrdersListArgs, ReleaseArgs, ResetArgs, UnlockArgs,
+};
 use clap::{Args, ValueEnum};
 use config::{Config, Mode, Sources};
-pub(crate) use db::{DbAction, DbArgs, RebuildArgs};
+pub(crate) use configuration::{ConfigAction, ConfigArgs, GetArgs, HistoryArgs, RollbackArgs, SetArgs};
+pub(crate) use db::{
+    BackupArgs, DbAction, DbArgs, MigrateArgs, RebuildArgs, RestoreArgs, SetAsideArgs, ToPostgresArgs,
+};
+pub(crate) use operations::{
+    CompletionsArgs, DrillArgs, ExportArgs, LogsArgs, LotsArgs, ManArgs, PeriodArg, ProfitArgs, StatusArgs, TaxAction,
+    TaxArgs,
+};
 pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
+pub(crate) use reports::{ReportArgs, ReportExport, RunArg, RunsAction, RunsArgs, RunsLimitArgs, RunsListArgs};
+pub(crate) use research::{BacktestArgs, CompareArgs, FillArg, JobArgs, LookaheadArgs, SessionArg, WhatIfArgs};
+pub(crate) use service::ServiceArgs;
+#[cfg(unix)]
+pub(crate) use service::{InstallArgs, ManagerArgs, ServiceAction, UpgradeArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 pub(crate) use strategy::{ArmArgs, FileArgs, HostedArgs, NameArgs, StrategyAction, StrategyArgs, VersionArgs};
+pub(crate) use sweep::{SweepArgs, WorkerArgs};
+pub(crate) use tape::{
+    ExportTapeArgs, ImportTapeArgs, MergeTapeArgs, RecordArgs, SliceTapeArgs, TapeAction, TapeArgs, TapeFileArgs,
+};
 pub(crate) use tokens::{CreateTokenArgs, RevokeTokenArgs, TokensAction, TokensArgs};
 
 impl CommonArgs {
-    /// Returns the arguments that say the same to another process of this program.
+    /// Returns the arguments that start another process of this program with the same settings.
     pub(crate) fn to_arguments(&self) -> Vec<OsString> {
         let mode = self.mode.to_possible_value().map(|mode| mode.get_name().to_owned()).unwrap_or_default();
         let mut arguments: Vec<OsString> = vec!["--mode".into(), mode.into(), "--data-dir".into()];
@@ -44,35 +74,35 @@ impl CommonArgs {
         arguments
     }
 
-    /// Reads the configuration that these arguments and the environment of this process give, and names the variables that were ignored.
+    /// Loads the configuration from these arguments and the environment of this process, and reports ignored variables.
     ///
     /// # Errors
-    /// A sentence naming the layer, the key, the value and its range.
+    /// An error naming the layer, the key, the value and its range.
     pub(crate) fn load_config(&self) -> anyhow::Result<Config> {
         let config = self.reload_config()?;
         if !config.kubernetes.is_empty() {
             let names = config.kubernetes.join(", ");
-            complain(&format!(
-                "ignored in the environment, as Kubernetes' variables of a service with our name: {names}"
+            eprintln(&format!(
+                "ignoring environment variables set by Kubernetes for a service of the same name: {names}"
             ));
         }
         Ok(config)
     }
 
-    /// Reads the configuration again, in a process whose parent has read it.
+    /// Loads the configuration in a child process; the parent has already reported ignored variables.
     ///
     /// # Errors
-    /// A sentence naming the layer, the key, the value and its range.
+    /// An error naming the layer, the key, the value and its range.
     pub(crate) fn reload_config(&self) -> anyhow::Result<Config> {
         Config::from_sources(self.sources()?, std::env::vars_os())
     }
 
-    /// Returns the places of the configuration's layers.
+    /// Returns the configuration layers: mode, data directory, file and flags.
     fn sources(&self) -> anyhow::Result<Sources> {
         let mut flags = Vec::new();
         for set in &self.set {
             let (key, value) =
-                // The value is not repeated: it may be a secret in the wrong place.
+                // The value is not repeated in the error: it may be a secret in the wrong place.
                 set.split_once('=').ok_or_else(|| anyhow!("--set takes key=value, such as max_market_usd=50"))?;
             flags.push((key.trim().to_owned(), value.trim().to_owned()));
         }
@@ -80,7 +110,7 @@ impl CommonArgs {
         flags.extend(self.api_port.map(|at| ("api.listen".to_owned(), port(at))));
         flags.extend(self.dashboard_port.map(|at| ("dashboard.listen".to_owned(), port(at))));
         if let Some(folder) = &self.strategies {
-            // Of the command line, where paths are relative to the working directory; those of the configuration are not.
+            // Paths on the command line are relative to the working directory; paths in the configuration file are not.
             let folder = std::path::absolute(folder).with_context(|| format!("finding {}", folder.display()))?;
             let folder = folder.to_str().ok_or_else(|| anyhow!("{} is not UTF-8", folder.display()))?;
             flags.push(("strategies_dir".to_owned(), folder.to_owned()));
@@ -89,12 +119,12 @@ impl CommonArgs {
     }
 }
 
-/// How to trade.
+/// Trading mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ModeArg {
     /// A local exchange and play money.
     Demo,
-    /// The real feed with invented fills.
+    /// Real market data with simulated fills; no order leaves this machine.
     Paper,
     /// Real money.
     Live,
@@ -110,40 +140,44 @@ impl From<ModeArg> for Mode {
     }
 }
 
-/// What both `run` and its host process are told.
+/// Arguments shared by `run` and its host process.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CommonArgs {
-    /// How to trade.
+    /// Trading mode.
     #[arg(long, value_enum, default_value = "paper")]
     pub(crate) mode: ModeArg,
-    /// End by itself after this long, for instance 30s, 5m or 1h.
+    /// Shut down after this long, for example 30s, 5m or 1h.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub(crate) run_for: Option<Duration>,
-    /// Print one JSON object with the outcome as the last line.
+    /// Print one JSON object with the outcome as the last line of output.
     #[arg(long)]
     pub(crate) json: bool,
-    /// Where journal, database, tokens and run.json live, relative to the working directory. Only one run may use it at a time.
+    /// The data directory: journal, database, tokens and run.json, relative to the working directory. Only one run may
+    /// use it at a time.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
-    /// The configuration file; DIR/polytrader.toml if it exists.
+    /// The configuration file. Default: DIR/polytrader.toml, if it exists.
     #[arg(long, value_name = "FILE", value_parser = file)]
     pub(crate) config: Option<PathBuf>,
-    /// The folder whose .wasm files are the strategies, relative to the working directory; DIR/strategies otherwise.
+    /// The folder whose .wasm files are loaded as strategies, relative to the working directory. Default:
+    /// DIR/strategies.
     #[arg(long, value_name = "FOLDER", value_parser = place)]
     pub(crate) strategies: Option<PathBuf>,
-    /// The port of the REST API; 0 takes a free one.
+    /// The port of the REST API; 0 picks a free port.
     #[arg(long, value_name = "PORT")]
     pub(crate) api_port: Option<u16>,
-    /// The port of the dashboard; 0 takes a free one.
+    /// The port of the dashboard; 0 picks a free port.
     #[arg(long, value_name = "PORT")]
     pub(crate) dashboard_port: Option<u16>,
-    /// Set a configuration key, as key=value. May be given more than once.
+    /// Set a configuration key, as key=value. Can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Keep orders that are open on the account and that nobody here placed, apart as placed by hand. Refused otherwise.
+    /// Take over open orders on the account that this bot did not place, as external orders. Without this flag, startup
+    /// is refused if there are any.
     #[arg(long)]
     pub(crate) adopt: bool,
-    /// Begin STOPPED: an operator starts the bot. Live always does; demo and paper begin RUNNING otherwise.
+    /// Start in state STOPPED; an operator starts the bot. Live mode always starts stopped; demo and paper start
+    /// RUNNING by default.
     #[arg(long)]
     pub(crate) stopped: bool,
 }
@@ -153,8 +187,8 @@ pub(crate) struct CommonArgs {
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
-    /// Demo: trade on this exchange, which runs already, instead of starting one. Paper and live: this exchange takes the
-    /// place of the venue's of the configuration.
+    /// Demo: trade on this running exchange instead of starting one. Paper and live: use this exchange instead of the
+    /// configured venue.
     #[arg(long, value_name = "URL", conflicts_with_all = ["seed", "invented", "recording", "speed", "prices", "markets"])]
     pub(crate) exchange: Option<String>,
     #[command(flatten)]
@@ -163,36 +197,38 @@ pub(crate) struct RunArgs {
     pub(crate) flow: FlowArgs,
 }
 
-/// Where the keystore's passphrase is; nobody is asked for it then.
+/// Source of the keystore's passphrase. If one is given, there is no prompt.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct PassphraseArgs {
-    /// Read the keystore's passphrase from this file, which nobody else may read, instead of asking.
+    /// Read the keystore's passphrase from this file instead of prompting. The file must be readable by its owner
+    /// alone.
     #[arg(long, value_name = "FILE", value_parser = file)]
     pub(crate) passphrase_file: Option<PathBuf>,
-    /// Read it from the pipe that is open as this descriptor.
+    /// Read the keystore's passphrase from a pipe that is open as this file descriptor.
     #[arg(long, value_name = "N", conflicts_with = "passphrase_file")]
     pub(crate) passphrase_fd: Option<u16>,
 }
 
-/// Who else trades on the local exchange.
+/// Order flow on the local exchange.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FlowArgs {
-    /// The seed of the invented markets and traders.
+    /// The seed of the simulated markets and traders.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) seed: u64,
-    /// How many markets are invented where nothing is recorded.
+    /// The number of simulated markets, if no recording is replayed.
     #[arg(long, value_name = "N", default_value_t = exchange::INVENTED, value_parser = invented, conflicts_with_all = ["recording", "prices"])]
     pub(crate) invented: usize,
-    /// Replay these recordings of real order books instead of invented markets. May be given more than once.
+    /// Replay these recordings of real order books instead of simulating markets. Can be repeated.
     #[arg(long, value_name = "FILE", num_args = 1.., value_parser = file)]
     pub(crate) recording: Vec<PathBuf>,
     /// Follow this recorded price (CSV with feed_ts_ms and full_accuracy_value) in the markets of --markets.
     #[arg(long, value_name = "FILE", requires = "markets", conflicts_with = "recording", value_parser = file)]
     pub(crate) prices: Option<PathBuf>,
-    /// The markets that the price of --prices decided (JSON Lines); they resolve as they really did.
+    /// The markets that were resolved by the price of --prices (JSON Lines). They resolve as they did in reality.
     #[arg(long, value_name = "FILE", requires = "prices", value_parser = file)]
     pub(crate) markets: Option<PathBuf>,
-    /// How many times faster than it was recorded, such as 2.5; how busy the invented traders are, where nothing is recorded.
+    /// The replay speed as a multiple of real time, such as 2.5. Without a recording, the activity of the simulated
+    /// traders.
     #[arg(long, value_name = "X", default_value = "1", value_parser = speed)]
     pub(crate) speed: Speed,
 }
@@ -207,31 +243,31 @@ impl std::fmt::Display for Speed {
     }
 }
 
-/// Parses a number of invented markets.
+/// Parses the number of simulated markets.
 fn invented(text: &str) -> Result<usize, String> {
     let count = text.parse().ok().filter(|count| (1..=exchange::INVENTED_MAX).contains(count));
-    count.ok_or_else(|| format!("`{text}` is no number of markets; write one from 1 to {}", exchange::INVENTED_MAX))
+    count.ok_or_else(|| format!("expected a number of markets from 1 to {}, got `{text}`", exchange::INVENTED_MAX))
 }
 
-/// Parses a speed of 0.01 to 1000.
+/// Parses a speed from 0.01 to 1000.
 fn speed(text: &str) -> Result<Speed, String> {
     let micros = model::amount::parse_micros(text).filter(|micros| (10_000..=1_000_000_000).contains(micros));
-    micros.map(Speed).ok_or_else(|| format!("`{text}` is no speed; write a number from 0.01 to 1000"))
+    micros.map(Speed).ok_or_else(|| format!("expected a speed from 0.01 to 1000, got `{text}`"))
 }
 
 /// `polytrader exchange`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ExchangeArgs {
-    /// The address to serve REST and both WebSocket channels on; port 0 takes a free one.
+    /// The address that serves REST and both WebSocket channels; port 0 picks a free port.
     #[arg(long, value_name = "IP:PORT", default_value = "127.0.0.1:8100")]
     pub(crate) listen: std::net::SocketAddr,
-    /// After how many seconds the invented event of several markets is decided.
+    /// The time in seconds after which the simulated event with several markets resolves.
     #[arg(long, value_name = "SECONDS", default_value_t = 3_600)]
     pub(crate) event_lasts: u64,
-    /// End some seconds after standard input has ended: `run` holds its other end.
+    /// Shut down a few seconds after standard input closes; `run` holds its other end.
     #[arg(long, hide = true)]
     pub(crate) with_parent: bool,
-    /// Where exchange.json, with the real address, is written.
+    /// The directory for exchange.json, which contains the address in use.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data/exchange", value_parser = place)]
     pub(crate) data_dir: PathBuf,
     #[command(flatten)]
@@ -241,13 +277,13 @@ pub(crate) struct ExchangeArgs {
 /// `polytrader replay`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ReplayArgs {
-    /// The data folder whose journal is read.
+    /// The data directory whose journal is replayed.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
-    /// The session, as its files are named; the newest otherwise.
+    /// The session to replay, as in the names of the journal files. Default: the newest.
     #[arg(long, value_name = "ID")]
     pub(crate) session: Option<u64>,
-    /// Run the strategies again too, and hold every answer against the one that was journaled.
+    /// Run the strategies too, and compare every decision with the journal.
     #[arg(long)]
     pub(crate) wasm: bool,
     /// Exit with 1 on any difference, even if another build wrote the journal.
@@ -261,30 +297,43 @@ pub(crate) struct ReplayArgs {
 /// `polytrader keys`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct KeysArgs {
-    /// What to do.
+    /// The action to run.
     #[arg(value_enum)]
     pub(crate) action: KeysAction,
-    /// The data folder whose keystore.json it is about.
+    /// The data directory with the keystore.json to use.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = place)]
     pub(crate) data_dir: PathBuf,
-    /// With `limits`: set one, such as order_max_usd=50; can be repeated.
+    /// With `limits`: set a limit, such as order_max_usd=50. Can be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub(crate) set: Vec<String>,
+    /// With `import`: import the key and the wallet from this file of the bot that this program replaces, such as
+    /// backend/.env.
+    #[arg(long, value_name = "FILE", value_parser = file)]
+    pub(crate) env: Option<PathBuf>,
+    /// With `import --env`: delete that file after the import, without a prompt.
+    #[arg(long, requires = "env")]
+    pub(crate) delete_env: bool,
+    /// With `import --env`: log in to this exchange in place of the configured venue.
+    #[arg(long, value_name = "URL", requires = "env")]
+    pub(crate) exchange: Option<String>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) passphrase: PassphraseArgs,
 }
 
-/// What can be done with keys.
+/// Actions of `polytrader keys`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum KeysAction {
-    /// Ask for a private key (or read it from standard input) and put it under a passphrase.
+    /// Read a private key from a prompt or standard input, and store it encrypted under a passphrase.
     Import,
-    /// Show the key's address and the wallets that belong to it.
+    /// Show the key's address and the wallets derived from it.
     ShowAddress,
-    /// Show the signer's limits, which stand in the keystore, or change them with --set; the signer must not run meanwhile.
+    /// Show the signer's limits in the keystore, or change them with --set. The signer must not be running.
     Limits,
-    /// Begin the signer's counter and log: before the first use of a key that was not imported, or anew after they were lost, moved or damaged;
-    /// the old ones are put aside.
+    /// Create a new signer counter and signing log, before the first use of a key that was not imported, or after the
+    /// old ones were lost, moved or damaged. Existing ones are renamed and kept.
     Renew,
 }
 
@@ -294,38 +343,19 @@ pub(crate) struct BenchArgs {
     /// Print one JSON array instead of the table.
     #[arg(long)]
     pub(crate) json: bool,
-    /// The folder with template.wasm; the one beside this program otherwise.
+    /// The folder with template.wasm. Default: `strategies` beside this program.
     #[arg(long, value_name = "FOLDER", value_parser = place)]
     pub(crate) strategies: Option<PathBuf>,
-    /// Measure only how soon a strategy's new file trades, in a demo that it starts for this.
+    /// Measure only the time from installing a strategy's file to its first event, in a demo session started for this
+    /// purpose.
     #[arg(long)]
     pub(crate) reload: bool,
-    /// Measure in this process, which the signer has started.
+    /// Measure in this process, which was started by the signer.
     #[arg(long, hide = true)]
     pub(crate) hosted: bool,
 }
 
-/// `polytrader backtest`.
-#[derive(Debug, Clone, Args)]
-pub(crate) struct BacktestArgs {
-    /// Measure: make up book events and run them through the engine, the paper venue and a strategy in WebAssembly.
-    #[arg(long, required = true)]
-    pub(crate) bench: bool,
-    /// How many events a round has; five rounds are run.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=10_000_000))]
-    pub(crate) events: u64,
-    /// What the events follow from.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(crate) seed: u64,
-    /// The folder with template.wasm; the one beside this program otherwise.
-    #[arg(long, value_name = "FOLDER", value_parser = place)]
-    pub(crate) strategies: Option<PathBuf>,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// The hidden `polytrader host`.
+/// Arguments of the hidden `polytrader host`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostArgs {
     #[command(flatten)]
@@ -336,33 +366,33 @@ pub(crate) struct HostArgs {
     /// The venue's WebSocket address.
     #[arg(long)]
     pub(crate) channels: String,
-    /// The venue's catalog.
+    /// The address of the venue's market catalog.
     #[arg(long)]
     pub(crate) catalog: String,
-    /// The venue's public records of accounts.
+    /// The address of the venue's Data API (account activity).
     #[arg(long)]
     pub(crate) records: String,
-    /// The venue's relayer.
+    /// The address of the venue's relayer.
     #[arg(long)]
     pub(crate) relayer: String,
 }
 
-/// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.
-/// Returns the path of a folder, which may be created.
+/// Parses the path of a folder, which may not exist yet.
 pub(crate) fn place(text: &str) -> Result<PathBuf, String> {
     let home = std::env::var_os("HOME").map(PathBuf::from);
     config::path(text, home.as_deref()).map_err(|error| error.to_string())
 }
 
-/// Returns the path of a file that is read. Any name will do; of `--name=~/file` most shells leave the `~`.
+/// Parses the path of a file to read. Only a leading `~/` is expanded: most shells leave it in `--name=~/file`.
 pub(crate) fn file(text: &str) -> Result<PathBuf, String> {
     if text.starts_with("~/") { place(text) } else { Ok(PathBuf::from(text)) }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// Parses `250ms`, `30s`, `5m`, `2h` or plain seconds.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();
-    let refused = || format!("`{text}` is no time; write 250ms, 30s, 5m or 2h");
+    let refused = || format!("expected a duration such as 250ms, 30s, 5m or 2h, got `{text}`");
     let number: u64 = digits.parse().ok().ok_or_else(refused)?;
     let millis = match unit {
         "ms" => Some(1),
@@ -373,6 +403,12 @@ fn duration(text: &str) -> Result<Duration, String> {
     };
     let millis = millis.and_then(|unit: u64| number.checked_mul(unit));
     millis.map(Duration::from_millis).ok_or_else(refused)
+}
+
+/// Parses a time: `2025-07-01T23:30:00Z`, or a Unix time in seconds to microseconds.
+fn moment(text: &str) -> Result<model::Time, String> {
+    polymarket::parse::moment(text)
+        .ok_or_else(|| format!("expected a time in UTC such as 2025-07-01T23:30:00Z, got `{text}`"))
 }
 
 #[cfg(test)]

@@ -1,22 +1,32 @@
-//! Output for people and for programs that read it. An output that is closed, full or not read never ends or delays the caller, who may be
-//! about to cancel orders.
+//! Console output for people and programs. An output that is closed, full or not read never ends or delays the caller,
+//! which may be about to cancel orders.
 
+use crate::exit::USAGE;
+use crate::log_files::{self, Stream};
 use crate::output::{ERR, OUT};
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
-/// Writes a line for people to standard error.
-pub(crate) fn complain(line: &str) {
-    ERR.put(shown(line));
+/// Writes a line to standard error, for people.
+pub(crate) fn eprintln(line: &str) {
+    let line = shown(line);
+    log_files::enqueue(Stream::WorkerErr, &line);
+    ERR.enqueue(line);
 }
 
-/// Writes a line of output.
-pub(crate) fn say(line: &str) {
-    OUT.put(shown(line));
+/// Writes a line that contains a secret to standard error, and `without` it to the log file.
+pub(crate) fn eprintln_secret(line: &str, without: &str) {
+    log_files::enqueue(Stream::WorkerErr, &shown(without));
+    ERR.enqueue(shown(line));
 }
 
-/// Prints help, or what is wrong with a command line; returns the status to end with.
+/// Writes a line to standard output.
+pub(crate) fn println(line: &str) {
+    OUT.enqueue(shown(line));
+}
+
+/// Prints help or a command line error, and returns the exit status.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let (output, colours) = match error.use_stderr() {
         true => (&ERR, std::io::stderr().is_terminal()),
@@ -25,12 +35,12 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let text = error.render();
     let text =
         if colours && std::env::var_os("NO_COLOR").is_none() { text.ansi().to_string() } else { text.to_string() };
-    output.put(text.into_bytes());
-    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+    output.enqueue(text.into_bytes());
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
 }
 
-/// Sends what is said of panics to the queue of standard error: the standard library writes it from the thread that panics, which would
-/// stand still with the output instead of ending.
+/// Routes panic messages through the queue of standard error. The standard library writes them from the panicking
+/// thread, which would block with the output instead of ending.
 pub(crate) fn queue_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
@@ -39,11 +49,12 @@ pub(crate) fn queue_panics() {
         if trace.status() == BacktraceStatus::Captured {
             text = format!("{text}\n{trace}");
         }
-        complain(&text);
+        eprintln(&text);
     }));
 }
 
-/// What we print may have been said by strategies, markets or the venue, and must not act on the terminal. Our own lines end where they end.
+/// Escapes control characters: the text may come from strategies, markets or the venue, and must not control the
+/// terminal. Line breaks are kept.
 fn shown(text: &str) -> Vec<u8> {
     let lines: Vec<_> = text.split('\n').map(sandbox::visible).collect();
     format!("{}\n", lines.join("\n")).into_bytes()

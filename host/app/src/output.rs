@@ -1,41 +1,42 @@
-//! The outputs of this process. Each has a queue of bounded size and a thread that writes it, because a write may take for ever: a terminal
-//! stands still after Ctrl-S, a pipe whose reader is stopped is full. No other thread ever waits for an output. Lines that do not fit or
-//! cannot be written are lost and counted; the count is written once the output works again.
+//! Output queues of this process. Each output has a bounded queue and a thread that writes it, because a write may
+//! block for ever: a terminal stops after Ctrl-S, and a pipe is full if its reader is stopped. No other thread ever
+//! waits for an output. Lines that do not fit or cannot be written are lost and counted; the count is written once the
+//! output works again.
 
+use crate::platform::{self, OwnedOutput};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Bytes of standard error that wait to be written.
+/// Maximum bytes queued for standard error.
 const ERR_BYTES_MAX: usize = 1024 * 1024;
-/// Bytes of standard output that wait to be written: more than any command prints.
+/// Maximum bytes queued for standard output: more than any command prints.
 const OUT_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// Bytes that are written at once. No pipe is smaller, so a slow reader's progress shows.
+/// Bytes per write. No pipe is smaller, so a slow reader's progress is visible.
 const CHUNK_BYTES: usize = 4_096;
-/// How long the end of the process waits for an output that makes no progress, and for one that does.
+/// Time that a process exit waits for an output that makes no progress, and for one that does.
 const STALLED_FOR: Duration = Duration::from_secs(5);
 const FLUSHED_WITHIN: Duration = Duration::from_secs(60);
-/// The pause before another attempt on an output that another program has made non-blocking.
+/// Pause before the next attempt on an output that another program has made non-blocking.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Standard error: the log, and what is said to people.
-pub(crate) static ERR: Output =
-    Output::new("polytrader-err", ERR_BYTES_MAX, || io::stderr().as_fd().try_clone_to_owned());
-/// Standard output: answers.
-pub(crate) static OUT: Output =
-    Output::new("polytrader-out", OUT_BYTES_MAX, || io::stdout().as_fd().try_clone_to_owned());
+/// Standard error: the log, and messages to people.
+pub(crate) static ERR: Output = Output::new("polytrader-err", ERR_BYTES_MAX, platform::stderr);
+/// Standard output: results of commands.
+pub(crate) static OUT: Output = Output::new("polytrader-out", OUT_BYTES_MAX, platform::stdout);
 
-/// Returns the number of lines that both outputs have lost since the start.
+/// Returns the number of lines that both outputs and the log's files have lost since the start.
 pub(crate) fn lost() -> u64 {
-    [&ERR, &OUT].iter().fold(0, |sum, output| sum.saturating_add(output.lost_total.load(Ordering::Relaxed)))
+    [&ERR, &OUT]
+        .iter()
+        .fold(crate::log_files::lost(), |sum, output| sum.saturating_add(output.lost_total.load(Ordering::Relaxed)))
 }
 
-/// Writes what waits when it is dropped: the end of a process that prints.
+/// Flushes the outputs when dropped, at the end of a process that prints.
 #[derive(Debug)]
 pub(crate) struct Flushed;
 
@@ -45,15 +46,16 @@ impl Drop for Flushed {
     }
 }
 
-/// Waits until both outputs are written, within a limit.
+/// Waits until both outputs are written, up to a time limit.
 pub(crate) fn flush() {
     let started = Instant::now();
     OUT.flush(started);
     ERR.flush(started);
+    crate::log_files::flush();
 }
 
-/// Ends the threads that write, once they have written what waits; the next line starts another one. A process that confines itself does it
-/// before, so that the threads are confined too.
+/// Ends the writer threads after they have written their queues; the next line starts a new one. A process that
+/// confines itself calls this before, so that the writer threads are confined too.
 pub(crate) fn rest() {
     flush();
     OUT.rest();
@@ -62,10 +64,10 @@ pub(crate) fn rest() {
 
 /// An output with its queue.
 pub(crate) struct Output {
-    /// The name of its thread.
+    /// Name of the writer thread.
     name: &'static str,
     bytes_max: usize,
-    open: fn() -> io::Result<OwnedFd>,
+    open: fn() -> io::Result<OwnedOutput>,
     state: Mutex<State>,
     changed: Condvar,
     lost_total: AtomicU64,
@@ -74,31 +76,31 @@ pub(crate) struct Output {
 #[derive(Debug)]
 struct State {
     lines: VecDeque<Line>,
-    /// The bytes of `lines`.
+    /// Total bytes of `lines`.
     bytes: usize,
-    /// Lost lines that were not reported.
+    /// Lost lines that are not reported yet.
     lost: u64,
-    /// Whether the last write failed. What is lost is reported with the next line then, not at once.
+    /// True if the last write failed. Lost lines are then reported together with the next line, not at once.
     failing: bool,
-    /// Whether a thread writes.
+    /// True if a writer thread is running.
     writer: bool,
-    /// Whether that thread has taken a line and not written it.
+    /// True if that thread has taken a line and not yet written it.
     writing: bool,
-    /// Whether that thread ends when nothing waits.
+    /// True if that thread ends once the queue is empty.
     resting: bool,
-    /// When something was last written.
+    /// Time of the last successful write.
     progress: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Line {
     text: Vec<u8>,
-    /// The lost lines that it reports; they are lost again if it is.
+    /// Number of lost lines reported by this line; they count as lost again if this line is lost.
     reports: u64,
 }
 
 impl Output {
-    const fn new(name: &'static str, bytes_max: usize, open: fn() -> io::Result<OwnedFd>) -> Self {
+    const fn new(name: &'static str, bytes_max: usize, open: fn() -> io::Result<OwnedOutput>) -> Self {
         let state = State {
             lines: VecDeque::new(),
             bytes: 0,
@@ -113,15 +115,15 @@ impl Output {
         Self { name, bytes_max, open, state, changed: Condvar::new(), lost_total: AtomicU64::new(0) }
     }
 
-    /// Puts a line into the queue, or counts it as lost. Never waits for the output.
-    pub(crate) fn put(&'static self, text: Vec<u8>) {
+    /// Queues a line, or counts it as lost. Never waits for the output.
+    pub(crate) fn enqueue(&'static self, text: Vec<u8>) {
         let mut state = self.lock();
         if state.bytes.saturating_add(text.len()) > self.bytes_max {
             state.lost = state.lost.saturating_add(1);
             self.lost_total.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        // In the place of those that it reports: behind what was put before them.
+        // The report is queued in place of the lost lines: after those queued before them.
         state.report();
         state.push(Line { text, reports: 0 });
         let start = !std::mem::replace(&mut state.writer, true);
@@ -134,9 +136,9 @@ impl Output {
         }
     }
 
-    /// The thread: writes line after line.
+    /// Main function of the writer thread.
     fn write_all_lines(&'static self) {
-        // A file of its own: the standard streams have a lock each, which a write that stands still would hold.
+        // A separate file handle: the standard streams have a lock, which a blocked write would hold.
         let mut file = (self.open)().map(File::from);
         while let Some(line) = self.next() {
             let written = match &mut file {
@@ -147,7 +149,7 @@ impl Output {
         }
     }
 
-    /// Waits for a line; none if the thread is to end.
+    /// Waits for a line. Returns `None` if the thread must end.
     fn next(&self) -> Option<Line> {
         let mut state = self.lock();
         loop {
@@ -190,7 +192,7 @@ impl Output {
         self.changed.notify_all();
     }
 
-    /// Waits until all is written; not if there was no progress for a while since `started`.
+    /// Waits until the queue is written, or until there has been no progress for [`STALLED_FOR`].
     fn flush(&self, started: Instant) {
         self.wait_while(started, |state| state.writer && (state.writing || !state.lines.is_empty()));
     }
@@ -225,13 +227,12 @@ impl State {
         self.lines.push_back(line);
     }
 
-    /// Puts a line about lost lines into the queue, if there are some.
+    /// Queues a report of the lost lines, if there are any.
     fn report(&mut self) {
         let reports = std::mem::take(&mut self.lost);
         if reports > 0 {
-            let text = format!(
-                "polytrader: {reports} lines were lost here: the output was not read or could not be written\n"
-            );
+            let text =
+                format!("polytrader: {reports} lines were lost here: the output was blocked or could not be written\n");
             self.push(Line { text: text.into_bytes(), reports });
         }
     }
@@ -243,7 +244,7 @@ impl std::fmt::Debug for Output {
     }
 }
 
-/// Writes all of it, also where another program has made the output non-blocking.
+/// Writes the whole chunk, even if another program has made the output non-blocking.
 fn write_chunk(file: &mut impl Write, mut chunk: &[u8]) -> io::Result<()> {
     while !chunk.is_empty() {
         match file.write(chunk) {
@@ -263,6 +264,7 @@ mod tests {
 
     use super::*;
     use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read};
+    use std::os::fd::{AsFd, OwnedFd};
     use std::sync::OnceLock;
 
     const LONG: usize = 100;
@@ -271,7 +273,7 @@ mod tests {
         format!("{number:0width$}\n", width = LONG - 1).into_bytes()
     }
 
-    /// Fills a pipe, so that the thread of its output stands still; returns the number of bytes.
+    /// Fills a pipe, so that the writer thread of its output blocks; returns the number of bytes.
     fn fill(pipe: &OnceLock<PipeWriter>) -> usize {
         let mut pipe = pipe.get().unwrap();
         let bytes = rustix::pipe::fcntl_getpipe_size(pipe).unwrap();
@@ -279,7 +281,7 @@ mod tests {
         bytes
     }
 
-    /// Waits until the thread of an output has taken a line.
+    /// Waits until the writer thread has taken a line.
     fn taken(output: &Output) {
         drop(output.changed.wait_while(output.lock(), |state| !state.writing).unwrap());
     }
@@ -300,21 +302,21 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_that_stands_still_costs_lines_and_no_time_and_is_told_how_many() {
+    fn a_stalled_reader_costs_lines_but_no_time_and_the_loss_is_reported() {
         piped!(PIPE, OUTPUT, 10_000);
         let mut reader = reader_of(&PIPE);
         let filled = fill(&PIPE);
-        OUTPUT.put(line(0));
+        OUTPUT.enqueue(line(0));
         taken(&OUTPUT);
-        // A hundred fit; each returns at once, or this test would never end.
-        (1..=200).for_each(|number| OUTPUT.put(line(number)));
+        // 100 lines fit. Each call returns at once; otherwise this test would not end.
+        (1..=200).for_each(|number| OUTPUT.enqueue(line(number)));
         reader.read_exact(&mut vec![0; filled]).unwrap();
         let lines: Vec<String> = (&mut reader).lines().take(102).map(Result::unwrap).collect();
         let (report, kept) = lines.split_last().unwrap();
-        assert!(kept.iter().enumerate().all(|(number, text)| text.parse() == Ok(number)), "in their order");
+        assert!(kept.iter().enumerate().all(|(number, text)| text.parse() == Ok(number)), "lines are in order");
         assert!(report.starts_with("polytrader: 100 lines were lost"), "{report}");
         assert_eq!(OUTPUT.lost_total.load(Ordering::Relaxed), 100);
-        OUTPUT.put(line(7));
+        OUTPUT.enqueue(line(7));
         let mut text = String::new();
         reader.read_line(&mut text).unwrap();
         assert_eq!(text.as_bytes(), line(7));
@@ -325,7 +327,7 @@ mod tests {
         piped!(PIPE, OUTPUT, 1_000_000);
         let mut reader = reader_of(&PIPE);
         let whole = vec![b'x'; 300_000];
-        OUTPUT.put(whole.clone());
+        OUTPUT.enqueue(whole.clone());
         let slow = thread::spawn(move || {
             let mut text = vec![0; 300_000];
             text.chunks_mut(10_000).for_each(|part| {
@@ -337,7 +339,7 @@ mod tests {
         OUTPUT.flush(Instant::now());
         let (_stands_still, text) = slow.join().unwrap();
         assert!(text == whole && OUTPUT.lock().lines.is_empty());
-        OUTPUT.put(whole);
+        OUTPUT.enqueue(whole);
         let started = Instant::now();
         OUTPUT.flush(started);
         assert!(started.elapsed() >= STALLED_FOR && OUTPUT.lock().writing);
@@ -347,7 +349,7 @@ mod tests {
     fn lines_that_cannot_be_written_are_lost_and_counted() {
         static FULL: Output =
             Output::new("test", 10_000, || File::options().write(true).open("/dev/full").map(OwnedFd::from));
-        (0..3).for_each(|number| FULL.put(line(number)));
+        (0..3).for_each(|number| FULL.enqueue(line(number)));
         FULL.flush(Instant::now());
         FULL.rest();
         let state = FULL.lock();
@@ -359,7 +361,7 @@ mod tests {
         piped!(PIPE, OUTPUT, 10_000);
         let mut reader = reader_of(&PIPE);
         for number in 0..2 {
-            OUTPUT.put(line(number));
+            OUTPUT.enqueue(line(number));
             OUTPUT.flush(Instant::now());
             OUTPUT.rest();
             assert!(!OUTPUT.lock().writer);

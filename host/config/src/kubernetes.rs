@@ -1,12 +1,12 @@
-//! The variables that Kubernetes puts into each pod for each service of its namespace. A service that is called `polytrader` or
-//! `polytrader-…` makes them look like ours.
+//! Environment variables that Kubernetes sets in each pod for every service of its namespace. A service named
+//! `polytrader` or `polytrader-…` makes them look like this program's own.
 
 use std::net::IpAddr;
 
-/// The protocols of a service's ports.
+/// Protocols of service ports.
 const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
 
-/// Says whether a variable has the name and the value that Kubernetes gives: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT`,
+/// Returns true if a variable has a name and value that Kubernetes generates: `NAME_SERVICE_HOST`, `NAME_SERVICE_PORT`,
 /// `NAME_SERVICE_PORT_WORD`, `NAME_PORT`, and `NAME_PORT_80_TCP` with `_PROTO`, `_PORT` and `_ADDR`.
 pub(super) fn made(name: &str, value: &str) -> bool {
     let is_port = || value.parse::<u16>().is_ok();
@@ -22,7 +22,7 @@ pub(super) fn made(name: &str, value: &str) -> bool {
         Some([port, protocol]) if is_one(port, protocol) => is_link(value),
         Some([port, protocol, "PROTO"]) if is_one(port, protocol) => value.eq_ignore_ascii_case(protocol),
         Some([port, protocol, "ADDR"]) if is_one(port, protocol) => is_ip(),
-        // `NAME_PORT_80_TCP_PORT` ends as `NAME_PORT` does.
+        // `NAME_PORT_80_TCP_PORT` ends like `NAME_PORT`.
         Some([port, protocol, "PORT"]) if is_one(port, protocol) => is_port(),
         _ => name.ends_with("_PORT") && is_link(value),
     }
@@ -32,7 +32,7 @@ fn is_one(port: &str, protocol: &str) -> bool {
     port.parse::<u16>().is_ok() && PROTOCOLS.contains(&protocol)
 }
 
-/// Says whether a value is of the form `tcp://10.0.0.7:8000`.
+/// Returns true if a value has the form `tcp://10.0.0.7:8000`.
 fn is_link(value: &str) -> bool {
     let Some((protocol, address)) = value.split_once("://") else { return false };
     PROTOCOLS.iter().any(|known| known.eq_ignore_ascii_case(protocol))

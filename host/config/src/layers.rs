@@ -1,4 +1,4 @@
-//! The layers, laid over each other.
+//! Configuration layers: reads and merges them.
 
 use super::keys::{KEYS, Key, Kind, OTHER_VARIABLES, PREFIX};
 use super::value::{Value, range};
@@ -10,25 +10,25 @@ use std::path::{Path, PathBuf};
 use store::db::address;
 use toml::de::{DeTable, DeValue};
 
-/// The largest file that is read, in bytes.
+/// Maximum size of the configuration file, in bytes.
 const FILE_MAX: u64 = 1 << 20;
-/// The file's tables may be nested this deep; no key needs more.
+/// Maximum nesting depth of tables in the file; no key needs more.
 const DEPTH_MAX: usize = 4;
 const DEMO: &str = include_str!("../profiles/demo.toml");
 
-/// How to trade.
+/// Trading mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// A local exchange and play money.
     Demo,
-    /// The real feed with invented fills.
+    /// Real market data with simulated fills.
     Paper,
     /// Real money.
     Live,
 }
 
 impl Mode {
-    /// Returns the word in rows and answers.
+    /// Returns the name used in database rows and API responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Demo => "demo",
@@ -38,16 +38,16 @@ impl Mode {
     }
 }
 
-/// Where the layers are.
+/// Sources of the layers.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    /// How to trade; the demo has a profile.
+    /// Trading mode; demo mode has its own profile.
     pub mode: Mode,
-    /// The data folder, where `polytrader.toml` may be.
+    /// The data directory, which may contain `polytrader.toml`.
     pub data_dir: PathBuf,
-    /// Another file, which must exist.
+    /// An explicit configuration file, which must exist.
     pub file: Option<PathBuf>,
-    /// Keys and values of flags; the last wins.
+    /// Keys and values of flags; the last one of a key wins.
     pub flags: Vec<(String, String)>,
 }
 
@@ -55,9 +55,9 @@ pub struct Sources {
 #[derive(Debug)]
 pub(super) struct Layers {
     values: BTreeMap<&'static str, (Value, Source)>,
-    /// The operator's home folder.
+    /// The operator's home directory.
     pub(super) home: Option<PathBuf>,
-    /// Names of variables that were taken for Kubernetes'.
+    /// Names of variables that were identified as Kubernetes'.
     pub(super) kubernetes: Vec<String>,
 }
 
@@ -77,7 +77,7 @@ impl Layers {
                 key: key.name,
                 value: value.shown(key.kind),
                 default: key.default,
-                description: format!("{} Takes {}.", key.description, range(key.kind)),
+                description: format!("{} Expects {}.", key.description, range(key.kind)),
                 source: *source,
             })
         };
@@ -91,7 +91,7 @@ impl Layers {
         Ok(())
     }
 
-    /// Sets what stands in a file without quotes: a number or a truth value is no folder, word or address.
+    /// Sets an unquoted value from a file: a number or boolean is not valid as a folder, word or address.
     fn set_bare(
         &mut self,
         name: &str,
@@ -100,7 +100,7 @@ impl Layers {
         source: Source,
     ) -> anyhow::Result<()> {
         if let Some(key) = KEYS.iter().find(|key| key.name == name) {
-            ensure!(fits(key.kind), "`{text}` does not fit; {name} takes {}", range(key.kind));
+            ensure!(fits(key.kind), "invalid value `{text}`; {name} expects {}", range(key.kind));
         }
         self.set(name, text, source)
     }
@@ -117,24 +117,24 @@ impl Layers {
                 if prefix.is_empty() { key.get_ref().to_string() } else { format!("{prefix}.{}", key.get_ref()) };
             match value.get_ref() {
                 DeValue::Table(inner) => self.set_table(&name, inner, source, depth.saturating_add(1))?,
-                // Numbers come as text, so that 0.1 is a tenth.
+                // Numbers are passed on as text, so that 0.1 stays exact.
                 DeValue::String(text) => self.set(&name, text, source)?,
                 DeValue::Integer(number) if number.radix() == 10 => {
-                    self.set_bare(&name, number.as_str(), Kind::takes_numbers, source)?;
+                    self.set_bare(&name, number.as_str(), Kind::accepts_numbers, source)?;
                 }
-                DeValue::Float(number) => self.set_bare(&name, number.as_str(), Kind::takes_numbers, source)?,
+                DeValue::Float(number) => self.set_bare(&name, number.as_str(), Kind::accepts_numbers, source)?,
                 DeValue::Boolean(flag) => {
                     let word = if *flag { "true" } else { "false" };
                     self.set_bare(&name, word, |kind| kind == Kind::Flag, source)?;
                 }
-                _ => bail!("`{name}` takes text, a decimal number, true or false"),
+                _ => bail!("`{name}` expects text, a decimal number, true or false"),
             }
         }
         Ok(())
     }
 }
 
-/// Reads all layers.
+/// Reads and merges all layers.
 pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Layers> {
     let env: Vec<(OsString, OsString)> = env.collect();
     let home = env.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
@@ -156,7 +156,8 @@ pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsStr
         let key = KEYS.iter().find(|key| key.name == name);
         if let Some(key) = key.filter(|key| is_secret(key.kind, text)) {
             bail!(
-                "{name} is a secret, and flags are seen by everybody on this machine: set it in the file ({}) or in the variable {}",
+                "{name} is a secret, and command lines are visible to all users of this machine: set it in the file \
+                 ({}) or in the variable {}",
                 beside.display(),
                 key.variable()
             );
@@ -190,24 +191,24 @@ fn read_file(path: &Path) -> anyhow::Result<String> {
     Ok(files::read_text(path, files::Links::Follow, FILE_MAX)?)
 }
 
-/// Says what is wrong with a file and where; its lines, which may have secrets, are not repeated.
+/// Returns an error with the problem and its line number; the line itself, which may contain secrets, is not included.
 fn unreadable(text: &str, error: &toml::de::Error) -> anyhow::Error {
     let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
     let line = before.matches('\n').count().saturating_add(1);
-    anyhow!("line {line} is no TOML: {}", error.message())
+    anyhow!("line {line} is not valid TOML: {}", error.message())
 }
 
-/// Returns whether a value must not be seen by others.
+/// Returns true if the value must not be visible to others.
 fn is_secret(kind: Kind, text: &str) -> bool {
     match kind {
-        Kind::Webhook => true,
-        // One that cannot be used is refused as such.
+        kind if kind.is_secret() => true,
+        // An invalid address is reported as an error later.
         Kind::Database => !text.starts_with("sqlite:") && address::check(text).is_ok() && address::is_secret(text),
         _ => false,
     }
 }
 
-/// Says that nobody knows `name`, and which name is nearest to it.
+/// Returns an error for an unknown key, with the most similar known one.
 fn unknown<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> anyhow::Error {
     let name: String = name.chars().take(100).collect();
     match known.min_by_key(|known| strsim::levenshtein(&name, known)) {
@@ -231,11 +232,11 @@ mod tests {
             ("signer.max_usd", "signer.max_day_usd"),
             ("größe", "chain_id"),
             ("", "chain_id"),
-            // Twenty-eight keys are as near.
+            // 28 keys have the same distance.
             ("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", "max_market_usd"),
         ] {
-            let told = unknown(name, KEYS.iter().map(|key| key.name)).to_string();
-            assert_eq!(told, format!("there is no key `{name}`; the nearest is `{near}`"));
+            let error_text = unknown(name, KEYS.iter().map(|key| key.name)).to_string();
+            assert_eq!(error_text, format!("there is no key `{name}`; the nearest is `{near}`"));
         }
         assert_eq!(unknown("a", std::iter::empty()).to_string(), "there is no key `a`");
     }

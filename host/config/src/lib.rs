@@ -1,46 +1,48 @@
-//! The configuration: what can be set, and in which layers. Later layers win: defaults, the demo's profile, the file,
-//! the environment, flags. A key that nobody knows is refused, so that a typing error does not leave a limit at its default.
-//! Start reading in [`keys`].
+//! Configuration keys and layers. Later layers override earlier ones: defaults, the demo profile, the file, the
+//! environment, flags. An unknown key is an error, so that a typing error cannot leave a limit at its default. Start
+//! reading in [`keys`].
 
+mod channels;
 pub mod keys;
 mod kubernetes;
 mod layers;
 pub mod limits;
+mod operations;
 mod place;
 mod value;
 
 pub use layers::{Mode, Sources};
+pub use operations::Operations;
 pub use place::path;
 
-use alerts::{Severity, Webhook};
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};
 use polymarket::client::{NegRisk, Rules};
 use secrecy::SecretString;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use value::Value;
 
-/// Where a value comes from.
+/// Source of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// Nobody set it.
+    /// The built-in default.
     Default,
-    /// The demo's profile.
+    /// The demo profile.
     DemoProfile,
     /// `polytrader.toml`.
     File,
-    /// A variable of the environment.
+    /// An environment variable.
     Environment,
-    /// A flag.
+    /// A command line flag.
     Flag,
-    /// An operator, while the host ran.
+    /// An operator, while the host was running.
     Operator,
 }
 
 impl Source {
-    /// Returns the word in answers.
+    /// Returns the name used in API responses.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Default => "default",
@@ -53,108 +55,133 @@ impl Source {
     }
 }
 
-/// One key for people: what it is, what holds and why.
+/// A configuration key for display: its value, source and description.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigEntry {
     /// The key.
     pub key: &'static str,
-    /// What holds; passwords are masked.
+    /// The effective value; passwords are masked.
     pub value: String,
-    /// What would hold if nobody had set it; empty if that depends on the data folder.
+    /// The default value; empty if it depends on the data directory.
     pub default: &'static str,
-    /// What it does, with its unit and range.
+    /// Description with unit and range.
     pub description: String,
-    /// Where the value comes from.
+    /// The source of the value.
     pub source: Source,
 }
 
-/// The most bytes of what is kept, and what the disk is to have left.
+/// Storage limits in bytes, and the free disk space to keep.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StorageLimits {
-    /// Of the journal's files; above it the oldest go that no start needs.
+    /// Maximum for the journal's files; above it, the oldest files that no start needs are deleted.
     pub journal: u64,
-    /// Of refusals in the database.
+    /// Maximum for refusals in the database.
     pub refusals: u64,
-    /// Of the states of orders in the database.
+    /// Maximum for order states in the database.
     pub order_events: u64,
-    /// Of what all strategies together log in a UTC day.
+    /// Maximum for the log output of all strategies together in one UTC day.
     pub strategy_log_per_day: u64,
-    /// Free bytes of the data folder's disk below which the host only reduces positions.
+    /// Free space on the data directory's disk below which the host only reduces positions.
     pub reserve: u64,
+}
+
+/// Limits of the session's recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record {
+    /// Maximum size of all tapes in bytes; above it, the oldest are deleted.
+    pub max_bytes: u64,
+    /// Retention of tapes in days.
+    pub keep_days: u64,
+    /// Free bytes on the data directory's disk below which recording stops.
+    pub free_min: u64,
 }
 
 /// The configuration of one run.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How to trade.
+    /// Trading mode.
     pub mode: Mode,
-    /// Where journal, database and tokens live.
+    /// The data directory: journal, database and tokens.
     pub data_dir: PathBuf,
-    /// The folder of the strategies.
+    /// The strategies folder.
     pub strategies_dir: PathBuf,
-    /// Where the API is served.
+    /// Listen address of the API.
     pub api_listen: SocketAddr,
-    /// Where the dashboard is served.
+    /// Listen address of the dashboard.
     pub dashboard_listen: SocketAddr,
-    /// Whether they may be served to other machines.
+    /// True if they may be served to other machines.
     pub api_allow_remote: bool,
-    /// The venue's REST address, without a slash at the end. In demo mode the local exchange takes its place.
+    /// The trusted proxies, in addition to those on this machine.
+    pub api_trusted_proxies: Vec<IpAddr>,
+    /// The venue's REST address, without a trailing slash. In demo mode the local exchange is used instead.
     pub venue_clob_url: String,
-    /// The venue's WebSocket address, without a slash at the end. In demo mode the local exchange takes its place.
+    /// The venue's WebSocket address, without a trailing slash. In demo mode the local exchange is used instead.
     pub venue_ws_url: String,
-    /// The venue's site, without a slash at the end.
+    /// The address of the venue's website, without a trailing slash.
     pub venue_site_url: String,
-    /// The venue's word for the kind of account, 0..=3.
+    /// The venue's code for the wallet type, 0..=3.
     pub signature_type: u8,
-    /// The account that holds the money; none if it is the signer's own address.
+    /// The account that holds the funds; `None` if it is the signer's own address.
     pub funder: Option<String>,
-    /// The chain: 137 is Polygon.
+    /// The chain id; 137 is Polygon.
     pub chain_id: u64,
-    /// Whether the configuration file allows real money.
+    /// True if the configuration file enables live trading.
     pub live_enabled: bool,
-    /// Whether the configuration file allows real money without heartbeats.
+    /// True if the configuration file allows live trading without heartbeats.
     pub live_without_heartbeat: bool,
-    /// What a new account on paper begins with.
+    /// Initial cash of a new paper account.
     pub paper_cash: Usd,
-    /// How long things take on paper.
+    /// Simulated latency in paper mode.
     pub paper_latency: sim::Latency,
-    /// Whether heartbeats are sent to the venue.
+    /// True if heartbeats are sent to the venue.
     pub heartbeat: bool,
-    /// Whether with real money a new version of a strategy waits until somebody armed it.
+    /// True if in live mode a new version of a strategy does not run until an operator arms it.
     pub reload_armed: bool,
-    /// How many versions of each strategy are kept to go back to.
+    /// Most days since the last event of a backtest that a version is armed from; 0 for any.
+    pub promotion_data_days: u32,
+    /// Least hours on paper of a version that is armed from a backtest; 0 for none.
+    pub promotion_paper_hours: u32,
+    /// True if a version is armed from a backtest only.
+    pub promotion_required: bool,
+    /// Number of versions of each strategy kept for rollback.
     pub keep_versions: u32,
-    /// How long files of the journal are kept that no start needs, in days.
+    /// Retention of journal files that no start needs, in days.
     pub journal_keep_days: u32,
-    /// The most bytes of what is kept.
+    /// Storage limits.
     pub storage: StorageLimits,
-    /// The venue's catalog.
+    /// Limits of the session's recording; `None` if it is off.
+    pub record: Option<Record>,
+    /// The address of the venue's market catalog.
     pub venue_gamma_url: String,
-    /// The venue's public records of accounts.
+    /// The address of the venue's Data API (account activity).
     pub venue_data_url: String,
-    /// The venue's relayer.
+    /// The address of the venue's relayer.
     pub venue_relayer_url: String,
-    /// Whether claims go to the relayer.
+    /// True if claims are sent to the relayer.
     pub claims_execute: bool,
-    /// Whether what can be redeemed is, without being asked for.
+    /// True if redeemable shares are redeemed without an operator's request.
     pub claims_automatic: bool,
-    /// The most markets that are watched at once.
+    /// Maximum number of markets subscribed at once.
     pub markets_max: u32,
-    /// Which markets are watched.
+    /// Selection rules for markets.
     pub market_rules: polymarket::client::Rules,
-    /// How often new markets are looked for.
+    /// Interval of market discovery.
     pub look_every: std::time::Duration,
-    /// How many connections bring the same market data.
+    /// Number of redundant market data connections.
     pub market_connections: usize,
-    /// Where alerts go, and which.
+    /// Webhook and minimum severity of alerts.
     pub alerts: alerts::Settings,
-    /// The database, as `store::db::Db::open` takes it. It may have a password.
+    /// The database address, in the format of `store::db::Db::open`. It may contain a password.
     pub database_url: SecretString,
-    /// Whether the database's password may cross the network without TLS.
+    /// True if the database connection may use the network without TLS.
     pub database_plaintext: bool,
-    /// How long a start waits for a database that is locked, restarts or is out of reach.
+    /// Time that a start waits for a database that is locked, restarting or unreachable.
     pub database_wait: std::time::Duration,
-    /// Names of variables of the environment that were taken for Kubernetes' and ignored.
+    /// Logs, backups and restarts.
+    pub operations: Operations,
+    /// The keys whose values are never shown, with their values.
+    pub secrets: Vec<(&'static str, SecretString)>,
+    /// Names of environment variables that were identified as Kubernetes' and ignored.
     pub kubernetes: Vec<String>,
     limits: Limits,
     signer: signer::Limits,
@@ -162,29 +189,29 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads all layers.
+    /// Reads and merges all layers.
     ///
     /// # Errors
-    /// A sentence naming the layer, the key, the value and its range.
+    /// An error naming the layer, the key, the value and its range.
     pub fn from_sources(sources: Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Self> {
         let layers = layers::read(&sources, env)?;
         build(sources.mode, sources.data_dir, &layers)
     }
 
-    /// Returns the gate's, the guards' and the breakers' limits.
+    /// Returns the limits of the risk gate, the guards and the breakers.
     pub const fn limits(&self) -> Limits {
         self.limits
     }
 
-    /// Returns the signer's own limits, where nothing is at stake.
+    /// Returns the signer's configured limits, used where no real funds are at stake.
     pub const fn signer_limits(&self) -> signer::Limits {
         self.signer
     }
 
-    /// Returns the signer's own limits where real money is: those of the keystore, lowered by what somebody configured.
+    /// Returns the signer's limits for live mode: those of the keystore, lowered by configured values.
     ///
     /// # Errors
-    /// If the configuration would raise one.
+    /// If the configuration would raise a limit.
     pub fn signer_limits_within(&self, most: signer::Limits) -> anyhow::Result<signer::Limits> {
         let mut limits = most;
         let usd = |key, own: Usd, most: Usd| self.lower(key, own.micros(), most.micros()).map(Usd);
@@ -208,15 +235,15 @@ impl Config {
         }
         anyhow::ensure!(
             own <= most,
-            "{key} is {} by the {}, above what the keystore allows: the configuration only lowers the signer's limits, and \
-             `polytrader keys limits` shows and sets those of the keystore",
+            "{key} is {} in the {}, above the keystore's limit: the configuration only lowers the signer's limits, and \
+             `polytrader keys limits` shows and changes those of the keystore",
             entry.value,
             entry.source.as_str()
         );
         Ok(own)
     }
 
-    /// Returns every key with its value, in the order of [`keys::KEYS`].
+    /// Returns all keys with their values, in the order of [`keys::KEYS`].
     pub fn entries(&self) -> Vec<ConfigEntry> {
         self.entries.clone()
     }
@@ -241,6 +268,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         api_listen: address(get("api.listen")?)?,
         dashboard_listen: address(get("dashboard.listen")?)?,
         api_allow_remote: number(get("api.allow_remote")?)? == 1,
+        api_trusted_proxies: value::addresses(&text("api.trusted_proxies")?).collect(),
         venue_clob_url: text("venue.clob_url")?,
         venue_site_url: text("venue.site_url")?,
         venue_ws_url: text("venue.ws_url")?,
@@ -253,6 +281,9 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         paper_latency: paper_latency(layers)?,
         heartbeat: number(get("venue.heartbeat")?)? == 1,
         reload_armed: get("reload.live")?.text == "arm",
+        promotion_data_days: fit(get("promotion.data_days_max")?)?,
+        promotion_paper_hours: fit(get("promotion.paper_hours_min")?)?,
+        promotion_required: number(get("promotion.required")?)? == 1,
         keep_versions: fit(get("reload.keep_versions")?)?,
         journal_keep_days: fit(get("journal.keep_days")?)?,
         storage: StorageLimits {
@@ -262,6 +293,7 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
             strategy_log_per_day: megabytes("log.strategies_max_mb_per_day")?,
             reserve: megabytes("disk.reserve_mb")?,
         },
+        record: record(layers)?,
         markets_max: fit(get("markets_max")?)?,
         venue_gamma_url: text("venue.gamma_url")?,
         venue_data_url: text("venue.data_url")?,
@@ -271,35 +303,50 @@ fn build(mode: Mode, data_dir: PathBuf, layers: &layers::Layers) -> anyhow::Resu
         market_rules: market_rules(layers)?,
         market_connections: fit(get("markets.connections")?)?,
         look_every: std::time::Duration::from_secs(fit(get("markets.look_every_s")?)?),
-        alerts: alerts(layers)?,
+        alerts: channels::read(layers)?,
         database_url: match text("database_url")?.as_str() {
             "" => format!("sqlite:{}", data_dir.join("polytrader.sqlite").display()).into(),
             url => base.database(url).context("in database_url")?.into(),
         },
         database_plaintext: number(get("database.allow_plaintext")?)? == 1,
         database_wait: std::time::Duration::from_secs(fit(get("database.wait_s")?)?),
+        operations: operations::read(layers)?,
+        secrets: secrets(layers)?,
         kubernetes: layers.kubernetes.clone(),
         limits: limits::read(layers)?,
         signer: signer_limits(layers)?,
         entries: layers.entries()?,
         data_dir,
     };
+    refuse_unintended_remote(config)
+}
+
+/// Returns the configuration, unless it opens a port to other machines without saying so.
+fn refuse_unintended_remote(config: Config) -> anyhow::Result<Config> {
     let remote = [config.api_listen, config.dashboard_listen].into_iter().find(|listen| !listen.ip().is_loopback());
     match remote {
         Some(listen) if !config.api_allow_remote => Err(anyhow!(
-            "{listen} would be open to other machines; set api.allow_remote = true if that is meant, behind a proxy with TLS"
+            "{listen} would be open to other machines; set api.allow_remote = true if this is intended, behind a TLS \
+             proxy"
         )),
         _ => Ok(config),
     }
 }
 
-/// Returns the number of a signer's limit, in micro-dollars where it is money, by the key of the configuration that says what fits.
+fn secrets(layers: &layers::Layers) -> anyhow::Result<Vec<(&'static str, SecretString)>> {
+    let hidden = keys::KEYS.iter().filter(|key| key.kind == keys::Kind::Database || key.kind.is_secret());
+    let values = hidden.map(|key| Ok((key.name, layers.get(key.name)?.text.clone())));
+    let given = values.filter(|value| !matches!(value, Ok((_, text)) if text.is_empty()));
+    given.map(|value| value.map(|(name, text)| (name, text.into()))).collect()
+}
+
+/// Parses a value of a signer limit, validated by the configuration key `name`. Amounts are returned in micro-dollars.
 pub fn signer_limit(name: &str, text: &str) -> anyhow::Result<i64> {
     let key = keys::KEYS.iter().find(|key| key.name == name).ok_or_else(|| anyhow!("there is no key `{name}`"))?;
     number(&Value::parse(key, text)?)
 }
 
-/// Returns the signer's limits as settings of the configuration.
+/// Returns the signer's limits as configuration settings.
 pub fn signer_settings(limits: &signer::Limits) -> [String; 5] {
     let signer::Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = limits;
     [
@@ -321,35 +368,36 @@ fn signer_limits(layers: &layers::Layers) -> anyhow::Result<signer::Limits> {
     })
 }
 
-/// Says whether a flag is true and stands in the file: neither a copied command line nor a variable sets it.
+/// Returns true if a flag is true and was set in the file: command line flags and environment variables do not count.
 fn is_set_in_file(layers: &layers::Layers, name: &str) -> anyhow::Result<bool> {
     Ok(number(layers.get(name)?)? == 1 && layers.source(name) == Some(Source::File))
 }
 
-/// Each way takes `paper.latency_ms`.
+/// Returns the simulated latency: `paper.latency_ms` in each direction.
 fn paper_latency(layers: &layers::Layers) -> anyhow::Result<sim::Latency> {
     let millis: u64 = fit(layers.get("paper.latency_ms")?)?;
     Ok(sim::Latency { one_way: millis.saturating_mul(1_000), ..sim::Latency::DEFAULT })
 }
 
-fn alerts(layers: &layers::Layers) -> anyhow::Result<alerts::Settings> {
-    let (webhook, level) = (&layers.get("alerts.webhook")?.text, &layers.get("alerts.level")?.text);
-    let webhook = Some(webhook).filter(|text| !text.is_empty());
-    Ok(alerts::Settings {
-        webhook: webhook.map(|text| Webhook::parse(text)).transpose().map_err(anyhow::Error::msg)?,
-        level: Severity::parse(level).ok_or_else(|| anyhow!("`{level}` is no level"))?,
-    })
-}
-
 const MINUTE_MICROS: u64 = 60_000_000;
-/// What a megabyte of a storage limit stands for.
+/// Bytes in a megabyte of a storage limit.
 const MEGABYTE: u64 = 1_000_000;
+
+/// Returns the limits of the recording, unless it is off.
+fn record(layers: &layers::Layers) -> anyhow::Result<Option<Record>> {
+    let megabytes = |name| fit::<u64>(layers.get(name)?).map(|number| number.saturating_mul(MEGABYTE));
+    if number(layers.get("record.enabled")?)? != 1 {
+        return Ok(None);
+    }
+    let (max_bytes, free_min) = (megabytes("record.max_mb")?, megabytes("record.disk_free_min_mb")?);
+    Ok(Some(Record { max_bytes, keep_days: fit(layers.get("record.keep_days")?)?, free_min }))
+}
 
 fn market_rules(layers: &layers::Layers) -> anyhow::Result<Rules> {
     let count = |name| -> anyhow::Result<u64> { fit(layers.get(name)?) };
     Ok(Rules {
-        tags: layers.get("markets.tags")?.words().filter_map(|tag| tag.parse().ok()).collect(),
-        slugs: layers.get("markets.slugs")?.words().map(ToOwned::to_owned).collect(),
+        tags: layers.get("markets.tags")?.items().filter_map(|tag| tag.parse().ok()).collect(),
+        slugs: layers.get("markets.slugs")?.items().map(ToOwned::to_owned).collect(),
         min_liquidity: Usd(number(layers.get("markets.min_liquidity_usd")?)?),
         ends_after: count("markets.ends_after_minutes")?.saturating_mul(MINUTE_MICROS),
         ends_within: count("markets.ends_within_minutes")?.saturating_mul(MINUTE_MICROS),
@@ -362,7 +410,7 @@ fn market_rules(layers: &layers::Layers) -> anyhow::Result<Rules> {
 }
 
 fn number(value: &Value) -> anyhow::Result<i64> {
-    value.number.ok_or_else(|| anyhow!("`{}` is no number", value.text))
+    value.number.ok_or_else(|| anyhow!("expected a number, got `{}`", value.text))
 }
 
 fn fit<T: TryFrom<i64>>(value: &Value) -> anyhow::Result<T> {
@@ -370,5 +418,5 @@ fn fit<T: TryFrom<i64>>(value: &Value) -> anyhow::Result<T> {
 }
 
 fn address(value: &Value) -> anyhow::Result<SocketAddr> {
-    value.text.parse().with_context(|| format!("`{}` is no address", value.text))
+    value.text.parse().with_context(|| format!("expected an IP address and port, got `{}`", value.text))
 }

@@ -1,4 +1,5 @@
-//! The limits of the gate, the guards and the breakers as keys: where each stands, and how far it may be loosened while running.
+//! Risk limits of the gate, the guards and the breakers as keys: the field of each, and how far it may be loosened at
+//! runtime.
 
 use super::keys::{KEYS, Key};
 use super::layers::Layers;
@@ -6,19 +7,19 @@ use super::value::Value;
 use anyhow::{anyhow, ensure};
 use model::{Limits, Size, Usd};
 
-/// How many times its default a limit may be loosened to while running, unless the boot configuration says more.
+/// Factor by which a limit may be loosened beyond its default at runtime, unless the boot configuration allows more.
 const LOOSENED_MAX: i64 = 4;
 
-/// Which way is the safe one.
+/// Direction in which a limit becomes stricter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Tighter {
-    /// Less is allowed with a lower value.
+    /// A lower value is stricter.
     Lower,
-    /// Less is allowed with a higher value.
+    /// A higher value is stricter.
     Higher,
 }
 
-/// One limit.
+/// A limit and its access functions.
 struct LimitKey {
     name: &'static str,
     tighter: Tighter,
@@ -106,45 +107,51 @@ const LIMITS: [LimitKey; 31] = [
     limit!("stale_after_s", Lower, seconds stale_after_micros),
 ];
 
-/// What a changed limit came to.
+/// Result of changing a limit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed {
-    /// All limits with the change.
+    /// All limits, including the change.
     pub limits: Limits,
-    /// The value as it is shown.
+    /// The value for display.
     pub shown: String,
-    /// Whether it allows more than before.
+    /// True if the new value allows more than the previous one.
     pub loosens: bool,
 }
 
-/// Reads all limits.
+/// Reads all limits from the layers.
 pub(super) fn read(layers: &Layers) -> anyhow::Result<Limits> {
     let mut limits = Limits::DEFAULT;
     for key in &LIMITS {
         let value = layers.get(key.name)?;
-        let number = value.number.ok_or_else(|| anyhow!("`{}` is no number", value.text))?;
+        let number = value.number.ok_or_else(|| anyhow!("expected a number, got `{}`", value.text))?;
         (key.set)(&mut limits, number).ok_or_else(|| anyhow!("`{}` is out of range for {}", value.text, key.name))?;
     }
     Ok(limits)
 }
 
-/// Says whether a key can be changed while running.
+/// Returns true if a key can be changed at runtime.
 pub fn is_limit(name: &str) -> bool {
     LIMITS.iter().any(|limit| limit.name == name)
 }
 
-/// Changes one limit of `now`. `boot` is what the configuration said at the start: it may be looser than the ceiling, and then is it.
+/// Returns true if there is such a key.
+pub fn is_key(name: &str) -> bool {
+    KEYS.iter().any(|key| key.name == name)
+}
+
+/// Changes one limit of `now`. `boot` contains the limits at startup: a value there that is looser than the ceiling
+/// becomes the ceiling.
 ///
 /// # Errors
-/// A sentence: no such key, a value that does not fit, or one beyond the ceiling.
+/// An error for an unknown key, an invalid value, or one beyond the ceiling.
 pub fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> anyhow::Result<Changed> {
     let key: &Key = KEYS.iter().find(|key| key.name == name).ok_or_else(|| anyhow!("there is no key `{name}`"))?;
     let limit = LIMITS
         .iter()
         .find(|limit| limit.name == name)
-        .ok_or_else(|| anyhow!("{name} cannot be changed while running; set it in polytrader.toml and start again"))?;
+        .ok_or_else(|| anyhow!("{name} cannot be changed while running; set it in polytrader.toml and restart"))?;
     let value = Value::parse(key, text)?;
-    let number = value.number.ok_or_else(|| anyhow!("`{text}` is no number"))?;
+    let number = value.number.ok_or_else(|| anyhow!("expected a number, got `{text}`"))?;
     let ceiling = Value { text: ceiling_text(key, limit, boot), number: Some(ceiling(limit, boot)) };
     let allowed = match limit.tighter {
         Tighter::Lower => number <= ceiling.number.unwrap_or(i64::MIN),
@@ -152,8 +159,8 @@ pub fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> anyhow::Re
     };
     ensure!(
         allowed,
-        "`{}` is looser than {name} may become while running: {} is the furthest (four times the default, or what the host \
-         was started with); to go beyond, set it in polytrader.toml and start again",
+        "`{}` is too loose for {name} while running: the limit is {} (four times the default, or the value at \
+         startup); to exceed it, set it in polytrader.toml and restart",
         value.text,
         ceiling.text
     );
@@ -167,7 +174,7 @@ pub fn change(now: &Limits, boot: &Limits, name: &str, text: &str) -> anyhow::Re
     Ok(Changed { limits, shown: value.text, loosens })
 }
 
-/// Returns how far a limit may be loosened, in its unit.
+/// Returns the ceiling to which a limit may be loosened, in its unit.
 fn ceiling(limit: &LimitKey, boot: &Limits) -> i64 {
     let (default, boot) = ((limit.get)(&Limits::DEFAULT), (limit.get)(boot));
     match limit.tighter {
@@ -213,19 +220,19 @@ mod tests {
         let looser = change(&defaults, &defaults, "daily_loss_limit_usd", "100").unwrap();
         assert!(looser.loosens);
         let error = change(&defaults, &defaults, "daily_loss_limit_usd", "100.01").unwrap_err().to_string();
-        assert!(error.contains("`100.01`") && error.contains("100 is the furthest"), "{error}");
+        assert!(error.contains("`100.01`") && error.contains("the limit is 100"), "{error}");
         let boot = Limits { daily_loss: Usd::dollars(500), ..defaults };
         assert!(change(&defaults, &boot, "daily_loss_limit_usd", "500").is_ok());
         let error = change(&defaults, &defaults, "cash_reserve_pct", "2").unwrap_err().to_string();
-        assert!(error.contains("2.5 is the furthest"), "{error}");
+        assert!(error.contains("the limit is 2.5"), "{error}");
         assert!(!change(&defaults, &defaults, "cash_reserve_pct", "20").unwrap().loosens);
     }
 
     #[test]
-    fn what_is_no_limit_says_so() {
+    fn keys_that_cannot_be_changed_at_runtime_are_refused() {
         let change = |name, text| change(&Limits::DEFAULT, &Limits::DEFAULT, name, text).unwrap_err().to_string();
         assert!(change("api.listen", "127.0.0.1:1").contains("cannot be changed while running"));
         assert!(change("max_oder_usd", "1").contains("no key `max_oder_usd`"));
-        assert!(change("max_order_usd", "much").contains("`much` does not fit"));
+        assert!(change("max_order_usd", "much").contains("invalid value `much`"));
     }
 }

@@ -1,29 +1,30 @@
-//! Places that operators name: paths, and the database's address. Each spelling means one documented place, or is refused with what to write:
-//! a shell expands `~` and `$HOME`, a configuration file does not, and a folder of that name would appear instead.
+//! Paths and database addresses in the configuration. Each spelling has one documented meaning, or is rejected with
+//! advice: a shell expands `~` and `$HOME`, but a configuration file does not, and a folder with that name would be
+//! created instead.
 
 use anyhow::{Context, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
 
-/// Characters that a name of a file or folder made here never has: they belong to addresses, home folders and variables.
+/// Characters that never occur in file names here: they belong to URLs, home directories and variables.
 const FOREIGN: [char; 4] = ['~', '$', '?', ':'];
 
-/// Where paths of the configuration lead.
+/// Base directories of paths in the configuration.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Base<'a> {
-    /// The place of relative paths.
+    /// The base of relative paths.
     pub(crate) data_dir: &'a Path,
-    /// The operator's home folder, the place of `~/`.
+    /// The operator's home directory, the base of `~/`.
     pub(crate) home: Option<&'a Path>,
 }
 
 impl Base<'_> {
-    /// Returns the path that a text of the configuration names.
+    /// Resolves a path from the configuration.
     pub(crate) fn path(&self, text: &str) -> anyhow::Result<PathBuf> {
-        // An absolute path takes the place of the data folder.
+        // Joining an absolute path replaces the data directory.
         Ok(self.data_dir.join(path(text, self.home)?))
     }
 
-    /// Returns the database's address in the form that `store` takes.
+    /// Resolves the database address into the format that `store` expects.
     pub(crate) fn database(&self, text: &str) -> anyhow::Result<String> {
         match database(text)? {
             Database::File(file) => Ok(format!("sqlite:{}", self.path(file)?.display())),
@@ -32,31 +33,31 @@ impl Base<'_> {
     }
 }
 
-/// Returns the path that a text names, with a leading `~/` replaced by the home folder.
+/// Parses a path, and replaces a leading `~/` by the home directory.
 ///
 /// # Errors
-/// If the text has what a shell would have replaced, or a character of addresses.
+/// If the text contains something that a shell would have expanded, or a character of URLs.
 pub fn path(text: &str, home: Option<&Path>) -> anyhow::Result<PathBuf> {
     let below_home = if text == "~" { Some("") } else { text.strip_prefix("~/") };
     let rest = below_home.unwrap_or(text);
-    ensure!(
-        !rest.starts_with('~'),
-        "`{text}`: the home folders of other users are not looked up; write the path itself"
-    );
+    ensure!(!rest.starts_with('~'), "`{text}`: home folders of other users are not resolved; write the full path");
     ensure!(
         !rest.contains('$'),
-        "`{text}`: variables are not replaced in paths; write the path itself, or begin it with ~/"
+        "`{text}`: variables are not replaced in paths; write the full path, or begin it with ~/"
     );
     if let Some(foreign) = rest.chars().find(|char| FOREIGN.contains(char) || char.is_control()) {
-        bail!("`{text}`: a path has no {foreign:?} here; write a plain path such as /srv/polytrader or ~/polytrader");
+        bail!(
+            "`{text}`: a path may contain no {foreign:?} here; write a plain path such as /srv/polytrader or \
+             ~/polytrader"
+        );
     }
     let Some(rest) = below_home else { return Ok(PathBuf::from(text)) };
     let home = home.filter(|home| home.is_absolute());
-    let home = home.with_context(|| format!("`{text}`: HOME does not name a folder; write the path itself"))?;
+    let home = home.with_context(|| format!("`{text}`: HOME does not name a folder; write the full path"))?;
     Ok(home.join(rest.trim_start_matches('/')))
 }
 
-/// The kinds of a database's address.
+/// Type of a database address.
 pub(crate) enum Database<'a> {
     /// SQLite, with its file.
     File(&'a str),
@@ -64,10 +65,11 @@ pub(crate) enum Database<'a> {
     Server,
 }
 
-/// Reads a database's address. SQLite's have other meanings in other programs, such as three slashes for a relative file or one at the root.
+/// Parses a database address. SQLite addresses have different meanings in other programs: three slashes stand for a
+/// relative file or for one at the root.
 pub(crate) fn database(text: &str) -> anyhow::Result<Database<'_>> {
     let write =
-        "write sqlite:FILE, where FILE is absolute or relative to the data folder, or postgres://USER@HOST/NAME";
+        "write sqlite:FILE, where FILE is absolute or relative to the data directory, or postgres://USER@HOST/NAME";
     let Some(rest) = text.strip_prefix("sqlite:") else {
         let server = ["postgres://", "postgresql://"]
             .into_iter()
@@ -79,14 +81,11 @@ pub(crate) fn database(text: &str) -> anyhow::Result<Database<'_>> {
         !rest.contains(":memory:") && !rest.contains("mode=memory"),
         "a restart would find nothing in memory; {write}"
     );
-    ensure!(!rest.contains('?'), "SQLite's parameters are not taken; {write}");
+    ensure!(!rest.contains('?'), "SQLite's parameters are not supported; {write}");
     let file = rest.strip_prefix("//").unwrap_or(rest);
-    ensure!(
-        file.len() == rest.len() || !file.starts_with('/'),
-        "three slashes mean different files to different programs; {write}"
-    );
-    ensure!(!file.is_empty() && !file.ends_with('/'), "it names no file; {write}");
-    // The home folder is known later; only its being there may fail then.
+    ensure!(file.len() == rest.len() || !file.starts_with('/'), "three slashes are ambiguous; {write}");
+    ensure!(!file.is_empty() && !file.ends_with('/'), "the file name is missing; {write}");
+    // The home directory is known later; then only a missing one is an error.
     path(file, Some(Path::new("/"))).map_err(|error| anyhow!("{error}; {write}"))?;
     Ok(Database::File(file))
 }
@@ -152,13 +151,13 @@ mod tests {
             ("sqlite::memory:", "nothing in memory"),
             ("sqlite://:memory:", "nothing in memory"),
             ("sqlite:file:a?mode=memory", "nothing in memory"),
-            ("sqlite:a.sqlite?mode=rwc", "parameters are not taken"),
+            ("sqlite:a.sqlite?mode=rwc", "parameters are not supported"),
             ("sqlite:///srv/a.sqlite", "three slashes"),
             ("sqlite:////srv/a.sqlite", "three slashes"),
             ("sqlite:file:a", "no ':'"),
-            ("sqlite:", "names no file"),
-            ("sqlite://", "names no file"),
-            ("sqlite:/srv/", "names no file"),
+            ("sqlite:", "the file name is missing"),
+            ("sqlite://", "the file name is missing"),
+            ("sqlite:/srv/", "the file name is missing"),
             ("sqlite:$HOME/a", "variables are not replaced"),
             ("SQLITE:a.sqlite", "write sqlite:FILE"),
             ("sqlite3:a.sqlite", "write sqlite:FILE"),

@@ -1,8 +1,8 @@
-//! Figures beside the official client's, in one run: frames parsed, and orders taken by the exchange that `VENUE` names (a release
-//! build: `cargo run --release --bin polytrader -- exchange`). Run with `cargo bench`.
+//! Comparison with the official client in one run: time per parsed frame, and order throughput of the exchange that
+//! `VENUE` names (a release build: `cargo run --release --bin polytrader -- exchange`). Run with `cargo bench`.
 
 use model::{MarketIx, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx};
-use order::{Account, Chain, Domains, Exchange, Listing, SignedOrder, SigningKey, UnsignedOrder};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, SignedOrder, SigningKey, UnsignedOrder};
 use polymarket::client::{Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers, TokenMap, parse_market};
 use polymarket_client_sdk_v2::auth::Uuid;
@@ -12,7 +12,7 @@ use serde_json::json;
 use std::hint::black_box;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Accounts that post at once, and what each posts: as many as the rate limit admits in one burst.
+/// Number of accounts that post concurrently, and of orders of each: as many as the rate limit admits in one burst.
 const ACCOUNTS: u64 = 200;
 const ORDERS: u64 = 50;
 
@@ -21,7 +21,7 @@ fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     match std::env::var("VENUE") {
         Ok(venue) => runtime.block_on(orders(&venue)),
-        Err(_) => println!("exchange: not measured, VENUE names none"),
+        Err(_) => println!("exchange: not measured, VENUE is not set"),
     }
 }
 
@@ -50,7 +50,7 @@ fn frames(yes: &str, no: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// Returns the median nanoseconds of one call.
+/// Returns the median time of one call, in nanoseconds.
 fn time(mut call: impl FnMut()) -> u128 {
     let mut rounds: Vec<u128> = (0..200)
         .map(|_| {
@@ -85,7 +85,7 @@ fn parser() {
     }
 }
 
-/// Somebody with an account, and orders that rest far from the market, signed before the clock starts.
+/// Returns the client of a new account, and orders far from the market that are signed before the measurement.
 async fn poster(venue: &str, number: u64) -> (AccountClient, Vec<SignedOrder>) {
     let digits = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string()).concat();
     let key = SigningKey::parse(&digits).unwrap();
@@ -98,7 +98,7 @@ async fn poster(venue: &str, number: u64) -> (AccountClient, Vec<SignedOrder>) {
     let market = client.markets(1).await.unwrap().remove(0);
     let account = Account::eoa(key.address(), Chain::Polygon);
     let exchange = Exchange::of(market.neg_risk);
-    let listing = Listing { token_id: market.tokens[0], tick: market.tick, exchange };
+    let listing = OrderTerms { token_id: market.tokens[0], tick: market.tick, exchange };
     let orders = (0..ORDERS).map(|salt| {
         let new = NewOrder {
             id: OrderId(salt),

@@ -1,7 +1,7 @@
 """The venue's official Python client, unmodified, against the local exchange named by VENUE.
 
-Every test makes an account of its own, as the venue gives a new address play money here. What the exchange answers is
-judged by the client and by the venue's documentation; nothing of ours is imported.
+Every test creates its own account; the local exchange gives each new address play money. Responses are checked by the
+client and against the venue's documentation; no code of this project is imported.
 """
 
 import os
@@ -46,12 +46,12 @@ ELSEWHERE = "0x00000000000000000000000000000000000000E1"
 
 
 def faults(wanted):
-    """Switches faults of the exchange on, and all others off."""
+    """Enables these faults of the exchange and disables all others."""
     httpx.put(VENUE + "/exchange/faults", json=wanted).raise_for_status()
 
 
 def trader(key=None, **options):
-    """Returns a client with a key of its own that is logged in."""
+    """Returns an authenticated client with its own key."""
     client = ClobClient(VENUE, CHAIN, key=key or "0x" + secrets.token_hex(32), **options)
     client.set_api_creds(client.create_or_derive_api_key())
     return client
@@ -62,7 +62,7 @@ def markets(client):
 
 
 def market(client, neg_risk=False, tick=0.01):
-    """Returns a market's condition and its two tokens."""
+    """Returns a market's condition id and its two tokens."""
     for row in markets(client):
         if row["neg_risk"] == neg_risk and row["minimum_tick_size"] == tick:
             return row["condition_id"], [token["token_id"] for token in row["tokens"]]
@@ -70,13 +70,13 @@ def market(client, neg_risk=False, tick=0.01):
 
 
 def touch(client, token):
-    """Returns the best bid and the best ask: the last of each list."""
+    """Returns the best bid and the best ask, which are the last of each list."""
     book = client.get_order_book(token)
     return float(book["bids"][-1]["price"]), float(book["asks"][-1]["price"])
 
 
 def plenty(client):
-    """Returns a token whose best ask has fifty shares, and that price; the others stand still from then on."""
+    """Returns a token whose best ask has at least fifty shares, and that price; other traders are then paused."""
     _, tokens = market(client)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
@@ -91,7 +91,7 @@ def plenty(client):
 
 
 def low(client, token):
-    """A price far under the market, where a bid rests."""
+    """Returns a price far below the market, at which a bid rests."""
     return max(0.01, round(touch(client, token)[0] - 0.2, 2))
 
 
@@ -125,10 +125,10 @@ class Public(unittest.TestCase):
 
     def test_books_and_their_hash(self):
         book = self.client.get_order_book(self.tokens[0])
-        told = book["hash"]
+        book_hash = book["hash"]
         summary = parse_raw_orderbook_summary(book)
         self.assertIsInstance(summary, OrderBookSummary)
-        self.assertEqual(self.client.get_order_book_hash(summary), told)
+        self.assertEqual(self.client.get_order_book_hash(summary), book_hash)
         bids = [float(level["price"]) for level in book["bids"]]
         asks = [float(level["price"]) for level in book["asks"]]
         self.assertEqual(bids, sorted(bids))
@@ -288,7 +288,7 @@ class Resting(unittest.TestCase):
     def test_refusals_in_the_venues_words(self):
         good = self.client.create_order(bid(self.tokens[0], self.price))
         self.client.post_order(good)
-        # The client itself refuses such a tick; its order builder does not ask.
+        # The client itself rejects such a tick; its order builder does not check it.
         fine = CreateOrderOptions(tick_size="0.001", neg_risk=False)
         between = self.client.builder.build_order(bid(self.tokens[0], self.price + 0.005), fine, version=2)
         rich = bid(self.tokens[0], self.price, 2_000_000)
@@ -389,18 +389,18 @@ class Taking(unittest.TestCase):
 
     def test_two_of_us_meet_and_a_set_is_minted(self):
         other = trader()
-        # Inside the spread of an exclusive market there is nobody; both of us buy, and together pay a dollar.
+        # Nothing rests inside the spread of an exclusive market; both accounts buy, and together pay a dollar.
         _, tokens = market(self.client, neg_risk=True)
         self.addCleanup(lambda: faults({}))
         deadline = time.monotonic() + 30
         while True:
-            # Nobody else meets us in between.
+            # Simulated traders must not match the orders in between.
             faults({"still": True})
             best_bid, best_ask = touch(self.client, tokens[0])
             inside = round(best_ask - 0.01, 2)
             if inside > best_bid:
                 break
-            self.assertLess(time.monotonic(), deadline, "the spread never was more than a tick")
+            self.assertLess(time.monotonic(), deadline, "the spread was never more than a tick")
             faults({})
             time.sleep(0.05)
         resting = self.client.create_and_post_order(bid(tokens[0], inside, 10))
@@ -443,8 +443,8 @@ class Events(unittest.TestCase):
 
     def test_a_delayed_order_is_settled_later(self):
         condition, tokens = market(self.client)
-        told = {"sports_delay_s": 1, "sports_delay_markets": [condition]}
-        faults(told)
+        delays = {"sports_delay_s": 1, "sports_delay_markets": [condition]}
+        faults(delays)
         try:
             self.assertEqual(self.client.get_clob_market_info(condition)["sd"], 1)
             order = MarketOrderArgs(token_id=tokens[0], amount=5, side=Side.BUY, price=0.95)
@@ -453,7 +453,7 @@ class Events(unittest.TestCase):
             self.assertEqual(self.client.get_trades(), [])
             deadline = time.monotonic() + 10
             while not self.client.get_trades():
-                self.assertLess(time.monotonic(), deadline, "it never matched")
+                self.assertLess(time.monotonic(), deadline, "the delayed order never matched")
                 time.sleep(0.1)
             self.assertEqual(self.client.get_trades()[0]["taker_order_id"], answer["orderID"])
         finally:

@@ -1,1 +1,1 @@
-//! Nothing of its own: see `tests/`.
+//! Conformance tests against the venue's official client. The library is empty: see `tests/`.

@@ -1,5 +1,5 @@
-// The venue's official TypeScript client, unmodified, against the local exchange named by VENUE. Every test makes an
-// account of its own; nothing of ours is imported.
+// The venue's official TypeScript client, unmodified, against the local exchange named by VENUE. Every test creates its
+// own account; no code of this project is imported.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -22,7 +22,7 @@ function bare(key, more = {}) {
   return new ClobClient({ host: VENUE, chain: Chain.POLYGON, signer, throwOnError: true, ...more });
 }
 
-/** A client with a key of its own that is logged in. */
+/** Returns an authenticated client with its own key. */
 async function trader(more = {}, key = fresh()) {
   const silent = bare(key, { throwOnError: false });
   const creds = await silent.createOrDeriveApiKey();
@@ -53,7 +53,7 @@ async function faults(faults) {
   assert.equal(answer.status, 200);
 }
 
-/** A token whose best ask has fifty shares; the others stand still from then on. */
+/** Returns a token whose best ask has at least fifty shares; other traders are then paused. */
 async function plenty(client) {
   const { condition, tokens } = await market(client);
   const rate = (await client.getClobMarketInfo(condition)).fd.r;
@@ -95,8 +95,8 @@ describe("public", () => {
   test("books and their hash", async () => {
     const { tokens } = await market(client);
     const book = await client.getOrderBook(tokens[0]);
-    const told = book.hash;
-    assert.equal(await client.getOrderBookHash(book), told);
+    const hash = book.hash;
+    assert.equal(await client.getOrderBookHash(book), hash);
     const books = await client.getOrderBooks(tokens.map((token_id) => ({ token_id, side: Side.BUY })));
     assert.deepEqual(new Set(books.map((book) => book.asset_id)), new Set(tokens));
   });
@@ -313,7 +313,7 @@ describe("wallets", () => {
   }
 
   test("the version changes, and the client signs again", async () => {
-    // Without throwing, the client reads the version again by itself and posts once more.
+    // Without `throwOnError`, the client reads the version again by itself and retries the post once.
     const client = await trader({ throwOnError: false });
     const { tokens } = await market(client);
     const price = await low(client, tokens[0]);

@@ -1,60 +1,60 @@
-//! Requests of operators to redeem or merge, on their way to the task that executes claims.
+//! Operator requests to redeem or merge, sent to the task that executes claims.
 
 use super::ControlError;
 use model::{ConditionId, Size, Usd};
 use order::Claim;
 use tokio::sync::mpsc;
 
-/// The most claims of operators that wait.
+/// Maximum number of operators' claim requests in the queue.
 pub const CLAIMS_WAITING_MAX: usize = 16;
 
-/// What is wanted.
+/// A requested claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ClaimRequest {
     /// The market's slug.
     pub market: String,
-    /// Its condition.
+    /// The market's condition id.
     pub condition: ConditionId,
-    /// Whether it is a negative-risk market.
+    /// True if it is a negative-risk market.
     pub neg_risk: bool,
-    /// What to do: redeem or merge.
+    /// The action: redeem or merge.
     pub claim: Claim,
-    /// Shares, or pairs.
+    /// Number of shares, or of pairs.
     pub size: Size,
-    /// What is to be paid for them.
+    /// The expected payment for them.
     pub worth: Usd,
-    /// Who wants it.
+    /// The name of the operator's token.
     pub who: String,
 }
 
-/// Where operators ask for claims.
+/// Sends claim requests. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct Door(Result<mpsc::Sender<Wanted>, String>);
+pub struct ClaimRequests(Result<mpsc::Sender<ClaimRequest>, String>);
 
-impl Door {
-    /// Returns a door that is closed, and why.
+impl ClaimRequests {
+    /// Returns a handle that rejects all requests with this reason.
     pub fn closed(why: impl Into<String>) -> Self {
         Self(Err(why.into()))
     }
 
-    /// Returns a handle, and where its requests come out.
-    pub fn open() -> (Self, mpsc::Receiver<Wanted>) {
+    /// Returns a handle, and the receiver of its requests.
+    pub fn open() -> (Self, mpsc::Receiver<ClaimRequest>) {
         let (sender, requests) = mpsc::channel(CLAIMS_WAITING_MAX);
         (Self(Ok(sender)), requests)
     }
 
-    /// Returns why nothing can be executed here; nothing if it can.
+    /// Returns the reason why claims cannot be executed here; `None` if they can.
     pub(crate) fn why_closed(&self) -> Option<&str> {
         self.0.as_ref().err().map(String::as_str)
     }
 
-    /// Asks for a claim. It is done when those before it are.
+    /// Requests a claim. It is executed after the ones requested earlier.
     ///
     /// # Errors
-    /// If nothing can be executed here, or too much waits.
-    pub fn ask(&self, wanted: Wanted) -> Result<(), ControlError> {
+    /// If claims cannot be executed here, or too many are waiting.
+    pub fn submit(&self, wanted: ClaimRequest) -> Result<(), ControlError> {
         let sender = self.0.as_ref().map_err(|why| ControlError::Refused(why.clone()))?;
-        let full = |_| ControlError::Refused(format!("{CLAIMS_WAITING_MAX} claims wait already"));
+        let full = |_| ControlError::Refused(format!("{CLAIMS_WAITING_MAX} claims are already waiting"));
         sender.try_send(wanted).map_err(full)
     }
 }

@@ -1,9 +1,10 @@
-//! The host's clocks. [`now`] is the time of the engine and of every age and timer: it starts with the wall clock and goes on steadily, so a
-//! wall clock that jumps neither stops nor ages anything. [`wall`] is the wall clock itself.
+//! The host's clocks. [`now`] is the time of the engine and of all ages and timers: it starts with the wall clock and
+//! advances steadily, so that a jump of the wall clock neither stops nor ages anything. [`wall`] is the wall clock
+//! itself.
 //!
-//! The two differ once the wall clock is set. A difference of at most [`NEAR_MICROS`] is worked off slowly. A larger one is a fault of either,
-//! and only the venue's clock tells of which: see [`follow_wall`]. Until then [`now`] keeps its own course, and the engine's breaker for
-//! clock skew is open (`docs/decisions/095-engine-time-is-steady.md`).
+//! The two differ after the wall clock is set. A difference of at most [`NEAR_MICROS`] is corrected slowly. A larger
+//! one is an error of one of the two, and only the venue's clock shows which: see [`follow_wall`]. Until then [`now`]
+//! keeps its rate, and the engine's clock skew breaker is open (`docs/decisions/095-engine-time-is-steady.md`).
 
 use model::Time;
 use parking_lot::Mutex;
@@ -11,37 +12,31 @@ use std::sync::LazyLock;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The largest difference between wall clock and host time that is worked off without the venue's word; the engine's breaker for clock skew
-/// opens above it.
+/// Maximum difference between wall clock and host time that is corrected without confirmation by the venue's clock.
+/// Above it, the engine's clock skew breaker opens.
 pub const NEAR_MICROS: u64 = 5_000_000;
-/// How slowly a difference is worked off: one microsecond in so many, so that no age is off by more than a tenth.
+/// Rate of correction: one microsecond per this many, so that no age is off by more than a tenth.
 const GENTLY: u64 = 10;
-/// How often host time is compared with the wall clock.
+/// Interval of comparing host time with the wall clock.
 const STEER_EVERY_MICROS: u64 = 10_000;
-/// The longest span that one comparison works off: after a long sleep nothing is known of the time in between.
+/// Maximum time span corrected in one comparison: after a long sleep, the time in between is unknown.
 const SPAN_MAX_MICROS: u64 = 1_000_000;
 
-/// Where a [`Clock`] reads the machine's time.
+/// Source of the machine's time.
 pub trait Source: Send + Sync {
-    /// Returns the microseconds since the machine started, those in which it slept included. Never set, never back.
+    /// Returns the microseconds since the machine started, including time asleep. It is never set and never goes back.
     fn boot(&self) -> u64;
     /// Returns the wall clock, which can be set at any moment.
     fn wall(&self) -> Time;
 }
 
-/// The machine's own clocks.
+/// The machine's clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Machine;
 
 impl Source for Machine {
     fn boot(&self) -> u64 {
-        #[cfg(target_os = "linux")]
-        let id = rustix::time::ClockId::Boottime;
-        #[cfg(not(target_os = "linux"))]
-        let id = rustix::time::ClockId::Monotonic;
-        let since = rustix::time::clock_gettime(id);
-        let (seconds, nanos) = (u64::try_from(since.tv_sec).unwrap_or(0), u64::try_from(since.tv_nsec).unwrap_or(0));
-        seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
+        crate::platform::since_boot_micros()
     }
 
     fn wall(&self) -> Time {
@@ -50,17 +45,17 @@ impl Source for Machine {
     }
 }
 
-/// How far host time is ahead of the time since the start of the machine, and where it goes.
+/// Offset of host time from the time since boot, and its correction.
 #[derive(Debug, Clone, Copy)]
 struct Course {
     boot: u64,
     ahead: i64,
-    /// The course of the wall clock that the venue confirmed, while host time is on its way there.
+    /// The offset of the wall clock that the venue confirmed, while host time is being corrected toward it.
     confirmed: Option<i64>,
 }
 
 impl Course {
-    /// Works off a part of the difference to the wall clock, in proportion to the time that has passed.
+    /// Corrects a part of the difference to the wall clock, in proportion to the elapsed time.
     fn steer(&mut self, boot: u64, wall: Time) {
         let span = boot.saturating_sub(self.boot).min(SPAN_MAX_MICROS);
         self.boot = self.boot.max(boot);
@@ -76,7 +71,7 @@ impl Course {
         self.ahead = self.ahead.saturating_add(gap.clamp(most.saturating_neg(), most));
     }
 
-    /// Takes the wall clock's word: ahead at once, back slowly.
+    /// Follows the wall clock: forward at once, backward slowly.
     fn follow(&mut self, boot: u64, wall: Time) {
         let course = signed(wall.0).saturating_sub(signed(boot));
         self.confirmed = Some(course);
@@ -84,7 +79,7 @@ impl Course {
     }
 }
 
-/// Host time of one source. [`now`] is that of the machine; others are for tests.
+/// Host time of one source. [`now`] uses the machine's clock; others are for tests.
 #[derive(Debug)]
 pub struct Clock<S> {
     source: S,
@@ -102,10 +97,10 @@ impl<S: Source> Clock<S> {
         Self { source, course, ahead: AtomicI64::new(ahead), latest: AtomicU64::new(wall.0) }
     }
 
-    /// Returns host time: steady, and never earlier than what was returned before.
+    /// Returns host time: steady, and never earlier than a previously returned time.
     pub fn now(&self) -> Time {
         let boot = self.source.boot();
-        // Never a wait: a thread that finds the course in use goes by what it was a moment ago.
+        // Never blocks: a thread that finds the lock taken uses the offset of a moment ago.
         if let Some(mut course) = self.course.try_lock()
             && boot.saturating_sub(course.boot) >= STEER_EVERY_MICROS
         {
@@ -121,13 +116,13 @@ impl<S: Source> Clock<S> {
         self.source.wall()
     }
 
-    /// Says whether wall clock and host time are further apart than [`NEAR_MICROS`].
+    /// Returns true if wall clock and host time differ by more than [`NEAR_MICROS`].
     pub fn is_apart(&self) -> bool {
         self.wall().0.abs_diff(self.now().0) > NEAR_MICROS
     }
 
-    /// Has host time follow the wall clock, which the venue's clock confirms: ahead at once, as after a sleep, and back by a tenth of the time
-    /// that passes, as it never goes back.
+    /// Makes host time follow the wall clock, after the venue's clock has confirmed it: forward at once, as after a
+    /// sleep, and backward by a tenth of the elapsed time, because host time never goes back.
     pub fn follow_wall(&self) {
         let mut course = self.course.lock();
         course.follow(self.source.boot(), self.source.wall());
@@ -141,28 +136,28 @@ fn signed(micros: u64) -> i64 {
 
 static CLOCK: LazyLock<Clock<Machine>> = LazyLock::new(|| Clock::new(Machine));
 
-/// Returns host time: that of the engine, of ages and of timers. It starts with the wall clock, is steady, and counts the time in which the
-/// machine sleeps.
+/// Returns host time, used by the engine and for ages and timers. It starts with the wall clock, is steady, and
+/// includes the time in which the machine sleeps.
 pub fn now() -> Time {
     CLOCK.now()
 }
 
-/// Returns the wall clock: for what others hold against their own clocks, such as logins.
+/// Returns the wall clock, for values that others compare with their own clocks, such as logins.
 pub fn wall() -> Time {
     CLOCK.wall()
 }
 
-/// Returns the time since the machine started, which nothing sets: for spans that must be exact to the microsecond.
+/// Returns the time since the machine started, which is never set: for spans that must be exact to the microsecond.
 pub fn since_boot() -> Time {
     Time(Machine.boot())
 }
 
-/// Says whether wall clock and host time are further apart than [`NEAR_MICROS`].
+/// Returns true if wall clock and host time differ by more than [`NEAR_MICROS`].
 pub fn is_apart() -> bool {
     CLOCK.is_apart()
 }
 
-/// Has host time follow the wall clock; see [`Clock::follow_wall`].
+/// Makes host time follow the wall clock; see [`Clock::follow_wall`].
 pub fn follow_wall() {
     CLOCK.follow_wall();
 }

@@ -1,36 +1,36 @@
-//! The state of the engine as the rest of the host sees it, published by the engine's thread ten times a second.
+//! The state of the engine as seen by the rest of the host, published by the engine thread ten times a second.
 
 use engine::Summary;
 use model::{Limits, NewOrder, Size, Time, TokenIx};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-/// What the rest of the host may see of the engine, ten times a second.
+/// A snapshot of the engine's state, for the rest of the host.
 #[derive(Debug, Clone)]
 pub struct View {
-    /// When it was made.
+    /// The time of the snapshot.
     pub at: Time,
-    /// The account.
+    /// Summary of the account.
     pub summary: Summary,
-    /// What the gate holds orders to.
+    /// Effective risk limits.
     pub limits: Limits,
-    /// Shares owned.
+    /// Owned shares by token.
     pub positions: Vec<(TokenIx, Size)>,
-    /// Whether the venue's account differed when it was last read.
+    /// True if the venue's account differed from the ledger when it was last read.
     pub differs: bool,
-    /// How many activities of the venue's records wait to be seen in the account.
+    /// Number of activities reported by the Data API that are not visible in the account yet.
     pub waiting: u64,
-    /// Tokens that the venue's records tell of and that may be in the account: they are looked at too.
-    pub told: Vec<TokenIx>,
-    /// The orders that are not over.
+    /// Tokens in activities reported by the Data API that may be in the account; their balances are queried too.
+    pub reported: Vec<TokenIx>,
+    /// Open orders.
     pub open: Vec<NewOrder>,
-    /// The moment up to which settled fills may be forgotten; zero as long as all are remembered.
+    /// Time up to which settled fills may be forgotten; zero while all are kept.
     pub fills_forgotten_until: Time,
-    /// How many of them are ours, not placed by hand.
+    /// Number of open orders that are not external.
     pub ours: usize,
 }
 
-/// The newest view; none before the first. A cheap handle.
+/// The newest view; `None` before the first. A cheap handle.
 #[derive(Debug, Clone, Default)]
 pub struct Latest(Arc<Mutex<Option<Arc<View>>>>);
 
@@ -40,7 +40,7 @@ impl Latest {
         *self.0.lock() = Some(Arc::new(view));
     }
 
-    /// Returns the newest view. The lock is held for the copy of a pointer only, so that readers never hold up the engine.
+    /// Returns the newest view. The lock is held only to copy a pointer, so that readers never delay the engine.
     pub fn get(&self) -> Option<Arc<View>> {
         self.0.lock().clone()
     }

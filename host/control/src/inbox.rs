@@ -1,54 +1,57 @@
-//! The inbox of the engine's thread: three bounded queues, of which each round takes a bounded part. First what concerns the account
-//! (operators' commands, faults of the host, fills, answers of the venue), then what strategies answer, then market inputs. What one queue
-//! holds never takes another one's room. Market inputs that do not fit are dropped and the loss is reported, so that books are fetched again.
+//! The inbox of the engine thread: three bounded queues, of which each round takes a bounded part. Account inputs come
+//! first (operator commands, faults of the host, fills, venue responses), then strategy answers, then market inputs.
+//! The content of one queue never takes up room in another. Market inputs that do not fit are dropped and the loss is
+//! reported, so that books are fetched again.
 
 use model::input::StrategyAnswer;
-use model::{Body, Time};
+use model::{InputKind, Time};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use sandbox::Unjudged;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The most market inputs that wait.
+/// Maximum number of queued market inputs.
 const MARKET_MAX: usize = 65_536;
-/// The most account inputs that wait; more than this means that the engine stands still.
+/// Maximum number of queued account inputs; more than this means that the engine is stalled.
 const ACCOUNT_MAX: usize = 65_536;
-/// Room beyond [`ACCOUNT_MAX`] for what is not asked for again: operators' commands, faults of the host, fills, answers about orders.
+/// Additional room above [`ACCOUNT_MAX`] for inputs that are not requested again: operator commands, faults of the
+/// host, fills, responses about orders.
 const ACCOUNT_RESERVE: usize = 65_536;
-/// The most inputs of strategies that wait. An instance has one answer there, and what it reports at its end.
+/// Maximum number of queued strategy inputs. An instance has at most one answer there, and its final report.
 const STRATEGY_MAX: usize = 65_536;
-/// Account inputs of one round.
+/// Maximum number of account inputs per round.
 const ACCOUNT_ROUND: usize = 1_024;
-/// Intents of one round, and what else strategies report: the answer that reaches it is the round's last.
+/// Number of intents and other strategy reports per round; the answer that reaches it is the last of the round.
 const INTENTS_ROUND: usize = 256;
 
-/// Where the answer to a command goes.
+/// Channel for the result of a command.
 pub type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
 
-/// One thing that arrived.
+/// A received input.
 #[derive(Debug)]
 pub struct Arrival {
-    /// When it did.
+    /// The time of receipt.
     pub at: Time,
-    /// What it is.
-    pub body: Body,
-    /// Who waits for the engine's answer, if it is a command.
+    /// The input.
+    pub body: InputKind,
+    /// Channel for the engine's result, if the input is a command.
     pub reply: Option<Reply>,
-    /// If it is an answer of a strategy: dropped when the engine has judged it, which lets the strategy hear what comes next.
+    /// Set for a strategy's answer; dropped after the engine has judged it, which lets the strategy receive the next
+    /// events.
     pub unjudged: Option<Unjudged>,
 }
 
-/// What [`Inbox::take`] found.
+/// Result of [`Inbox::next_round`].
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// In the order to be taken: account inputs, then inputs of strategies, then market inputs.
+    /// Inputs in processing order: account, strategies, market.
     pub arrivals: Vec<Arrival>,
-    /// Market inputs were dropped since the last time.
+    /// True if market inputs were dropped since the last call.
     pub market_lost: bool,
-    /// Inputs of the account or of strategies were dropped since the last time, which must not happen.
+    /// True if account or strategy inputs were dropped since the last call, which must not happen.
     pub account_lost: bool,
-    /// Nobody will send any more.
+    /// True if the inbox is closed and empty.
     pub closed: bool,
 }
 
@@ -62,7 +65,7 @@ struct Queues {
     closed: bool,
 }
 
-/// A cheap handle on the queues.
+/// A cheap handle to the queues.
 #[derive(Debug, Clone, Default)]
 pub struct Inbox {
     shared: Arc<(Mutex<Queues>, Condvar)>,
@@ -73,7 +76,7 @@ impl Queues {
         self.account.is_empty() && self.strategy.is_empty() && self.market.is_empty()
     }
 
-    fn put_account(&mut self, arrival: Arrival) {
+    fn push_account(&mut self, arrival: Arrival) {
         let room = if is_kept(&arrival.body) { ACCOUNT_MAX.saturating_add(ACCOUNT_RESERVE) } else { ACCOUNT_MAX };
         if self.account.len() >= room {
             self.account_lost = true;
@@ -82,19 +85,19 @@ impl Queues {
         }
     }
 
-    fn put_strategy(&mut self, mut arrival: Arrival) {
+    fn push_strategy(&mut self, mut arrival: Arrival) {
         if self.closed {
             arrival.unjudged = None;
         }
         if self.strategy.len() >= STRATEGY_MAX {
-            // It may have had cancels.
+            // The dropped input may have contained cancels.
             self.account_lost = true;
         } else {
             self.strategy.push_back(arrival);
         }
     }
 
-    /// Moves one round's part to `arrivals`.
+    /// Moves the inputs of one round to `arrivals`.
     fn round(&mut self, arrivals: &mut Vec<Arrival>, market_max: usize) {
         let some = self.account.len().min(ACCOUNT_ROUND);
         arrivals.extend(self.account.drain(..some));
@@ -110,58 +113,58 @@ impl Queues {
     }
 }
 
-/// Says whether an input is lost for good if it does not fit. The others are counted or asked for again.
-const fn is_kept(body: &Body) -> bool {
+/// Returns true if an input that does not fit is lost for good. The others are counted or requested again.
+const fn is_kept(body: &InputKind) -> bool {
     !matches!(
         body,
-        Body::Account(_)
-            | Body::Looked { .. }
-            | Body::Requests { .. }
-            | Body::Skew { .. }
-            | Body::Alive { .. }
-            | Body::Event(_)
-            | Body::Tick
+        InputKind::Account(_)
+            | InputKind::OrderQueried { .. }
+            | InputKind::Requests { .. }
+            | InputKind::ClockSkew { .. }
+            | InputKind::BookConfirmed { .. }
+            | InputKind::Event(_)
+            | InputKind::Clock
     )
 }
 
-/// Returns how many intents an input of a strategy counts as.
-fn weight(body: &Body) -> usize {
+/// Returns the number of intents that a strategy input counts as.
+fn weight(body: &InputKind) -> usize {
     match body {
-        Body::Intents(answer) => answer.intents.len().max(1),
+        InputKind::Intents(answer) => answer.intents.len().max(1),
         _ => 1,
     }
 }
 
 impl Inbox {
-    /// Adds an account input: answers of the venue, fills, ticks.
-    pub fn account(&self, at: Time, body: Body) {
-        self.put(|queues| queues.put_account(Arrival { at, body, reply: None, unjudged: None }));
+    /// Adds an account input: venue responses, fills, clock events.
+    pub fn account(&self, at: Time, body: InputKind) {
+        self.push(|queues| queues.push_account(Arrival { at, body, reply: None, unjudged: None }));
     }
 
-    /// Adds an operator's command, whose answer is waited for.
-    pub fn asked(&self, at: Time, body: Body, reply: Reply) {
-        self.put(|queues| queues.put_account(Arrival { at, body, reply: Some(reply), unjudged: None }));
+    /// Adds an operator command, whose result is sent to `reply`.
+    pub fn command(&self, at: Time, body: InputKind, reply: Reply) {
+        self.push(|queues| queues.push_account(Arrival { at, body, reply: Some(reply), unjudged: None }));
     }
 
-    /// Adds what a strategy answered. The instance is called again when the engine has judged it, when it does not fit, or when nothing is
-    /// taken any more.
+    /// Adds a strategy's answer. The instance is called again once the engine has judged the answer, if it does not
+    /// fit, or if the inbox is closed.
     pub fn answer(&self, at: Time, answer: StrategyAnswer, unjudged: Unjudged) {
-        let arrival = Arrival { at, body: Body::Intents(answer), reply: None, unjudged: Some(unjudged) };
-        self.put(|queues| queues.put_strategy(arrival));
+        let arrival = Arrival { at, body: InputKind::Intents(answer), reply: None, unjudged: Some(unjudged) };
+        self.push(|queues| queues.push_strategy(arrival));
     }
 
-    /// Adds what else an instance reports. It stays behind the instance's answers.
-    pub fn strategy(&self, at: Time, body: Body) {
-        self.put(|queues| queues.put_strategy(Arrival { at, body, reply: None, unjudged: None }));
+    /// Adds another report of an instance. It is processed after the instance's answers.
+    pub fn strategy(&self, at: Time, body: InputKind) {
+        self.push(|queues| queues.push_strategy(Arrival { at, body, reply: None, unjudged: None }));
     }
 
-    fn put(&self, put: impl FnOnce(&mut Queues)) {
+    fn push(&self, put: impl FnOnce(&mut Queues)) {
         put(&mut self.lock());
         self.shared.1.notify_one();
     }
 
-    /// Adds what one frame said, all or nothing.
-    pub fn market(&self, at: Time, bodies: impl ExactSizeIterator<Item = Body>) {
+    /// Adds the inputs of one market frame, all or nothing.
+    pub fn market(&self, at: Time, bodies: impl ExactSizeIterator<Item = InputKind>) {
         let mut queues = self.lock();
         if queues.market.len().saturating_add(bodies.len()) > MARKET_MAX {
             queues.market_lost = true;
@@ -172,7 +175,7 @@ impl Inbox {
         self.shared.1.notify_one();
     }
 
-    /// Ends [`Inbox::take`] when all is taken.
+    /// Closes the inbox: [`Inbox::next_round`] reports the end once all inputs are taken.
     pub fn close(&self) {
         let mut queues = self.lock();
         queues.closed = true;
@@ -181,9 +184,9 @@ impl Inbox {
         self.shared.1.notify_all();
     }
 
-    /// Waits until something is there, at most `patience`, and takes one round into `taken`, whose memory is reused: a bounded part of each
-    /// queue, of the market inputs at most `market_max`.
-    pub fn take(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
+    /// Waits at most `patience` for inputs, and moves one round into `taken`, whose memory is reused: a bounded part of
+    /// each queue, with at most `market_max` market inputs.
+    pub fn next_round(&self, taken: &mut Taken, market_max: usize, patience: Duration) {
         taken.arrivals.clear();
         let mut queues = self.lock();
         if queues.is_empty() && !queues.closed {
@@ -195,13 +198,13 @@ impl Inbox {
         taken.closed = queues.closed && queues.is_empty();
     }
 
-    /// Takes all account inputs that wait: at the start of the engine's thread, those with which a session begins.
+    /// Takes all queued account inputs: those with which a session begins, when the engine thread starts.
     pub fn take_opening(&self) -> Vec<Arrival> {
         self.lock().account.drain(..).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Queues> {
-        // A panic elsewhere cannot leave the queues half changed.
+        // A panic elsewhere cannot leave the queues in an inconsistent state.
         self.shared.0.lock()
     }
 }

@@ -1,5 +1,5 @@
-//! The markets of the session, in the order of their numbers. The engine's thread adds them when the engine has taken them, so
-//! that a number means the same market here and there.
+//! The markets of the session by index. The engine thread adds a market after the engine has processed it, so that an
+//! index means the same market in both.
 
 use model::{ConditionId, Market, MarketIx, TokenId, TokenIx};
 use parking_lot::{RwLock, RwLockReadGuard};
@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::watch;
 
-/// A cheap handle on the markets.
+/// A cheap handle to the markets.
 #[derive(Debug, Clone)]
-pub struct Listing {
+pub struct MarketRegistry {
     table: Arc<RwLock<Table>>,
-    /// How many markets were added or have ended so far.
+    /// Number of markets added or ended so far.
     changes: Arc<watch::Sender<u64>>,
 }
 
@@ -28,8 +28,8 @@ struct Entry {
     ended: bool,
 }
 
-impl Listing {
-    /// Returns the markets that a session begins with.
+impl MarketRegistry {
+    /// Returns a registry with the initial markets of a session.
     pub fn new(markets: &[Market]) -> Self {
         let listing = Self { table: Arc::default(), changes: Arc::new(watch::channel(0).0) };
         markets.iter().for_each(|market| {
@@ -38,7 +38,7 @@ impl Listing {
         listing
     }
 
-    /// Adds a market under the next number.
+    /// Adds a market with the next index.
     pub fn add(&self, market: &Market) -> Option<MarketIx> {
         let mut table = self.table.write();
         let ix = u32::try_from(table.entries.len()).ok().map(MarketIx)?;
@@ -48,36 +48,36 @@ impl Listing {
         table.conditions.insert(market.condition, ix);
         table.entries.push(Entry { market: market.clone(), ended: false });
         drop(table);
-        self.tell();
+        self.notify();
         Some(ix)
     }
 
-    /// Notes that a market has ended; says whether it is the first time.
+    /// Marks a market as ended; returns true the first time.
     pub fn end(&self, ix: MarketIx) -> bool {
         let mut table = self.table.write();
         let first = table.entries.get_mut(ix.index()).is_some_and(|entry| !std::mem::replace(&mut entry.ended, true));
         drop(table);
         if first {
-            self.tell();
+            self.notify();
         }
         first
     }
 
-    fn tell(&self) {
+    fn notify(&self) {
         self.changes.send_modify(|changes| *changes = changes.wrapping_add(1));
     }
 
-    /// Returns what wakes up whenever a market was added or has ended.
+    /// Returns a receiver that is notified whenever a market is added or ends.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
 
-    /// Returns how many markets there are, ended ones too.
+    /// Returns the number of markets, including ended ones.
     pub fn count(&self) -> u32 {
         u32::try_from(self.read().entries.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns the numbers of the markets that have not ended.
+    /// Returns the indexes of the markets that have not ended.
     pub fn open(&self) -> Vec<MarketIx> {
         let table = self.read();
         let numbered = (0u32..).map(MarketIx).zip(&table.entries);
@@ -91,17 +91,17 @@ impl Listing {
         numbered.filter(|(_, entry)| !entry.ended).map(|(ix, entry)| (ix, entry.market.clone())).collect()
     }
 
-    /// Says whether a market is there and has not ended.
+    /// Returns true if the market exists and has not ended.
     pub fn is_open(&self, ix: MarketIx) -> bool {
         self.read().entries.get(ix.index()).is_some_and(|entry| !entry.ended)
     }
 
-    /// Says whether a market is there.
+    /// Returns true if a market with this condition exists.
     pub fn has(&self, condition: &ConditionId) -> bool {
         self.read().conditions.contains_key(condition)
     }
 
-    /// Returns the number of the market of that condition.
+    /// Returns the index of the market with this condition.
     pub fn market_of(&self, condition: &ConditionId) -> Option<MarketIx> {
         self.read().conditions.get(condition).copied()
     }
@@ -116,7 +116,7 @@ impl Listing {
         self.read().entries.get(ix.index()).map(|entry| entry.market.slug.clone()).unwrap_or_default()
     }
 
-    /// Returns our number of a token.
+    /// Returns the index of a token.
     pub fn token(&self, id: &TokenId) -> Option<TokenIx> {
         self.read().tokens.get(id).copied()
     }
@@ -138,8 +138,8 @@ mod tests {
     use testkit::market;
 
     #[test]
-    fn numbers_last_and_an_end_is_told_once() {
-        let listing = Listing::new(&[market(1), market(2)]);
+    fn indexes_are_stable_and_an_end_is_notified_once() {
+        let listing = MarketRegistry::new(&[market(1), market(2)]);
         let mut changes = listing.changes();
         assert!(!changes.has_changed().unwrap());
         assert_eq!(listing.add(&market(3)), Some(MarketIx(2)));

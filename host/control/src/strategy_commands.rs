@@ -1,4 +1,4 @@
-//! Commands of operators about one strategy, on their way to the task that runs strategies.
+//! Operator commands about one strategy, sent to the task that manages strategies.
 
 use super::ControlError;
 use bytes::Bytes;
@@ -10,72 +10,74 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a word may take: going back compiles a module.
+/// Time limit of a command: a rollback compiles a module.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Words that wait.
+/// Maximum number of queued commands.
 const WORDS_MAX: usize = 64;
 
-/// One word.
+/// A command.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Word {
-    /// Let it run again: after it was disabled, or failed for good.
+pub enum StrategyCommand {
+    /// Enable the strategy after it was disabled or failed permanently.
     Enable,
-    /// End it and cancel its orders, whatever its file becomes.
+    /// Stop the strategy and cancel its orders, even if its file changes.
     Disable,
-    /// Go back to a version, or to the one before.
+    /// Return to a version, or to the previous one.
     RollBack {
-        /// The beginning of its hash.
+        /// Prefix of the version's hash.
         hash: Option<String>,
     },
-    /// Tell the parameters that hold, and their schema.
+    /// Return the effective parameters and their schema.
     Parameters,
     /// Set the parameters.
     SetParameters(Map<String, Value>),
-    /// Let a version trade real money, or the file's.
+    /// Let a version trade real money; by default the version of the file.
     Arm {
-        /// The beginning of its hash.
+        /// Prefix of the version's hash.
         hash: Option<String>,
-        /// What it may use; what was armed before stays if nothing is said.
+        /// The budget; if absent, the previous budget is kept.
         budget: Option<Budget>,
+        /// Prefix of the backtest that it is armed from.
+        run: Option<String>,
     },
 }
 
-/// A word on its way.
+/// A command waiting for execution.
 #[derive(Debug)]
-pub struct Asked {
+pub struct PendingCommand {
     /// The strategy's name.
     pub name: String,
-    /// What is asked for.
-    pub word: Word,
+    /// The command.
+    pub command: StrategyCommand,
     /// The name of the operator's token.
     pub who: String,
-    /// Where the answer goes.
+    /// Channel for the result.
     pub reply: oneshot::Sender<Result<Value, ControlError>>,
 }
 
-/// Takes words to whoever looks after strategies. A cheap handle.
+/// Sends commands to the task that manages strategies. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct Words {
-    sender: mpsc::Sender<Asked>,
-    /// What checks a module, and the folder where it then goes.
+pub struct StrategyCommands {
+    sender: mpsc::Sender<PendingCommand>,
+    /// The sandbox that validates an uploaded module, and the folder to install it into.
     place: Option<(Sandbox, PathBuf)>,
 }
 
-impl Words {
-    /// Returns a handle, and where its words come out. Without a place nothing can be uploaded.
-    pub fn new(place: Option<(Sandbox, PathBuf)>) -> (Self, mpsc::Receiver<Asked>) {
+impl StrategyCommands {
+    /// Returns a handle, and the receiver of its commands. Without `place`, uploads are rejected.
+    pub fn new(place: Option<(Sandbox, PathBuf)>) -> (Self, mpsc::Receiver<PendingCommand>) {
         let (sender, words) = mpsc::channel(WORDS_MAX);
         (Self { sender, place }, words)
     }
 
-    /// Says a word, and returns the answer when it is done.
+    /// Sends a command, and returns its result.
     ///
     /// # Errors
-    /// If it cannot be done, or is not in time.
-    pub(crate) async fn say(&self, name: &str, word: Word, who: &str) -> Result<Value, ControlError> {
+    /// If it cannot be executed, or not in time.
+    pub(crate) async fn send(&self, name: &str, word: StrategyCommand, who: &str) -> Result<Value, ControlError> {
         let (reply, answer) = oneshot::channel();
-        let asked = Asked { name: name.to_owned(), word, who: who.to_owned(), reply };
-        let full = |_full| ControlError::Refused("too many words wait already".to_owned());
+        let asked = PendingCommand { name: name.to_owned(), command: word, who: who.to_owned(), reply };
+        let full = |_full| ControlError::Refused("too many commands are already waiting".to_owned());
         self.sender.try_send(asked).map_err(full)?;
         match tokio::time::timeout(PATIENCE, answer).await {
             Ok(Ok(answer)) => answer,
@@ -83,15 +85,15 @@ impl Words {
         }
     }
 
-    /// Puts a module into the strategies folder under a name, whole at once, if it is one that the host would take.
+    /// Validates a module and installs it atomically into the strategies folder under a name.
     ///
     /// # Errors
-    /// Why it would not, or that it cannot be written.
+    /// If it is invalid, or cannot be written.
     pub(crate) async fn upload(&self, name: &str, bytes: Bytes) -> Result<(), ControlError> {
         let refused = |words: String| ControlError::Refused(words);
         let (sandbox, dir) = self.place.clone().ok_or_else(|| refused("there is no strategies folder".to_owned()))?;
         if !is_name(name) {
-            return Err(refused(format!("`{name}` is no name: at most 64 letters, digits, - and _")));
+            return Err(refused(format!("invalid name `{name}`: expected at most 64 letters, digits, - and _")));
         }
         let path = dir.join(format!("{name}.wasm"));
         let write = move || {

@@ -1,4 +1,4 @@
-//! The names of strategies by their numbers, shared by what writes rows and what shows them.
+//! Strategy names by id, shared by the database writer and the read model.
 
 use model::StrategyId;
 use parking_lot::RwLock;
@@ -10,14 +10,14 @@ use std::sync::Arc;
 pub struct StrategyNames(Arc<RwLock<BTreeMap<StrategyId, String>>>);
 
 impl StrategyNames {
-    /// Gives a strategy its name.
+    /// Sets the name of a strategy.
     pub fn set(&self, strategy: StrategyId, name: &str) {
         self.0.write().insert(strategy, name.to_owned());
     }
 
-    /// Returns the name of a strategy; `by hand` for orders placed outside, `strategy N` for one without a name.
+    /// Returns the name of a strategy: `by hand` for external orders, `strategy N` if it has no name.
     pub fn get(&self, strategy: StrategyId) -> String {
-        if strategy == StrategyId::BY_HAND {
+        if strategy == StrategyId::EXTERNAL {
             return "by hand".to_owned();
         }
         let names = self.0.read();
@@ -35,7 +35,7 @@ mod tests {
         names.set(StrategyId(1), "quoter");
         let of = |id| names.get(id);
         assert_eq!(
-            [of(StrategyId(1)), of(StrategyId(2)), of(StrategyId::BY_HAND)],
+            [of(StrategyId(1)), of(StrategyId(2)), of(StrategyId::EXTERNAL)],
             ["quoter", "strategy 2", "by hand"]
         );
     }

@@ -1,44 +1,47 @@
-//! What the account is worth, what of it is free, and what the day has cost.
+//! Valuation of the account: total value, free cash and shares, and today's P&L.
 
 use crate::breakers::Trip;
 use crate::effect::Effects;
 use crate::orders::{OrderEntry, Reserve};
+use crate::risk::{losses, worst};
 use crate::step::{Engine, Summary};
+use alloc::collections::BTreeSet;
 use alloc::format;
 use model::event::Reason;
 use model::input::{AccountView, Breaker, Scope};
-use model::{FeeRate, NewOrder, Price, Side, Size, StrategyId, TokenIx, Usd};
+use model::{FeeRate, MarketIx, NewOrder, Price, Side, Size, StrategyId, TokenIx, Usd};
 
-/// Looks at the venue's account that must differ from ours in the same way before it counts as a mismatch.
+/// The number of consecutive readings of the venue's account that must differ in the same way before they count as a
+/// mismatch.
 const MISMATCH_LOOKS: u32 = 3;
 
-/// The valuation that today's loss counts from.
+/// The valuation from which today's loss is measured.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct DayStart {
     pub(crate) day: u64,
     pub(crate) value: Usd,
     pub(crate) known: bool,
-    /// Whether `value` is the session's cash alone: positions that are carried over are still to be added.
+    /// True if `value` is the session's cash alone: carried-over positions have yet to be added.
     pub(crate) cash_only: bool,
-    /// The last valuation, which a new day begins with.
+    /// The latest valuation, with which a new day begins.
     pub(crate) last: Usd,
 }
 
 impl DayStart {
-    /// Returns the start of a session's day, from a valuation or else from the cash alone.
+    /// Returns the start of a session's day, from a given valuation or else from the cash alone.
     pub(crate) fn new(given: Option<(u64, Usd)>, today: u64, cash: Usd) -> Self {
         let (day, value) = given.unwrap_or((today, cash));
         Self { day, value, known: true, cash_only: given.is_none(), last: value }
     }
 
-    /// Takes money from outside out of the gain.
+    /// Excludes money from outside from today's P&L.
     pub(crate) fn transfer(&mut self, external: Usd) {
         self.value = self.value.saturating_add(external);
         self.last = self.last.saturating_add(external);
     }
 }
 
-/// Differences to the venue's account, seen several times running.
+/// A difference to the venue's account, seen in consecutive readings.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Mismatch {
     looks: u32,
@@ -46,7 +49,8 @@ pub(crate) struct Mismatch {
 }
 
 impl Engine {
-    /// Returns what an order holds back: a BUY its cost and the taker fee at its worst price, a SELL its shares.
+    /// Returns the amounts that an order reserves: for a BUY its cost and the taker fee at its worst price, for a SELL
+    /// its shares.
     pub(crate) fn reserve_of(&self, entry: &OrderEntry) -> Reserve {
         let (order, size) = (&entry.order, entry.at_risk());
         if order.side == Side::Sell {
@@ -58,19 +62,19 @@ impl Engine {
         Reserve { cash: cost.saturating_add(fee), shares: Size::ZERO }
     }
 
-    /// Returns the cash that a new order may take.
+    /// Returns the cash available to new orders.
     pub(crate) fn free_cash(&self) -> Usd {
         self.ledger.cash().saturating_sub(self.ledger.unsettled_cash()).saturating_sub(self.orders.reserved_cash())
     }
 
-    /// Returns the shares that a strategy may sell: its own, settled, not in another of its orders.
+    /// Returns the shares that a strategy may sell: its own, settled, not reserved by another of its orders.
     pub(crate) fn sellable(&self, strategy: StrategyId, token: TokenIx) -> Size {
         let part = self.ledger.part(strategy, token);
         part.size.saturating_sub(part.unsettled).saturating_sub(self.orders.reserved_shares(strategy, token))
     }
 
-    /// Returns the price at which a position counts: a fresh book's best bid (nothing without one), a blind one's lower
-    /// of last bid and cost.
+    /// Returns the price at which a position is valued: the best bid of a fresh book (zero without a bid), or the lower
+    /// of last bid and cost if the book is blind.
     pub(crate) fn mark(&self, token: TokenIx) -> Option<Price> {
         let state = self.markets.token(token)?;
         if state.is_fresh(self.now, self.limits.stale_after_micros) {
@@ -84,7 +88,8 @@ impl Engine {
         }
     }
 
-    /// Returns what a position is worth now: after the market is resolved what it pays, before what it could be sold for.
+    /// Returns the current value of a position: its payout once the market is resolved, before that its value at the
+    /// mark price.
     pub(crate) fn value_of(&self, token: TokenIx, size: Size) -> Usd {
         if let Some(pays) = self.pays(token) {
             let micros = u128::from(size.0).saturating_mul(u128::from(pays)).checked_div(u128::from(model::SCALE));
@@ -93,32 +98,33 @@ impl Engine {
         self.mark(token).and_then(|price| price.cost_floor(size)).unwrap_or_default()
     }
 
-    /// Returns what a share of a resolved market pays, in micro-dollars. The other outcome's word counts too.
+    /// Returns the payout per share of a resolved market, in micro-dollars. It is also derived from the other outcome's
+    /// payout.
     pub fn pays(&self, token: TokenIx) -> Option<u32> {
         let own = self.markets.token(token)?.pays;
         let other = self.markets.token(token.complement()).and_then(|state| state.pays);
         own.or(other.map(|pays| model::SCALE.saturating_sub(pays)))
     }
 
-    /// Returns what all positions are worth now.
+    /// Returns the current value of all positions.
     pub(crate) fn positions_value(&self) -> Usd {
         self.ledger.positions().fold(Usd::ZERO, |sum, (token, position)| {
             if position.size.is_zero() { sum } else { sum.saturating_add(self.value_of(token, position.size)) }
         })
     }
 
-    /// Returns cash and positions.
+    /// Returns the value of cash and positions.
     pub(crate) fn portfolio_value(&self) -> Usd {
         self.ledger.cash().saturating_add(self.positions_value())
     }
 
-    /// Returns today's gain (or loss, negative).
+    /// Returns today's P&L (negative for a loss).
     pub(crate) fn today(&self) -> Usd {
         if self.day.known { self.portfolio_value().saturating_sub(self.day.value) } else { Usd::ZERO }
     }
 
-    /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached. A day counts from the last valuation before
-    /// it, so that what is lost while the machine sleeps over midnight is lost on the new day.
+    /// Begins a new day at midnight UTC and trips the daily loss limit when it is reached. A day starts from the last
+    /// valuation before it, so that a loss that occurs while the machine sleeps over midnight counts on the new day.
     pub(crate) fn watch_the_day(&mut self, value: Usd, effects: &mut Effects) {
         if !self.day.known || self.day.day < self.now.day() {
             let opening = if self.day.known { self.day.last } else { value };
@@ -133,11 +139,12 @@ impl Engine {
         }
     }
 
-    /// Compares the venue's account with ours. Fills on their way explain a difference, so only one that stays counts.
+    /// Compares the venue's account with the ledger. Pending fills can explain a difference, so only a persistent one
+    /// counts.
     pub(crate) fn reconcile(&mut self, view: &AccountView, effects: &mut Effects) {
         let on_its_way = self.orders.open().any(OrderEntry::is_awaited);
         if !on_its_way {
-            self.book_told(view, effects);
+            self.book_activities(view, effects);
             self.book_redemptions(view, effects);
         }
         let shares_differ = self.ledger.positions().find_map(|(token, position)| {
@@ -149,31 +156,32 @@ impl Engine {
             self.mismatch = Mismatch::default();
             if !on_its_way && !self.reconciled {
                 self.reconciled = true;
-                self.tell_state("the venue's account is the one in our books".into(), effects);
+                self.notify_state("the venue's account equals the ledger".into(), effects);
             }
             return;
         }
         let looks = if self.mismatch.cash == cash { self.mismatch.looks.saturating_add(1) } else { 1 };
         self.mismatch = Mismatch { looks, cash };
-        // Patience ends here also where the venue's records are late: only cancels are safe while nobody knows what moved, and
-        // an explanation that comes later opens the breaker again.
+        // The breaker also trips where the Data API is merely late: until the difference is explained, only cancels are
+        // safe. A later explanation closes the breaker again.
         if looks >= MISMATCH_LOOKS && !self.breakers.is_tripped(Breaker::ReconciliationMismatch, Scope::Session) {
             let shares = shares_differ.map_or_else(Default::default, |(token, ours, theirs)| {
-                format!("; token {token}: {ours} shares here, {theirs} there")
+                format!("; token {token}: {ours} shares in the ledger, {theirs} at the venue")
             });
-            let told = self.told.named();
-            let reason = format!("cash: {} here, {} there{shares}{told}", self.ledger.cash(), view.cash);
+            let unbooked = self.activities.named();
+            let reason =
+                format!("cash: {} in the ledger, {} at the venue{shares}{unbooked}", self.ledger.cash(), view.cash);
             self.trip(Trip::session(Breaker::ReconciliationMismatch, reason), effects);
-            self.told.heals = true;
+            self.activities.heals = true;
         }
     }
 
-    /// Says whether the venue's account differed from our books when it was last read.
+    /// Returns true if the venue's account differed from the ledger when it was last read.
     pub const fn differs(&self) -> bool {
         self.mismatch.looks > 0
     }
 
-    /// Recomputes every sum that the engine keeps and compares.
+    /// Recomputes and compares every sum that the engine maintains.
     ///
     /// # Errors
     /// The first contradiction, as a sentence with its numbers.
@@ -181,19 +189,22 @@ impl Engine {
         let (cash, open) = self.orders.sums(|entry| self.reserve_of(entry));
         let kept = (self.orders.reserved_cash(), self.orders.open_count());
         if kept != (cash, open) {
-            return Err(format!("{} reserved for {} orders, but they add up to {cash} for {open}", kept.0, kept.1));
+            return Err(format!("{} reserved for {} orders, expected {cash} for {open}", kept.0, kept.1));
         }
         for (token, position) in self.ledger.positions() {
             let parts = self.ledger.parts().filter(|(_, part, _)| *part == token);
             let sum = parts.fold(Size::ZERO, |sum, (_, _, part)| sum.saturating_add(part.size));
             if sum != position.size {
-                return Err(format!("token {token}: strategies hold {sum} shares, the account {}", position.size));
+                return Err(format!(
+                    "token {token}: the strategies' positions sum to {sum} shares, the account has {}",
+                    position.size
+                ));
             }
         }
         Ok(())
     }
 
-    /// Returns the account as the page shows it.
+    /// Returns the account summary as shown on the page.
     pub fn summary(&self) -> Summary {
         let positions = self.positions_value();
         let cost = self.ledger.positions().fold(Usd::ZERO, |sum, (_, position)| sum.saturating_add(position.cost));
@@ -213,15 +224,25 @@ impl Engine {
         }
     }
 
-    /// Returns a position with its worth, for the page.
+    /// Returns the worst-case loss of positions and open orders at cost: the sum over markets, each with its worse
+    /// outcome. Events are not netted.
+    pub fn worst_case_loss(&self) -> Usd {
+        let held = self.ledger.positions().filter(|(_, position)| !position.size.is_zero());
+        let held = held.map(|(token, _)| token.market());
+        let markets: BTreeSet<MarketIx> = held.chain(self.orders.markets_at_risk()).collect();
+        let losses = markets.into_iter().map(|market| losses(&self.ledger, market, self.orders.at_risk_in(market)));
+        losses.map(worst).fold(Usd::ZERO, Usd::saturating_add)
+    }
+
+    /// Returns a position with its mark price and value, for the page.
     pub fn valued(&self, token: TokenIx) -> (crate::Position, Option<Price>, Usd) {
         let position = self.ledger.position(token);
         (position, self.mark(token), self.value_of(token, position.size))
     }
 }
 
-/// Returns the most that a BUY of `size` shares for `cost` dollars could be charged on top, if it may take at all. The dollars of a
-/// FOK or FAK BUY buy more shares, and cost more fee, the lower the price is.
+/// Returns the highest fee that a BUY of `size` shares for `cost` dollars could be charged, zero if it cannot take. The
+/// dollars of a FOK or FAK BUY buy more shares, and cost more fee, the lower the price is.
 pub(crate) fn worst_fee(rate: FeeRate, order: &NewOrder, size: Size, cost: Usd) -> Option<Usd> {
     match order.dollars() {
         Some(_) => rate.taker_fee_spending(cost),

@@ -1,7 +1,7 @@
-//! Circuit breakers. They only ever restrict; what they restrict, and when they close, is in DESIGN section 6.
+//! Circuit breakers. They only ever restrict; their effects and closing conditions are in DESIGN section 6.
 
-use crate::effect::{Effect, Effects, Record, Restriction};
-use crate::risk::Rate;
+use crate::effect::{Effect, Effects, EngineEvent, Restriction};
+use crate::risk::SlidingWindow;
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::format;
@@ -11,13 +11,13 @@ use model::event::Reason;
 use model::input::{Breaker, Channel, HostFault, Scope};
 use model::{MarketIx, MarketState, StrategyId, Time, TokenIx, Usd};
 
-/// The user channel may be gone this long before only cancels are allowed.
+/// The time that the user channel may be down before only cancels are allowed.
 const USER_CHANNEL_GRACE_MICROS: u64 = 15_000_000;
-/// The window of `high_error_rate`, and the requests it must hold to mean anything.
+/// The window of `high_error_rate`, and the minimum number of requests in it for the rate to be significant.
 const ERROR_WINDOW_MICROS: u64 = 60_000_000;
 const ERROR_MIN_REQUESTS: u32 = 20;
 
-/// A reason to trip.
+/// A breaker to trip, with its scope and reason.
 #[derive(Debug, Clone)]
 pub(crate) struct Trip {
     breaker: Breaker,
@@ -39,22 +39,22 @@ impl Trip {
     }
 }
 
-/// What is tripped, and what the breakers watch.
+/// The tripped breakers, and the data that breakers watch.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Breakers {
     tripped: BTreeMap<(Breaker, Scope), Reason>,
     user_down: Option<Time>,
     market_down: Option<Time>,
     requests: VecDeque<(Time, u32, u32)>,
-    /// When one of them failed last.
+    /// Time of the last failed request.
     failed: Time,
-    /// Faults of strategies, the last ones.
-    faults: BTreeMap<StrategyId, Rate>,
-    /// How the last matches ended: when, and whether they failed.
+    /// Recent faults of each strategy.
+    faults: BTreeMap<StrategyId, SlidingWindow>,
+    /// Recent final settlements: time, and true if it failed.
     endings: VecDeque<(Time, bool)>,
     /// The highest valuation of the portfolio.
     pub(crate) peak: Usd,
-    /// What operators restricted.
+    /// Restrictions set by operators.
     pub(crate) restrictions: BTreeMap<Scope, Restriction>,
 }
 
@@ -63,7 +63,7 @@ impl Breakers {
         self.tripped.contains_key(&(breaker, scope))
     }
 
-    /// Returns the breakers that outlive a session: those which neither time nor a restart's checks close.
+    /// Returns the breakers that outlive a session: those that are not closed by time or by the checks of a restart.
     pub(crate) fn lasting(&self) -> impl Iterator<Item = ((Breaker, Scope), &Reason)> {
         let lasting = |breaker: Breaker| {
             matches!(
@@ -81,15 +81,15 @@ impl Breakers {
         self.tripped.iter().map(|(key, reason)| (*key, reason)).filter(move |((breaker, _), _)| lasting(*breaker))
     }
 
-    /// Trips what an earlier session left tripped.
-    pub(crate) fn put_back(&mut self, lasting: &[((Breaker, Scope), Reason)]) {
+    /// Restores the breakers that an earlier session left tripped.
+    pub(crate) fn restore(&mut self, lasting: &[((Breaker, Scope), Reason)]) {
         self.tripped.extend(lasting.iter().cloned());
     }
 
-    /// Returns the tightest restriction of the breakers that concern the whole session.
+    /// Returns the tightest restriction of the breakers that apply to the whole session.
     fn session(&self, now: Time) -> Restriction {
         let of = |breaker: &Breaker| match breaker {
-            // The market channel's loss makes every book blind, which refuses by itself.
+            // Losing the market channel makes every book blind, which already refuses orders.
             Breaker::WebsocketDisconnect => match self.user_down {
                 Some(since) if now.since(since) > USER_CHANNEL_GRACE_MICROS => Restriction::CancelOnly,
                 _ => Restriction::None,
@@ -98,14 +98,18 @@ impl Breakers {
             _ => Restriction::CancelOnly,
         };
         let tripped = self.tripped.keys().filter(|(_, scope)| *scope == Scope::Session);
-        tripped.map(|(breaker, _)| of(breaker)).max().unwrap_or(Restriction::None).max(self.by_hand(Scope::Session))
+        tripped
+            .map(|(breaker, _)| of(breaker))
+            .max()
+            .unwrap_or(Restriction::None)
+            .max(self.operator_restriction(Scope::Session))
     }
 
-    fn by_hand(&self, scope: Scope) -> Restriction {
+    fn operator_restriction(&self, scope: Scope) -> Restriction {
         self.restrictions.get(&scope).copied().unwrap_or(Restriction::None)
     }
 
-    pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut Rate {
+    pub(crate) fn faults_of(&mut self, strategy: StrategyId) -> &mut SlidingWindow {
         self.faults.entry(strategy).or_default()
     }
 
@@ -113,13 +117,13 @@ impl Breakers {
         &mut self.endings
     }
 
-    /// Returns the markets that take no new risk, whatever a strategy may do elsewhere.
+    /// Returns the markets in which no new risk is allowed for any strategy.
     pub(crate) fn paused_markets(&self) -> BTreeSet<MarketIx> {
         let scopes = self.tripped.keys().map(|(_, scope)| scope).chain(self.restrictions.keys());
         scopes.filter_map(|scope| if let Scope::Market(market) = scope { Some(*market) } else { None }).collect()
     }
 
-    /// Says whether time alone may tighten what the session allows.
+    /// Returns true if the session's restriction may tighten with time alone.
     pub(crate) const fn is_grace_running(&self) -> bool {
         self.user_down.is_some()
     }
@@ -131,7 +135,7 @@ impl Breakers {
             _ => Restriction::CancelOnly,
         };
         let tripped = Breaker::ALL.iter().filter(|breaker| self.is_tripped(**breaker, scope));
-        tripped.map(of).max().unwrap_or(Restriction::None).max(self.by_hand(scope))
+        tripped.map(of).max().unwrap_or(Restriction::None).max(self.operator_restriction(scope))
     }
 }
 
@@ -145,20 +149,20 @@ impl Engine {
         self.breakers.session(self.now).max(reconciling)
     }
 
-    /// Returns the tightest restriction that a strategy meets in a market.
+    /// Returns the tightest restriction of a strategy's orders in a market.
     pub(crate) fn restriction_in(&self, market: MarketIx, strategy: StrategyId) -> Restriction {
-        let cooling = self.guards.is_cooling(strategy, market, self.now);
+        let cooling = self.guards.is_cooling(strategy, market, self.now) || self.locks.is_locked(market, self.now);
         let cooling = if cooling { Restriction::ReduceOnly } else { Restriction::None };
         let local = self.breakers.local(Scope::Market(market)).max(self.breakers.local(Scope::Strategy(strategy)));
         self.restriction().max(local).max(cooling)
     }
 
-    /// Returns what operators restricted.
+    /// Returns the restrictions set by operators.
     pub fn restrictions(&self) -> impl Iterator<Item = (Scope, Restriction)> {
         self.breakers.restrictions.iter().map(|(scope, restriction)| (*scope, *restriction))
     }
 
-    /// An operator restricts a scope, or lifts what was restricted there.
+    /// Sets or lifts an operator's restriction of a scope.
     pub(crate) fn restrict(
         &mut self,
         scope: Scope,
@@ -166,7 +170,9 @@ impl Engine {
         effects: &mut Effects,
     ) -> Result<(), Reason> {
         if restriction == Restriction::Halted {
-            return Err("halted is what an emergency stop does; cancel_only is the tightest here".into());
+            return Err(
+                "`halted` is reserved for the emergency stop; the tightest restriction here is `cancel_only`".into()
+            );
         }
         let covered = |strategy, token: TokenIx| scope.covers(strategy, token.market());
         if restriction == Restriction::None {
@@ -176,25 +182,25 @@ impl Engine {
         }
         match restriction {
             Restriction::None => {}
-            Restriction::ReduceOnly => self.clear_targets(covered, effects),
+            Restriction::ReduceOnly => self.clear_quotes(covered, effects),
             Restriction::CancelOnly | Restriction::Halted => self.withdraw(covered, effects),
         }
-        self.tell_state(Reason::new(), effects);
+        self.notify_state(Reason::new(), effects);
         Ok(())
     }
 
-    /// Trips a breaker, once, and does what it stands for.
+    /// Trips a breaker, unless it is tripped already, and applies its consequences.
     pub(crate) fn trip(&mut self, trip: Trip, effects: &mut Effects) {
         let Trip { breaker, scope, reason } = trip;
         if breaker == Breaker::ReconciliationMismatch {
-            // Whatever tripped it before, this cause is one that no explanation heals.
-            self.told.heals = false;
+            // Whatever tripped the breaker earlier, this cause cannot be resolved by an explanation.
+            self.activities.heals = false;
         }
         if self.breakers.is_tripped(breaker, scope) {
             return;
         }
         self.breakers.tripped.insert((breaker, scope), reason.clone());
-        effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: true, reason: reason.clone() }));
+        effects.push(Effect::Event(EngineEvent::Breaker { breaker, scope, tripped: true, reason: reason.clone() }));
         let covered = |strategy, token: TokenIx| scope.covers(strategy, token.market());
         let cancels = !matches!(
             breaker,
@@ -207,13 +213,13 @@ impl Engine {
         if cancels {
             self.withdraw(covered, effects);
         } else {
-            self.clear_targets(covered, effects);
+            self.clear_quotes(covered, effects);
         }
         if let Scope::Strategy(strategy) = scope {
             self.exit_orphan(strategy, effects);
         }
         if scope == Scope::Session {
-            self.tell_state(reason, effects);
+            self.notify_state(reason, effects);
         }
     }
 
@@ -221,14 +227,14 @@ impl Engine {
     pub(crate) fn close(&mut self, breaker: Breaker, scope: Scope, effects: &mut Effects) {
         if self.breakers.tripped.remove(&(breaker, scope)).is_some() {
             let reason = Reason::new();
-            effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: false, reason }));
+            effects.push(Effect::Event(EngineEvent::Breaker { breaker, scope, tripped: false, reason }));
             if scope == Scope::Session {
-                self.tell_state(Reason::new(), effects);
+                self.notify_state(Reason::new(), effects);
             }
         }
     }
 
-    /// A connection came up or was lost.
+    /// Handles a connection that came up or was lost.
     pub(crate) fn on_feed(&mut self, channel: Channel, up: bool, effects: &mut Effects) {
         let since = (!up).then_some(self.now);
         match channel {
@@ -247,7 +253,7 @@ impl Engine {
         self.trip(Trip::session(Breaker::WebsocketDisconnect, down), effects);
     }
 
-    /// Counts requests, and trips when more than a tenth of a minute's fail.
+    /// Counts requests, and trips the breaker when more than a tenth fail within a minute.
     pub(crate) fn on_requests(&mut self, ok: u32, failed: u32, effects: &mut Effects) {
         self.breakers.requests.push_back((self.now, ok, failed));
         if failed > 0 {
@@ -276,7 +282,7 @@ impl Engine {
         }
     }
 
-    /// Looks at what only time can change.
+    /// Checks the breakers that depend on time.
     pub(crate) fn watch_breakers(&mut self, effects: &mut Effects) {
         self.watch_errors(effects);
         self.watch_freshness(effects);
@@ -284,7 +290,7 @@ impl Engine {
         self.watch_the_day(value, effects);
         self.watch_drawdown(value, effects);
         self.watch_settlement(effects);
-        self.watch_scores(effects);
+        self.watch_pnl(effects);
         self.watch_jumps(effects);
     }
 
@@ -298,7 +304,7 @@ impl Engine {
             let states = [0, 1].map(|outcome| self.markets.state(market.token(outcome), now, after));
             let watched = !entry.listeners.is_empty() && !entry.resolved;
             let stale = watched && states.contains(&MarketState::Blind);
-            // Before the first snapshots a market is blind, not stale.
+            // Before its first snapshots a market is blind, not stale.
             let seen = [0, 1]
                 .into_iter()
                 .any(|outcome| self.markets.token(market.token(outcome)).is_some_and(|token| token.alive > Time(0)));
@@ -312,7 +318,11 @@ impl Engine {
             }
             if stale {
                 let ages = [0, 1].map(|outcome| self.age_seconds(market, outcome));
-                let reason = format!("no proof of life for {} s and {} s", ages[0], ages[1]);
+                let reason = if ages.into_iter().any(|age| age.saturating_mul(1_000_000) >= after) {
+                    format!("no proof of life for {} s and {} s", ages[0], ages[1])
+                } else {
+                    "its book is unknown: the channel was lost, or a message could not be read".into()
+                };
                 self.trip(Trip::market(Breaker::StaleData, market, reason), effects);
             } else {
                 self.close(Breaker::StaleData, Scope::Market(market), effects);
@@ -325,7 +335,7 @@ impl Engine {
         self.now.since(alive) / 1_000_000
     }
 
-    /// An operator wants a breaker closed. Refused where its cause still stands.
+    /// Closes a breaker for an operator. Refused while its cause persists.
     pub(crate) fn reset(&mut self, breaker: Breaker, effects: &mut Effects) -> Result<(), Reason> {
         let stands = match breaker {
             Breaker::StaleData => {
@@ -334,28 +344,28 @@ impl Engine {
             }
             Breaker::WebsocketDisconnect => {
                 let down = self.breakers.market_down.or(self.breakers.user_down);
-                down.map(|_| "a connection is still down; it closes by itself on reconnect".into())
+                down.map(|_| "a connection is still down; closes automatically on reconnect".into())
             }
             Breaker::DailyLossLimit => {
                 let lost = Usd::ZERO.saturating_sub(self.today());
                 let limit = self.limits.daily_loss;
-                (lost >= limit).then(|| format!("lost {lost} today, the limit is {limit}; it closes at 00:00 UTC"))
+                (lost >= limit).then(|| format!("lost {lost} today, the limit is {limit}; closes at 00:00 UTC"))
             }
             Breaker::JournalFailure | Breaker::InvariantBroken => self
                 .breakers
                 .is_tripped(breaker, Scope::Session)
-                .then(|| "only a restart, which checks everything against the venue, closes this".into()),
+                .then(|| "closes only by a restart, which reconciles everything with the venue".into()),
             Breaker::SettlementFailures => self.unsettled_too_long(),
             Breaker::StrategyLoss => self.still_losing(),
             Breaker::PriceJump => self.still_jumping(),
             Breaker::ClockSkew => self
                 .breakers
                 .is_tripped(breaker, Scope::Session)
-                .then(|| "it closes by itself when the clocks agree to a second".into()),
+                .then(|| "closes automatically once the clocks agree to within a second".into()),
             Breaker::HeartbeatLost => self
                 .breakers
                 .is_tripped(breaker, Scope::Session)
-                .then(|| "it closes by itself when the venue takes a heartbeat".into()),
+                .then(|| "closes automatically once the venue accepts a heartbeat".into()),
             Breaker::HighErrorRate
             | Breaker::ReconciliationMismatch
             | Breaker::Drawdown
@@ -373,7 +383,7 @@ impl Engine {
         Ok(())
     }
 
-    /// Begins to count anew what made a breaker trip: an operator has looked at it.
+    /// Resets the counters behind a breaker after an operator closed it.
     fn forgive(&mut self, breaker: Breaker) {
         match breaker {
             Breaker::HighErrorRate => self.breakers.requests.clear(),
@@ -389,12 +399,12 @@ impl Engine {
         }
     }
 
-    /// Something in the host failed.
+    /// Trips the breaker for a failure in the host.
     pub(crate) fn on_host_fault(&mut self, fault: HostFault, effects: &mut Effects) {
         let (breaker, reason) = match fault {
             HostFault::Journal => (Breaker::JournalFailure, "the journal cannot be written"),
-            HostFault::AccountOverflow => (Breaker::ReconciliationMismatch, "account events did not fit their queue"),
-            HostFault::TaskEnded => (Breaker::InvariantBroken, "a task of the host ended that must not"),
+            HostFault::AccountOverflow => (Breaker::ReconciliationMismatch, "the account event queue overflowed"),
+            HostFault::TaskEnded => (Breaker::InvariantBroken, "a host task that must not end has ended"),
         };
         self.trip(Trip::session(breaker, reason), effects);
     }

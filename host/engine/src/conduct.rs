@@ -1,5 +1,5 @@
-//! Breakers that watch conduct over time: the portfolio's fall from its peak, strategies that fail or repeat themselves, matches
-//! that do not settle, and the clock.
+//! Breakers that watch behaviour over time: drawdown of the portfolio, strategies that fail or repeat themselves,
+//! matches that do not settle, and clock skew.
 
 use crate::breakers::Trip;
 use crate::effect::Effects;
@@ -9,14 +9,14 @@ use model::event::Reason;
 use model::input::{Breaker, Scope};
 use model::{NewOrder, StrategyId, Usd};
 
-/// So many faults of a strategy within a minute disable it.
+/// The number of faults within a minute that disables a strategy.
 const FAULTS_MAX: u32 = 3;
-/// The window of settlements, and the failures it must hold to mean anything.
+/// The window of settlements, and the minimum number of failures in it.
 const ENDINGS_MICROS: u64 = 600_000_000;
 const FAILURES_MIN: usize = 3;
-/// A match that is not final after this is stuck.
+/// A match that is not final after this time is stuck.
 const SETTLES_MAX_MICROS: u64 = 120_000_000;
-/// A clock that is further off than the first is wrong; closer than the second it is right again.
+/// The clock counts as wrong above the first limit, and as correct again below the second.
 const SKEW_MAX_MICROS: u64 = 5_000_000;
 const SKEW_GOOD_MICROS: u64 = 1_000_000;
 
@@ -35,11 +35,11 @@ impl Engine {
         }
     }
 
-    /// A strategy's call failed.
-    pub(crate) fn note_fault(&mut self, strategy: StrategyId, effects: &mut Effects) {
+    /// Counts a failed call of a strategy.
+    pub(crate) fn record_fault(&mut self, strategy: StrategyId, effects: &mut Effects) {
         let now = self.now;
         let faults = self.breakers.faults_of(strategy);
-        faults.note(now);
+        faults.record(now);
         if faults.in_last_minute(now) >= FAULTS_MAX {
             *faults = Default::default();
             let reason = format!("{FAULTS_MAX} calls failed within 60 s");
@@ -47,9 +47,9 @@ impl Engine {
         }
     }
 
-    /// A strategy was filled.
-    pub(crate) fn note_fill(&mut self, order: &NewOrder, effects: &mut Effects) {
-        let (fills, limit) = (self.habits.note_fill(order, self.now), self.limits.max_fills_per_minute);
+    /// Counts a fill of a strategy.
+    pub(crate) fn record_fill(&mut self, order: &NewOrder, effects: &mut Effects) {
+        let (fills, limit) = (self.habits.record_fill(order, self.now), self.limits.max_fills_per_minute);
         if fills > limit {
             let market = order.token.market();
             let reason = format!("{fills} fills on one side of market {market} within a minute, the limit is {limit}");
@@ -57,8 +57,8 @@ impl Engine {
         }
     }
 
-    /// A match settled for good, or failed for good.
-    pub(crate) fn note_ending(&mut self, failed: bool, effects: &mut Effects) {
+    /// Counts a match that settled or failed for good.
+    pub(crate) fn record_ending(&mut self, failed: bool, effects: &mut Effects) {
         let (now, endings) = (self.now, self.breakers.endings());
         while endings.front().is_some_and(|(at, _)| now.since(*at) >= ENDINGS_MICROS) {
             endings.pop_front();
@@ -71,44 +71,44 @@ impl Engine {
         }
     }
 
-    /// Trips when a match is stuck.
+    /// Trips if a match is stuck.
     pub(crate) fn watch_settlement(&mut self, effects: &mut Effects) {
         if let Some(reason) = self.unsettled_too_long() {
             self.trip(Trip::session(Breaker::SettlementFailures, reason), effects);
         }
     }
 
-    /// Says which match waits for too long, if one does.
+    /// Returns the reason if a match has been waiting too long to settle.
     pub(crate) fn unsettled_too_long(&self) -> Option<Reason> {
         let waits = self.now.since(self.orders.oldest_unsettled()?);
         let limit = SETTLES_MAX_MICROS / 1_000_000;
         (waits > SETTLES_MAX_MICROS)
-            .then(|| format!("a match waits for {} s to settle, the limit is {limit}", waits / 1_000_000))
+            .then(|| format!("a match has been unsettled for {} s, the limit is {limit}", waits / 1_000_000))
     }
 
-    /// The venue told its time.
+    /// Handles a reading of the venue's clock.
     pub(crate) fn on_skew(&mut self, micros: i64, effects: &mut Effects) {
         let distance = micros.unsigned_abs();
         if distance > SKEW_MAX_MICROS {
             let reason =
-                format!("our clock is {} ms off the venue's, the limit is {}", micros / 1_000, SKEW_MAX_MICROS / 1_000);
+                format!("the clock is {} ms off the venue's, the limit is {}", micros / 1_000, SKEW_MAX_MICROS / 1_000);
             self.trip(Trip::session(Breaker::ClockSkew, reason), effects);
         } else if distance <= SKEW_GOOD_MICROS {
             self.close(Breaker::ClockSkew, Scope::Session, effects);
         }
     }
 
-    /// The venue took a heartbeat, or takes none any more.
+    /// Handles a change of the heartbeat's state at the venue.
     pub(crate) fn on_heartbeat(&mut self, alive: bool, effects: &mut Effects) {
         if alive {
             self.close(Breaker::HeartbeatLost, Scope::Session, effects);
         } else {
-            let reason = "the venue took no heartbeat lately: it cancels all orders";
+            let reason = "the venue accepted no recent heartbeat: it cancels all orders";
             self.trip(Trip::session(Breaker::HeartbeatLost, reason), effects);
         }
     }
 
-    /// Returns the highest valuation that drawdown counts from.
+    /// Returns the highest valuation, from which drawdown is measured.
     pub fn peak(&self) -> Usd {
         self.breakers.peak
     }

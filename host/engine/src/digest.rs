@@ -1,9 +1,9 @@
-//! A number for what a step came to, so that a replay can say whether it decided the same.
+//! Digest of the effects of a step, with which a replay checks that it made the same decisions.
 
 use crate::effect::Effect;
 use core::hash::{Hash, Hasher};
 
-/// FNV-1a, 64 bits: the same on every machine of one width, which is all that a replay of the same build needs.
+/// FNV-1a, 64 bits: equal on all machines of the same word size, which suffices for a replay of the same build.
 struct Fnv(u64);
 
 impl Hasher for Fnv {
@@ -18,8 +18,8 @@ impl Hasher for Fnv {
     }
 }
 
-/// Returns how many of the effects decide something, and their digest; none if nothing was decided. Notes of the market follow from
-/// the books alone and are left out: there is one for almost every event.
+/// Returns the number of effects that are decisions, and their digest; `None` if there are none. Market notifications
+/// follow from the books alone and are left out: there is one for almost every event.
 pub fn digest(effects: &[Effect]) -> Option<(u32, u64)> {
     let mut hasher = Fnv(0xcbf2_9ce4_8422_2325);
     let mut count: u32 = 0;

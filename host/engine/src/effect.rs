@@ -1,4 +1,4 @@
-//! What the engine wants done, and what it has to tell.
+//! Effects: the actions that the engine requests, and the facts that it records.
 
 use crate::risk::{Approved, Placement, Refusal};
 use alloc::vec::Vec;
@@ -13,22 +13,21 @@ use model::{
 /// The effects of one step, in order. The buffer is reused.
 pub type Effects = Vec<Effect>;
 
-/// Something for the shell to do. Effects are not repeated: each is to be carried out once, or its failure reported as
-/// an input.
+/// An action for the shell. Effects are not repeated: each is carried out once, or its failure is reported as an input.
 #[derive(Debug, Hash)]
 pub enum Effect {
     /// Sign and place an order, before the approval expires and after the journal is synced.
     Place(Approved<Placement>),
     /// Cancel an order at the venue. Never waits for anything.
     Cancel {
-        /// Our number of it.
+        /// The order's number.
         order: OrderId,
     },
-    /// Cancel everything on the account, orders made by hand included.
+    /// Cancel everything on the account, external orders included.
     CancelAll,
-    /// An order that somebody placed by hand has this number from now on.
+    /// An external order was assigned this number.
     Adopted {
-        /// Our number of it.
+        /// The order's number.
         order: OrderId,
         /// The venue's id.
         venue: VenueOrderId,
@@ -37,52 +36,52 @@ pub enum Effect {
     LockSigner,
     /// Unlock the signer again.
     UnlockSigner,
-    /// Tell a strategy about a market. May be conflated by token if it lags.
+    /// Notify a strategy of a market event. May be conflated by token if the strategy lags.
     NotifyMarket {
-        /// Who.
+        /// The strategy.
         strategy: StrategyId,
-        /// What.
+        /// The event.
         note: MarketNote,
     },
-    /// Tell a strategy what concerns it alone. Never dropped.
+    /// Notify a strategy of an event of its own. Never dropped.
     NotifyOwn {
-        /// Who.
+        /// The strategy.
         strategy: StrategyId,
-        /// What.
+        /// The event.
         event: OwnEvent,
     },
-    /// Ask the venue about an order of unknown outcome: by id, among the open orders and among the trades.
-    Look {
-        /// Our number of it.
+    /// Query the venue about an order of unknown outcome: by id, among the open orders and among the trades.
+    QueryOrder {
+        /// The order's number.
         order: OrderId,
     },
-    /// Ask the venue for a fresh snapshot of a token's book.
+    /// Request a fresh snapshot of a token's book from the venue.
     Resnapshot {
         /// The token.
         token: TokenIx,
     },
-    /// The answer to the command that this step took: done, or why not.
+    /// The result of the command in this step's input.
     Answered {
-        /// Why the command was refused; none if it was taken.
+        /// The reason if the command was refused; `None` if it was accepted.
         refused: Option<Reason>,
     },
-    /// Something changed that rows, streams and metrics show.
-    Record(Record),
+    /// A change that rows, streams and metrics show.
+    Event(EngineEvent),
 }
 
-/// The state of the bot, in the runbook's words.
+/// The state of the bot, in the runbook's terms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum BotState {
     /// Does not trade; the state after start-up.
     Stopped,
     /// Trades.
     Running,
-    /// Does not trade, but the guards watch.
+    /// Does not trade, but guards stay active.
     Paused,
 }
 
 impl BotState {
-    /// Returns the runbook's word.
+    /// Returns the runbook's name.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Stopped => "STOPPED",
@@ -92,16 +91,16 @@ impl BotState {
     }
 }
 
-/// A fact for the picture.
+/// A fact for the read model.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Record {
+pub enum EngineEvent {
     /// The bot's state or the session's restriction changed.
     State {
         /// The state.
         state: BotState,
         /// The tightest restriction of the session.
         restriction: Restriction,
-        /// Why, where it is not an operator's plain word.
+        /// The reason, where it is more than a plain operator command.
         reason: Reason,
     },
     /// An order changed.
@@ -112,10 +111,10 @@ pub enum Record {
         state: OrderState,
         /// Shares matched.
         filled: Size,
-        /// Why: the strategy's reason at first, the venue's words on a refusal.
+        /// The reason: at first the strategy's, on a refusal the venue's message.
         reason: Reason,
     },
-    /// Shares were matched, settled further, or fell back.
+    /// Shares were matched, settled further, or reversed.
     Fill {
         /// The order.
         order: OrderId,
@@ -133,13 +132,13 @@ pub enum Record {
         price: Price,
         /// The shares.
         size: Size,
-        /// The money that moved, fees apart.
+        /// The money that moved, before fees.
         cost: Usd,
         /// The fee.
         fee: Usd,
-        /// Whether our order rested.
+        /// True if our order rested.
         maker: bool,
-        /// How far it has settled.
+        /// Its settlement state.
         settlement: Settlement,
     },
     /// A position changed.
@@ -148,31 +147,31 @@ pub enum Record {
         token: TokenIx,
         /// Shares owned.
         size: Size,
-        /// What they cost, fees apart.
+        /// Their cost, before fees.
         cost: Usd,
-        /// Profit realised on this token so far, fees apart.
+        /// Profit realised on this token so far, before fees.
         realised: Usd,
     },
     /// An intent was refused.
     Refused {
-        /// Who wanted it.
+        /// The strategy that requested it.
         strategy: StrategyId,
         /// The intent's tag.
         tag: u64,
-        /// The token, if it was about one.
+        /// The token, if the intent named one.
         token: Option<TokenIx>,
-        /// Why.
+        /// The refusal.
         refusal: Refusal,
     },
     /// A breaker tripped or closed.
     Breaker {
-        /// Which.
+        /// The breaker.
         breaker: Breaker,
-        /// What it restricts.
+        /// Its scope.
         scope: Scope,
-        /// Whether it is tripped now.
+        /// True if it is now tripped.
         tripped: bool,
-        /// Why, with numbers.
+        /// The reason, with numbers.
         reason: Reason,
     },
     /// The host closes a position.
@@ -181,33 +180,46 @@ pub enum Record {
         token: TokenIx,
         /// `take_profit_pct` or `stop_loss_pct`.
         rule: &'static str,
-        /// The gain (or loss, negative) in basis points of cost.
+        /// The gain in basis points of cost (negative for a loss).
         gain_bps: i64,
     },
     /// Money or shares moved without a trade.
     Transfer {
-        /// What happened, in the word of [`model::TransferKind::as_str`].
+        /// The kind of transfer, as returned by [`model::TransferKind::as_str`].
         kind: &'static str,
-        /// What it did to the cash.
+        /// The change of cash.
         cash: Usd,
-        /// The transaction, or an operator's words.
+        /// The transaction hash, or the operator's note.
         reference: Reason,
     },
     /// A strategy's call failed.
     StrategyFault {
-        /// Who.
+        /// The strategy.
         strategy: StrategyId,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    // Kinds of records are only ever added at the end: the place counts for the digests of journals.
-    /// What the venue's records told was done with, without being booked.
+    // New kinds of records are only added at the end: the position of a variant is part of the journal's digests.
+    /// An activity from the Data API was closed without being booked.
     Activity {
-        /// What happened, in the word of [`model::ActivityKind::as_str`].
+        /// The kind of activity, as returned by [`model::ActivityKind::as_str`].
         kind: &'static str,
-        /// The transaction.
+        /// The transaction hash.
         reference: Reason,
-        /// Why it is not booked.
+        /// The reason it is not booked.
         reason: Reason,
+    },
+    /// Shares of one token were added or removed by the transfer in the previous record.
+    Moved {
+        /// The kind of transfer, as [`model::TransferKind::as_str`] names it.
+        kind: &'static str,
+        /// The token.
+        token: TokenIx,
+        /// The shares.
+        size: Size,
+        /// True if they were added, false if they were removed.
+        comes: bool,
+        /// Their cost or proceeds.
+        dollars: Usd,
     },
 }

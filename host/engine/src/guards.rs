@@ -1,39 +1,39 @@
-//! Guards: the host closes a position whose gain or loss passed its limit, whatever its strategy does.
+//! Guards: the host closes a position whose gain or loss passed its limit, regardless of its strategy.
 
 use crate::account::average;
-use crate::effect::{BotState, Effect, Effects, Record};
-use crate::risk::{Origin, Wish};
+use crate::effect::{BotState, Effect, Effects, EngineEvent};
+use crate::risk::{OrderRequest, Origin};
 use crate::step::Engine;
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::event::Reason;
 use model::{MarketIx, OrderKind, Position, Price, Side, StrategyId, Time, TokenIx};
 
-/// Looks at a gain or loss that must agree before a guard fires, and how far apart they are.
+/// The number of consistent observations of a gain or loss before a guard fires, and the time between them.
 const LOOKS: u32 = 2;
 const LOOK_MICROS: u64 = 1_000_000;
 /// A move of fewer ticks than this is spread, not loss.
 const TICKS_MIN: u32 = 2;
-/// How far below the best bid an exit may sell.
+/// The number of ticks below the best bid at which an exit may sell.
 const EXIT_DEPTH_TICKS: u32 = 5;
-/// The wait after an exit that did not close the position, doubled up to the largest.
+/// The wait after an exit that did not close the position, doubled each time up to the maximum.
 const BACKOFF_MICROS: u64 = 2_000_000;
 const BACKOFF_MAX_MICROS: u64 = 60_000_000;
-/// How long a strategy may only reduce in a market after a guard acted there.
+/// The time for which a strategy may only reduce in a market after a guard acted there.
 const COOL_DOWN_MICROS: u64 = 300_000_000;
-/// The tag of a guard's orders, which a strategy sees in its own events.
+/// The tag of a guard's orders in the strategy's own events.
 const GUARD_TAG: u64 = u64::MAX;
 
-/// How far a guard has got with one position.
+/// The stage of a guard for one position.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 enum Stage {
-    /// Past its limit, seen this often, last at this moment.
+    /// The limit is passed; number of observations, and the time of the last one.
     Seen { looks: u32, last: Time },
-    /// Orders are being cancelled, or an exit is on its way or waits for its next try.
+    /// Orders are being cancelled, or an exit is in flight or waiting for its next try.
     Exiting { tries: u32, next: Time },
 }
 
-/// What the guards watch.
+/// The state of all guards.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Guards {
     stages: BTreeMap<(StrategyId, TokenIx), Stage>,
@@ -45,12 +45,12 @@ impl Guards {
         self.cooling.get(&(strategy, market)).is_some_and(|until| now < *until)
     }
 
-    /// Says whether a position is being closed.
+    /// Returns true if a position is being closed.
     pub(crate) fn is_exiting(&self, key: (StrategyId, TokenIx)) -> bool {
         matches!(self.stages.get(&key), Some(Stage::Exiting { .. }))
     }
 
-    /// Returns where strategies may only reduce, and until when.
+    /// Returns the markets in which strategies may only reduce, each with the end of that restriction.
     pub(crate) fn cooling(&self) -> impl Iterator<Item = ((StrategyId, MarketIx), Time)> {
         self.cooling.iter().map(|(place, until)| (*place, *until))
     }
@@ -61,7 +61,7 @@ impl Guards {
 }
 
 impl Engine {
-    /// Looks at every strategy's positions.
+    /// Checks the positions of every strategy.
     pub(crate) fn watch_guards(&mut self, effects: &mut Effects) {
         if self.state == BotState::Stopped || self.halted {
             return;
@@ -85,8 +85,8 @@ impl Engine {
         let Some((bid, gain_bps)) = self.gain(token, position) else {
             return;
         };
-        // What people hold by hand is theirs to watch; an operator may still have it closed.
-        let by_hand = strategy == StrategyId::BY_HAND;
+        // External positions are not guarded; an operator may still have them closed.
+        let by_hand = strategy == StrategyId::EXTERNAL;
         let rule = if by_hand { None } else { self.passed(token, position, bid, gain_bps) };
         let stage = self.guards.stages.get(&key).copied();
         match (stage, rule) {
@@ -103,14 +103,14 @@ impl Engine {
                     self.guards.stages.insert(key, Stage::Seen { looks, last: self.now });
                     return;
                 }
-                effects.push(Effect::Record(Record::Guard { token, rule, gain_bps }));
+                effects.push(Effect::Event(EngineEvent::Guard { token, rule, gain_bps }));
                 self.fire(key, effects);
             }
         }
     }
 
-    /// Returns the best bid of a fresh book and the gain in basis points of cost; nothing of a blind one, which proves
-    /// nothing. Without a bid there is nobody to sell to.
+    /// Returns the best bid of a fresh book and the gain in basis points of cost; `None` if the book is blind or has no
+    /// bid.
     fn gain(&self, token: TokenIx, position: &Position) -> Option<(Price, i64)> {
         let state = self.markets.token(token)?;
         if !state.is_fresh(self.now, self.limits.stale_after_micros) {
@@ -123,7 +123,7 @@ impl Engine {
         Some((bid, i64::try_from(bps).ok()?))
     }
 
-    /// Returns the limit that a position passed: by its percentage, and by at least two ticks.
+    /// Returns the limit that a position passed, by its percentage and by at least two ticks.
     fn passed(&self, token: TokenIx, position: &Position, bid: Price, gain_bps: i64) -> Option<&'static str> {
         let tick = self.markets.of_token(token)?.market.tick;
         let moved = bid.micros().abs_diff(average(position.cost, position.size)?.micros());
@@ -137,7 +137,7 @@ impl Engine {
         lost.then_some("stop_loss_pct")
     }
 
-    /// Takes the market away from the strategy and cancels what it has there; the exit follows when that is proven.
+    /// Withdraws the strategy from the market by cancelling its orders; the exit follows once the cancels are proven.
     pub(crate) fn fire(&mut self, (strategy, token): (StrategyId, TokenIx), effects: &mut Effects) {
         let market = token.market();
         self.guards.stages.insert((strategy, token), Stage::Exiting { tries: 0, next: self.now });
@@ -145,7 +145,7 @@ impl Engine {
         self.withdraw(|who, what| who == strategy && what.market() == market, effects);
     }
 
-    /// Closes what a strategy holds that was removed or disabled, if the limits say so.
+    /// Closes the positions of a removed or disabled strategy, if the limits say so.
     pub(crate) fn exit_orphan(&mut self, strategy: StrategyId, effects: &mut Effects) {
         if !self.limits.exit_orphans {
             return;
@@ -155,7 +155,7 @@ impl Engine {
         held.into_iter().for_each(|token| self.fire((strategy, token), effects));
     }
 
-    /// Sells what can be sold, once nothing of the strategy is open in the market.
+    /// Sells as much as possible, once the strategy has no open orders in the market.
     fn exit(&mut self, key: (StrategyId, TokenIx), bid: Price, tries: u32, effects: &mut Effects) {
         let (strategy, token) = key;
         if self.orders.open_in(token.market()).any(|entry| entry.order.strategy == strategy) {
@@ -167,13 +167,13 @@ impl Engine {
         let (tick, least) = (entry.market.tick, entry.market.min_size);
         let size = self.sellable(strategy, token).floor_to_cents();
         if size < least {
-            // Shares that are not settled yet; they will be.
+            // The shares are not settled yet.
             return;
         }
         let depth = tick.micros().saturating_mul(EXIT_DEPTH_TICKS);
         let floor = bid.micros().saturating_sub(depth).max(tick.micros());
         let price = Price::from_micros(floor).unwrap_or(bid).floor_to(tick);
-        let wish = Wish {
+        let wish = OrderRequest {
             strategy,
             tag: GUARD_TAG,
             token,
@@ -181,12 +181,12 @@ impl Engine {
             price,
             size,
             kind: OrderKind::Fak,
-            reason: Reason::from("the host closes the position"),
+            reason: Reason::from("position closed by the host"),
             fair: None,
             target: false,
             origin: Origin::Guard,
         };
-        // Refused or not, the next try comes later.
+        // Whether refused or not, the next try comes later.
         self.submit(wish, effects);
         let wait = BACKOFF_MICROS.saturating_mul(1u64.checked_shl(tries).unwrap_or(u64::MAX)).min(BACKOFF_MAX_MICROS);
         let next = self.now.plus_micros(wait);

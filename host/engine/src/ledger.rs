@@ -2,12 +2,12 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use model::{Carry, FillEntry, Position, RealisedBefore, Side, Size, StrategyId, TokenIx, Usd};
+use model::{CarryOver, FillEntry, Position, RealisedBefore, Side, Size, StrategyId, TokenIx, Usd};
 
-/// Our books contradict themselves or a sum left its range; nothing was changed.
+/// The ledger contradicts itself or a sum left its range; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    /// More shares left than were owned.
+    /// More shares were removed than were owned.
     #[error("sold {sold} shares of token {token} but only {owned} were owned")]
     Oversold {
         /// The token.
@@ -17,12 +17,12 @@ pub enum LedgerError {
         /// Shares owned.
         owned: Size,
     },
-    /// A sum does not fit.
-    #[error("a sum of money or shares left its range")]
+    /// A sum overflows.
+    #[error("a sum of money or shares overflowed")]
     Overflow,
 }
 
-/// The account: cash, positions by token, and each strategy's part of them.
+/// The account: cash, positions by token, and each strategy's share of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Ledger {
     cash: Usd,
@@ -30,19 +30,19 @@ pub struct Ledger {
     unsettled_cash: Usd,
     positions: BTreeMap<TokenIx, Position>,
     parts: BTreeMap<(StrategyId, TokenIx), Position>,
-    /// What was realised on markets that are not in the table any more.
+    /// Profit realised on markets that are no longer in the table.
     before: Usd,
     before_by: BTreeMap<StrategyId, Usd>,
 }
 
 impl Ledger {
-    /// Returns an account that holds nothing but `cash`.
+    /// Returns an account that holds only `cash`.
     pub(crate) fn with_cash(cash: Usd) -> Self {
         Self { cash, ..Self::default() }
     }
 
-    /// Returns the account that a session left, with what was realised before it.
-    pub(crate) fn carried(carry: &Carry, before: &RealisedBefore) -> Self {
+    /// Returns the account of an earlier session, with the profit realised before it.
+    pub(crate) fn carried(carry: &CarryOver, before: &RealisedBefore) -> Self {
         Self {
             before: before.account,
             before_by: before.strategies.iter().copied().collect(),
@@ -54,7 +54,7 @@ impl Ledger {
         }
     }
 
-    /// Returns all cash, reserved or not.
+    /// Returns all cash, whether reserved or not.
     pub fn cash(&self) -> Usd {
         self.cash
     }
@@ -74,50 +74,50 @@ impl Ledger {
         self.positions.get(&token).copied().unwrap_or_default()
     }
 
-    /// Returns a strategy's part of the position in a token.
+    /// Returns a strategy's share of the position in a token.
     pub fn part(&self, strategy: StrategyId, token: TokenIx) -> Position {
         self.parts.get(&(strategy, token)).copied().unwrap_or_default()
     }
 
-    /// Returns all tokens ever held, by token.
+    /// Returns the positions in all tokens ever held, by token.
     pub fn positions(&self) -> impl Iterator<Item = (TokenIx, &Position)> {
         self.positions.iter().map(|(token, position)| (*token, position))
     }
 
-    /// Returns the parts of one strategy, by token.
+    /// Returns the positions of one strategy, by token.
     pub fn parts_of(&self, strategy: StrategyId) -> impl Iterator<Item = (TokenIx, &Position)> {
         let parts = self.parts.range((strategy, TokenIx(0))..=(strategy, TokenIx(u32::MAX)));
         parts.map(|((_, token), position)| (*token, position))
     }
 
-    /// Returns all strategies' parts.
+    /// Returns the positions of all strategies.
     pub fn parts(&self) -> impl Iterator<Item = (StrategyId, TokenIx, &Position)> {
         self.parts.iter().map(|((strategy, token), position)| (*strategy, *token, position))
     }
 
-    /// Returns what was realised on markets that are not in the table any more.
+    /// Returns the profit realised on markets that are no longer in the table.
     pub fn realised_before(&self) -> RealisedBefore {
         let strategies = self.before_by.iter().map(|(strategy, realised)| (*strategy, *realised));
         RealisedBefore { account: self.before, strategies: strategies.collect() }
     }
 
-    /// Returns a strategy's part of it.
+    /// Returns a strategy's share of that profit.
     pub(crate) fn realised_before_by(&self, strategy: StrategyId) -> Usd {
         self.before_by.get(&strategy).copied().unwrap_or_default()
     }
 
-    /// Takes over what was realised before.
+    /// Adopts the profit realised before this session.
     pub(crate) fn begin_after(&mut self, before: &RealisedBefore) {
         self.before = before.account;
         self.before_by = before.strategies.iter().copied().collect();
     }
 
-    /// Returns the profit realised on all tokens, fees apart.
+    /// Returns the profit realised on all tokens, before fees.
     pub fn realised(&self) -> Usd {
         self.positions.values().fold(self.before, |sum, position| sum.saturating_add(position.realised))
     }
 
-    /// Books a fill that is not confirmed yet, and returns what takes it back.
+    /// Books a fill that is not confirmed yet, and returns the entry that reverses it.
     pub(crate) fn book(
         &mut self,
         strategy: StrategyId,
@@ -148,16 +148,16 @@ impl Ledger {
         Ok(FillEntry { strategy, token, side, size, cost, fee, basis: [account.1, part.1] })
     }
 
-    /// Moves cash without a trade.
+    /// Changes the cash without a trade.
     pub(crate) fn add_cash(&mut self, amount: Usd) -> Result<(), LedgerError> {
         self.cash = self.cash.checked_add(amount).ok_or(LedgerError::Overflow)?;
         Ok(())
     }
 
-    /// Adds shares that cost `cost` to what is nobody's strategy.
+    /// Adds shares that cost `cost`, owned by no strategy.
     pub(crate) fn add_shares(&mut self, token: TokenIx, size: Size, cost: Usd) -> Result<(), LedgerError> {
         for position in
-            [self.positions.entry(token).or_default(), self.parts.entry((StrategyId::BY_HAND, token)).or_default()]
+            [self.positions.entry(token).or_default(), self.parts.entry((StrategyId::EXTERNAL, token)).or_default()]
         {
             position.size = position.size.checked_add(size).ok_or(LedgerError::Overflow)?;
             position.cost = position.cost.checked_add(cost).ok_or(LedgerError::Overflow)?;
@@ -165,7 +165,7 @@ impl Ledger {
         Ok(())
     }
 
-    /// Takes shares away for `paid`, from the strategies that hold them in the order of their numbers.
+    /// Removes shares for `paid`, from the strategies that hold them in the order of their numbers.
     pub(crate) fn take_shares(&mut self, token: TokenIx, size: Size, paid: Usd) -> Result<(), LedgerError> {
         let owned = self.position(token).size;
         if owned < size {
@@ -192,13 +192,13 @@ impl Ledger {
         Ok(())
     }
 
-    /// Returns what a part of a strategy's shares cost.
+    /// Returns the cost of a part of a strategy's shares.
     pub(crate) fn basis(&self, strategy: StrategyId, token: TokenIx, size: Size) -> Result<Usd, LedgerError> {
         let part = self.part(strategy, token);
         share_of(part.cost, size, part.size).ok_or(LedgerError::Overflow)
     }
 
-    /// Gives a strategy's shares to another one, with what they cost.
+    /// Moves a strategy's shares to another one, with their cost.
     pub(crate) fn hand_over(
         &mut self,
         token: TokenIx,
@@ -207,7 +207,7 @@ impl Ledger {
         size: Size,
     ) -> Result<(), LedgerError> {
         let basis = self.basis(from, token, size)?;
-        // For what they cost nobody gains anything.
+        // Moved at cost, so neither strategy gains.
         let given = moved(self.part(from, token), token, Side::Sell, size, basis)?.0;
         let mut got = self.part(to, token);
         got.size = got.size.checked_add(size).ok_or(LedgerError::Overflow)?;
@@ -217,8 +217,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// A fill is final: its shares can be sold, its proceeds spent.
-    pub(crate) fn settle(&mut self, entry: &FillEntry) {
+    /// Marks a fill as final: its shares can be sold, its proceeds spent.
+    pub(crate) fn settle_trade(&mut self, entry: &FillEntry) {
         match entry.side {
             Side::Buy => {
                 for position in self.both(entry) {
@@ -229,13 +229,13 @@ impl Ledger {
         }
     }
 
-    /// A fill failed at the venue: takes it back.
+    /// Reverses a fill that failed at the venue.
     pub(crate) fn reverse(&mut self, entry: &FillEntry) -> Result<(), LedgerError> {
         let owned = self.part(entry.strategy, entry.token).size.min(self.position(entry.token).size);
         if entry.side == Side::Buy && owned < entry.size {
             return Err(LedgerError::Oversold { token: entry.token, sold: entry.size, owned });
         }
-        self.settle(entry);
+        self.settle_trade(entry);
         let basis = entry.basis;
         for (position, basis) in self.both(entry).into_iter().zip(basis) {
             match entry.side {
@@ -265,7 +265,7 @@ impl Ledger {
     }
 }
 
-/// Returns a position after a fill, and what the sold shares had cost.
+/// Returns a position after a fill, and the cost of the sold shares.
 fn moved(
     mut position: Position,
     token: TokenIx,
@@ -336,7 +336,7 @@ mod tests {
     fn a_failed_trade_leaves_no_trace() {
         let mut ledger = Ledger::with_cash(Usd::dollars(100));
         let first = buy(&mut ledger, 10, 4);
-        ledger.settle(&first);
+        ledger.settle_trade(&first);
         let before = ledger.clone();
         let entry = ledger.book(WHO, TOKEN, Side::Sell, Size::shares(5), Usd::dollars(3), Usd(7)).unwrap();
         assert_ne!(ledger, before);
@@ -352,7 +352,7 @@ mod tests {
         let mut ledger = Ledger::with_cash(Usd::dollars(100));
         let entry = buy(&mut ledger, 10, 4);
         assert_eq!(ledger.position(TOKEN).unsettled, Size::shares(10));
-        ledger.settle(&entry);
+        ledger.settle_trade(&entry);
         assert_eq!(ledger.position(TOKEN).unsettled, Size::ZERO);
     }
 }

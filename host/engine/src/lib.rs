@@ -1,5 +1,5 @@
 //! The engine: inputs in, effects out. It owns books, orders, the ledger, the risk gate, breakers and guards.
-//! It never reaches out: no IO, clock, threads or randomness; what cannot be repeated arrives as an `Input`.
+//! It performs no IO and has no clock, threads or randomness; everything unrepeatable arrives as an `Input`.
 //! Start reading in [`Engine::step`], then [`risk`].
 #![no_std]
 
@@ -8,33 +8,34 @@ extern crate alloc;
 extern crate std;
 
 mod account;
-mod assigning;
 mod breakers;
-mod by_hand;
 mod conduct;
 mod digest;
 pub mod effect;
-mod events;
+mod execution_reports;
+mod external_orders;
 mod guards;
-mod jumps;
 mod ledger;
+mod locks;
 mod markets;
+mod notifications;
 mod orders;
+mod pending_activity;
+mod price_jumps;
+mod reallocation;
 mod recovery;
 pub mod risk;
-mod scores;
+mod standing_quotes;
 mod step;
 mod strategies;
-mod targets;
-mod telling;
-mod told;
+mod strategy_pnl;
 mod transfers;
 
 pub use digest::digest;
-pub use effect::{BotState, Effect, Effects, Record, Restriction};
+pub use effect::{BotState, Effect, Effects, EngineEvent, Restriction};
 pub use ledger::{Ledger, LedgerError};
 pub use markets::MARKETS_MAX;
 pub use model::Position;
-pub use risk::{Approved, Placement, Refusal, Rule, self_test};
-pub use scores::Gain;
+pub use risk::{Approved, Placement, Refusal, Rule, refusal_sentence, self_test};
 pub use step::{Engine, Purpose, Summary};
+pub use strategy_pnl::StrategyPnl;

@@ -1,6 +1,6 @@
-//! The table of markets: books, their freshness, and who listens.
+//! The table of markets: books, their freshness, and their listeners.
 
-use crate::jumps::Middles;
+use crate::price_jumps::MidPrices;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
@@ -11,35 +11,35 @@ use model::{
 
 /// The most markets of one session.
 pub const MARKETS_MAX: usize = 5_000;
-/// How long a book may be crossed before it is suspect and the venue is asked again.
+/// The time that a book may be crossed before it is suspect and a new snapshot is requested.
 const CROSSED_MAX_MICROS: u64 = 2_000_000;
-/// How long an unanswered request for a snapshot stands before it is repeated.
+/// The time after which an unanswered request for a snapshot is repeated.
 const SNAPSHOT_RETRY_MICROS: u64 = 5_000_000;
 
-/// One token's book and what is known of its age.
+/// One token's book and its freshness.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct TokenState {
     pub(crate) book: Book,
-    /// Whether a snapshot was seen since the last loss of the channel.
+    /// True if a snapshot arrived since the last loss of the channel.
     pub(crate) known: bool,
-    /// Whether the venue last said something of the grid that was not understood.
+    /// True if the venue's last message about the grid could not be parsed.
     grid_unread: bool,
     /// The last proof of life.
     pub(crate) alive: Time,
     /// The last price traded at.
     pub(crate) last_trade: Option<Price>,
-    /// What a share pays, once the outcome is known, in micro-dollars.
+    /// Payout per share in micro-dollars, once the outcome is known.
     pub(crate) pays: Option<u32>,
     /// The best bid when the book was last fresh.
     pub(crate) last_bid: Option<Price>,
-    /// The state that strategies were last told.
-    told: Told,
+    /// The last state sent to strategies.
+    last_notified: LastNotified,
     crossed_since: Option<Time>,
     asked: Time,
 }
 
 impl TokenState {
-    /// Says whether prices of this book can be trusted now.
+    /// Returns true if prices of this book can be trusted now.
     pub(crate) fn is_fresh(&self, now: Time, stale_after: u64) -> bool {
         self.known && !self.grid_unread && now.since(self.alive) <= stale_after && !self.book.is_crossed()
     }
@@ -49,17 +49,17 @@ impl TokenState {
     }
 }
 
-/// The state of a token's market as strategies were told it; at first they know of no book.
+/// The state of a token's market as last sent to strategies; initially blind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct Told(MarketState);
+struct LastNotified(MarketState);
 
-impl Default for Told {
+impl Default for LastNotified {
     fn default() -> Self {
         Self(MarketState::Blind)
     }
 }
 
-/// A strategy that hears about a market.
+/// A strategy that receives events of a market.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Listener {
     pub(crate) strategy: StrategyId,
@@ -70,37 +70,37 @@ pub(crate) struct Listener {
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct MarketEntry {
     pub(crate) market: Market,
-    /// Whether the outcome is known.
+    /// True if the outcome is known.
     pub(crate) resolved: bool,
-    /// Strategies that hear about it.
+    /// Strategies that receive its events.
     pub(crate) listeners: Vec<Listener>,
-    /// Whether `stale_data` is tripped for it.
+    /// True if `stale_data` is tripped for it.
     pub(crate) stale: bool,
-    /// Where its price was lately.
-    pub(crate) middles: Middles,
+    /// Its recent mid prices.
+    pub(crate) middles: MidPrices,
 }
 
 impl MarketEntry {
-    /// Says whether a strategy may see and trade this market.
+    /// Returns true if a strategy may see and trade this market.
     pub(crate) fn is_granted(&self, strategy: StrategyId) -> bool {
         self.listeners.iter().any(|listener| listener.strategy == strategy)
     }
 }
 
-/// What became of a market event.
+/// The result of applying a market event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Applied {
-    /// Nothing that a strategy would hear.
+    /// No change that a strategy would be notified of.
     Quiet,
     /// The book changed from this level of a side on; 0 is the best.
     Book(usize),
     /// A trade.
     Traded(NoteKind),
-    /// The market's state changed, which everybody hears.
+    /// The market's state changed; all listeners are notified.
     State(NoteKind),
-    /// The book cannot be trusted; ask the venue for a snapshot.
+    /// The book cannot be trusted; request a snapshot from the venue.
     Lost,
-    /// So is it because of a new grid, which everybody hears.
+    /// The same because of a new grid; all listeners are notified.
     Regridded(NoteKind),
     /// The token is not in the table.
     Unknown,
@@ -114,7 +114,7 @@ pub(crate) struct Markets {
 }
 
 impl Markets {
-    /// Adds a market; `None` if the table is full.
+    /// Adds a market; returns `None` if the table is full.
     pub(crate) fn add(&mut self, market: Market) -> Option<MarketIx> {
         if self.entries.len() >= MARKETS_MAX {
             return None;
@@ -125,14 +125,14 @@ impl Markets {
             resolved: false,
             listeners: Vec::new(),
             stale: false,
-            middles: Middles::default(),
+            middles: MidPrices::default(),
         });
         self.tokens.push(TokenState::default());
         self.tokens.push(TokenState::default());
         Some(index)
     }
 
-    /// Says whether a market is in the table.
+    /// Returns true if a market is in the table.
     pub(crate) fn has(&self, condition: &ConditionId) -> bool {
         self.entries.iter().any(|entry| entry.market.condition == *condition)
     }
@@ -165,7 +165,7 @@ impl Markets {
         (0u32..).map(MarketIx).zip(self.entries.iter_mut())
     }
 
-    /// Returns the markets that a strategy trades and that are not resolved, each with its first token.
+    /// Returns the unresolved markets that a strategy trades, each with its first token.
     pub(crate) fn watched_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry, &TokenState)> {
         let watched =
             |(_, entry, _): &(MarketIx, &mut MarketEntry, &TokenState)| !entry.listeners.is_empty() && !entry.resolved;
@@ -174,7 +174,7 @@ impl Markets {
         pairs.map(|((market, entry), yes)| (market, entry, yes)).filter(watched)
     }
 
-    /// Returns the state that strategies see.
+    /// Returns the state shown to strategies, pauses apart.
     pub(crate) fn state(&self, token: TokenIx, now: Time, stale_after: u64) -> MarketState {
         match (self.of_token(token), self.token(token)) {
             (Some(entry), _) if entry.resolved => MarketState::Resolved,
@@ -193,7 +193,7 @@ impl Markets {
         let before = state.top();
         let rank = match &event.kind {
             MarketEventKind::Level { side, price, size } => {
-                // Before the first snapshot a change means nothing; the snapshot will have it.
+                // A change before the first snapshot is ignored; the snapshot will contain it.
                 if !state.known {
                     return Applied::Quiet;
                 }
@@ -209,7 +209,7 @@ impl Markets {
                     return Applied::Lost;
                 }
                 state.known = true;
-                // What else differs is not looked for.
+                // The level that changed is not determined beyond the best one.
                 Some(usize::from(before == state.top()))
             }
             MarketEventKind::Trade { side, price, size } => {
@@ -222,27 +222,27 @@ impl Markets {
                 entry.market.tick = entry.market.tick.min(*tick);
                 state.grid_unread = false;
                 state.lose();
-                state.told = Told(MarketState::Blind);
+                state.last_notified = LastNotified(MarketState::Blind);
                 let (tick, state) = (entry.market.tick, MarketState::Blind);
                 return Applied::Regridded(NoteKind::Status { tick, state, pays: None });
             }
             MarketEventKind::Unread { grid } => {
                 state.grid_unread |= *grid;
                 state.lose();
-                // Of a market that is over no book is asked for.
+                // No snapshot is requested for a resolved market.
                 return if entry.resolved { Applied::Quiet } else { Applied::Lost };
             }
             MarketEventKind::Resolved { pays } => {
                 entry.resolved = true;
                 state.pays = Some(u32::try_from(pays.micros()).unwrap_or(0).min(model::SCALE));
                 state.alive = now;
-                state.told = Told(MarketState::Resolved);
+                state.last_notified = LastNotified(MarketState::Resolved);
                 let (tick, state, pays) = (entry.market.tick, MarketState::Resolved, state.payout());
                 return Applied::State(NoteKind::Status { tick, state, pays });
             }
         };
         state.alive = now;
-        state.note_crossing(now);
+        state.record_crossing(now);
         let Some(rank) = rank else { return Applied::Quiet };
         if rank == 0 && !state.book.is_crossed() {
             state.last_bid = state.book.best_bid().map(|level| level.price);
@@ -250,8 +250,8 @@ impl Markets {
         Applied::Book(rank)
     }
 
-    /// Returns what strategies are to be told of markets whose state is not what they were told last, and takes it as told. Markets in
-    /// `paused` take no new risk.
+    /// Returns the market states that differ from the last ones sent to strategies, and records them as sent. Markets
+    /// in `paused` take no new risk.
     pub(crate) fn news(
         &mut self,
         paused: &BTreeSet<MarketIx>,
@@ -266,8 +266,8 @@ impl Markets {
             }
             for (token, outcome) in pair.iter_mut().zip(0u32..) {
                 let state = token.market_state(paused.contains(&market), now, stale_after);
-                if token.told != Told(state) {
-                    token.told = Told(state);
+                if token.last_notified != LastNotified(state) {
+                    token.last_notified = LastNotified(state);
                     news.push((market.token(outcome), NoteKind::Status { tick: entry.market.tick, state, pays: None }));
                 }
             }
@@ -275,7 +275,7 @@ impl Markets {
         news
     }
 
-    /// Takes a proof of life that changed nothing.
+    /// Applies a proof of life without a change of the book.
     pub(crate) fn alive(&mut self, token: TokenIx, now: Time) {
         if let Some(state) = self.tokens.get_mut(token.index())
             && state.known
@@ -284,12 +284,13 @@ impl Markets {
         }
     }
 
-    /// Forgets all books: the channel that kept them is lost.
+    /// Drops all books: the channel that updated them is lost.
     pub(crate) fn lose_all(&mut self) {
         self.tokens.iter_mut().for_each(TokenState::lose);
     }
 
-    /// Returns the tokens whose book the venue must be asked for now: crossed for too long, or asked for in vain.
+    /// Returns the tokens whose book must be requested now: crossed for too long, without an answer to the last
+    /// request.
     pub(crate) fn suspects(&mut self, now: Time, out: &mut Vec<TokenIx>) {
         for (token, state) in (0u32..).map(TokenIx).zip(self.tokens.iter_mut()) {
             let crossed = state.crossed_since.is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
@@ -302,8 +303,8 @@ impl Markets {
 }
 
 impl TokenState {
-    /// Returns what a listener hears when the book changed from level `rank` of a side on. Depth that was made for the last listener
-    /// serves the next one that wants as much.
+    /// Returns the notes for a listener when the book changed from level `rank` of a side on. The depth created for the
+    /// last listener is reused for the next one that wants the same number of levels.
     pub(crate) fn changes(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> [Option<NoteKind>; 2] {
         let top =
             (rank == 0 && wants.tops).then(|| NoteKind::Top { bid: self.book.best_bid(), ask: self.book.best_ask() });
@@ -317,7 +318,7 @@ impl TokenState {
         [top, made.as_ref().map(|(_, depth)| NoteKind::Depth(depth.clone()))]
     }
 
-    /// Returns the state that strategies are told of a market that is not resolved.
+    /// Returns the state shown to strategies of a market that is not resolved.
     pub(crate) fn market_state(&self, paused: bool, now: Time, stale_after: u64) -> MarketState {
         match (self.is_fresh(now, stale_after), paused) {
             (false, _) => MarketState::Blind,
@@ -326,7 +327,7 @@ impl TokenState {
         }
     }
 
-    /// Returns what a share pays, once that is known.
+    /// Returns the payout per share, once it is known.
     pub(crate) fn payout(&self) -> Option<Usd> {
         self.pays.map(|micros| Usd(micros.into()))
     }
@@ -337,7 +338,7 @@ impl TokenState {
         self.crossed_since = None;
     }
 
-    fn note_crossing(&mut self, now: Time) {
+    fn record_crossing(&mut self, now: Time) {
         if self.book.is_crossed() {
             self.crossed_since.get_or_insert(now);
         } else {

@@ -1,4 +1,4 @@
-//! All orders of the session: their life, what each reserves, and the fills that came of them.
+//! All orders of the session: their states, their reserves, and their fills.
 
 mod fills;
 mod table;
@@ -7,26 +7,28 @@ mod tests;
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use fills::Fills;
-use model::carry::DONE_MAX;
+use model::carry_over::DONE_MAX;
 use model::event::Reason;
 use model::input::Settlement;
 use model::order::{DOLLARS_DUST, SHARES_DUST};
 use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
 use table::Table;
 
-/// Orders through which money may still move; at so many the gate refuses new ones. More than the limits let be open.
+/// The number of orders through which money may still move at which the gate refuses new ones. Larger than the limits
+/// on open orders.
 pub(crate) const AT_RISK_MAX: usize = 12_000;
-/// Fills that are remembered, so that a repeated message is not booked twice. Beyond it those go whose orders are done with.
+/// Fills that are remembered, so that a repeated message is not booked twice. Beyond this number, fills of closed
+/// orders are forgotten.
 const FILLS_MAX: usize = 20_000;
-/// Fills that are not final; at so many the gate refuses new orders.
+/// The number of fills that are not final at which the gate refuses new orders.
 pub(crate) const UNSETTLED_MAX: usize = 5_000;
-/// Fills that are remembered because their orders are not done with; at so many the gate refuses new orders.
+/// The number of fills remembered because their orders are not closed at which the gate refuses new orders.
 const FILLS_KEPT_MAX: usize = 30_000;
 
-/// How many orders and fills the tables hold.
+/// The capacities of the order and fill tables.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Room {
-    /// Orders that are over and remembered.
+    /// Finished orders that are remembered.
     pub(crate) done: usize,
     pub(crate) at_risk: usize,
     pub(crate) fills: usize,
@@ -41,49 +43,49 @@ impl Default for Room {
     }
 }
 
-/// One order with all that the engine knows of it.
+/// One order with all its state in the engine.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct OrderEntry {
     pub(crate) order: NewOrder,
     pub(crate) state: OrderState,
-    /// Shares matched as the venue counts them; never less than `traded`.
+    /// Shares matched as counted by the venue; never less than `traded`.
     pub(crate) matched: Size,
-    /// Shares in trades that we booked.
+    /// Shares in booked trades.
     pub(crate) traded: Size,
-    /// What these trades cost or brought, fees apart.
+    /// Cost of or proceeds from these trades, before fees.
     pub(crate) spent: Usd,
-    /// Why it stands as it does.
+    /// The reason for its state.
     pub(crate) reason: Reason,
-    /// Whether it is one leg of a standing quote.
+    /// True if it is one leg of a standing quote.
     pub(crate) target: bool,
-    /// Whether the host closes a position with it.
+    /// True if it is a guard's exit that closes a position.
     pub(crate) exit: bool,
-    /// Whether a cancel is wanted, and when it was last asked for.
+    /// Set if a cancel is requested: the time at which it was last sent.
     pub(crate) cancel: Option<Time>,
-    /// Whether the host itself decided the cancel.
+    /// True if the host itself decided to cancel it.
     pub(crate) by_host: bool,
-    /// When a cancel failed that was not asked for again since.
+    /// The time of a failed cancel that was not repeated since.
     pub(crate) cancel_failed: Option<Time>,
-    /// When the venue acknowledged the cancel; the user channel's word is still awaited.
+    /// The time at which the venue acknowledged the cancel, while the user channel's update is awaited.
     pub(crate) cancel_acked: Option<Time>,
-    /// For an order of unknown outcome: when its send was given up.
+    /// For an order of unknown outcome: the time at which its send was given up.
     pub(crate) unknown: Option<Time>,
-    /// The first look that denied it since the last news of it.
+    /// The first "not found" result since the last report about it.
     pub(crate) denied: Option<Time>,
-    /// When it was last heard of, or looked for.
+    /// The time of the last report or query.
     pub(crate) touched: Time,
 }
 
-/// Who decided a cancel.
+/// The origin of a cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum By {
-    /// A strategy, or an operator for one order. Nothing else may go with it.
+    /// A strategy, or an operator for one order. No other order may be cancelled with it.
     Wish,
-    /// The host: a stop, a disabling, a guard, a breaker, a quarantine.
+    /// The host: a stop, a disabled strategy, a guard, a breaker, a quarantine.
     Host,
 }
 
-/// What an order holds back from the account.
+/// The amounts that an order reserves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Reserve {
     pub(crate) cash: Usd,
@@ -91,7 +93,7 @@ pub(crate) struct Reserve {
 }
 
 impl OrderEntry {
-    /// Returns an order of which nothing else is known yet.
+    /// Returns an order without any report yet.
     pub(crate) const fn new(order: NewOrder, state: OrderState, now: Time) -> Self {
         Self {
             order,
@@ -112,39 +114,40 @@ impl OrderEntry {
         }
     }
 
-    /// Returns the shares that may still be matched, or were matched in trades that we have not heard of yet. While a FOK or FAK
-    /// BUY is open its dollars say more than its shares, see [`OrderEntry::cost_at_risk`].
+    /// Returns the shares that may still be matched, or were matched in trades not reported yet. While a FOK or FAK BUY
+    /// is open its dollars are decisive, see [`OrderEntry::cost_at_risk`].
     pub(crate) fn at_risk(&self) -> Size {
         let most = if self.state.is_over() { self.matched } else { self.order.size };
         self.beyond_traded(most)
     }
 
-    /// Says whether shares were matched in trades that we have not heard of yet.
+    /// Returns true if shares were matched in trades not reported yet.
     pub(crate) fn is_awaited(&self) -> bool {
         !self.beyond_traded(self.matched).is_zero()
     }
 
-    /// Says whether a trade of `cost` that goes beyond the shares of a purchase by hand is explained by its dollars: the venue does not
-    /// tell whether such an order is a FOK or FAK BUY, which spends dollars (PROTOCOL 6).
+    /// Returns true if a trade of `cost` beyond the size of an external BUY is explained by its dollars: the venue does
+    /// not report whether such an order is a FOK or FAK BUY, which spends dollars (PROTOCOL 6).
     pub(crate) fn explains(&self, cost: Usd) -> bool {
         let dollars = self.order.price.cost_floor(self.order.size).unwrap_or(Usd::ZERO);
-        let by_hand = self.order.strategy == StrategyId::BY_HAND && self.order.side == Side::Buy;
+        let by_hand = self.order.strategy == StrategyId::EXTERNAL && self.order.side == Side::Buy;
         by_hand && self.spent.saturating_add(cost) < dollars.saturating_add(DOLLARS_DUST)
     }
 
-    /// Returns by how much `size` is more than what was traded. Of a FOK or FAK BUY the venue rounds the last digits away.
+    /// Returns by how much `size` exceeds the traded shares, ignoring the digits that the venue rounds off on a FOK or
+    /// FAK BUY.
     fn beyond_traded(&self, size: Size) -> Size {
         let more = size.saturating_sub(self.traded);
         if more < SHARES_DUST && self.order.dollars().is_some() { Size::ZERO } else { more }
     }
 
-    /// Returns the dollars that a FOK or FAK BUY has left to spend; none for an order that is counted in shares.
+    /// Returns the dollars that a FOK or FAK BUY has left to spend; `None` for an order that is counted in shares.
     fn unspent(&self) -> Option<Usd> {
         self.order.dollars().map(|dollars| dollars.saturating_sub(self.spent).max(Usd::ZERO))
     }
 
-    /// Returns what a BUY may still cost, fees apart: its shares at the limit, or the dollars that are left. Of one that is
-    /// over, what the trades that we have not heard of yet cost at most.
+    /// Returns the most that a BUY may still cost, before fees: its shares at the limit, or the dollars that are left.
+    /// For a finished order, the highest cost of the trades not reported yet.
     pub(crate) fn cost_at_risk(&self) -> Usd {
         let cost = self.order.price.cost_ceil(self.at_risk()).unwrap_or(Usd(i64::MAX));
         match self.unspent() {
@@ -154,65 +157,65 @@ impl OrderEntry {
         }
     }
 
-    /// Says whether all of it is matched. Of a FOK or FAK BUY the dollars count, less than a cent apart; as long as trades are
-    /// to be told, shares as many as it names stand for them.
+    /// Returns true if the order is completely matched. For a FOK or FAK BUY this means its dollars, less than a cent
+    /// apart; while trades are still to be reported, the number of shares that it names suffices.
     pub(crate) fn is_whole(&self) -> bool {
         let names = self.matched.saturating_add(SHARES_DUST) >= self.order.shares_min();
         self.is_spent() || (self.order.dollars().is_some() && self.is_awaited() && names)
     }
 
-    /// Notes a trade of the order, booked or failed.
-    pub(crate) fn note_trade(&mut self, size: Size, cost: Usd) {
+    /// Records a trade of the order, booked or failed.
+    pub(crate) fn record_trade(&mut self, size: Size, cost: Usd) {
         self.traded = self.traded.saturating_add(size);
         self.spent = self.spent.saturating_add(cost);
         self.matched = self.matched.max(self.traded);
     }
 
-    /// Says whether the trades that we heard of are all of it: the shares, or the dollars of a FOK or FAK BUY.
+    /// Returns true if the reported trades complete the order: its shares, or the dollars of a FOK or FAK BUY.
     pub(crate) fn is_traded_whole(&self) -> bool {
         self.unspent().map_or(self.traded >= self.order.size, |left| left < DOLLARS_DUST)
     }
 
-    /// Says whether all shares are matched, or all dollars of a FOK or FAK BUY are spent in trades that we heard of.
+    /// Returns true if all shares are matched, or all dollars of a FOK or FAK BUY are spent in reported trades.
     pub(crate) fn is_spent(&self) -> bool {
         self.unspent().map_or(self.matched >= self.order.size, |left| left < DOLLARS_DUST)
     }
 
-    /// Says whether it could still trade at the venue.
+    /// Returns true if it could still trade at the venue.
     pub(crate) fn is_open(&self) -> bool {
         !self.state.is_over()
     }
 
-    /// Says whether money may still move because of it: it is open, or over with trades that we have not heard of yet.
+    /// Returns true if money may still move because of it: it is open, or finished with trades not reported yet.
     pub(crate) fn is_at_risk(&self) -> bool {
         self.is_open() || !self.at_risk().is_zero()
     }
 }
 
-/// A fill that was booked.
+/// A booked fill.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Fill {
     pub(crate) entry: FillEntry,
     pub(crate) settlement: Settlement,
-    /// When it was first heard of.
+    /// The time of its first report.
     pub(crate) at: Time,
 }
 
 impl Fill {
-    /// Says whether nothing more can come of it.
+    /// Returns true if its settlement is final.
     pub(crate) const fn is_final(&self) -> bool {
         matches!(self.settlement, Settlement::Confirmed | Settlement::Failed)
     }
 }
 
-/// What names a fill: trade, part of it, and our order.
+/// The key of a fill: trade, part of the trade, and our order.
 pub(crate) type FillKey = (TradeId, u32, OrderId);
 
 /// The table of orders.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Orders {
     table: Table,
-    /// Orders that are over, in the order they ended.
+    /// Finished orders, in the order in which they ended.
     done: VecDeque<OrderId>,
     open: usize,
     reserved_cash: Usd,
@@ -233,37 +236,37 @@ impl Orders {
         self.table.get(order)
     }
 
-    /// Orders that are not over.
+    /// Returns the open orders.
     pub(crate) fn open(&self) -> impl Iterator<Item = &OrderEntry> {
         self.at_risk().filter(|entry| entry.is_open())
     }
 
-    /// Orders through which money may still move.
+    /// Returns the orders through which money may still move.
     pub(crate) fn at_risk(&self) -> impl Iterator<Item = &OrderEntry> {
         self.table.busy().flat_map(|market| self.table.listed(market))
     }
 
-    /// Orders of a market that are not over.
+    /// Returns the open orders of a market.
     pub(crate) fn open_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
         self.at_risk_in(market).filter(|entry| entry.is_open())
     }
 
-    /// Orders of a market through which money may still move.
+    /// Returns the orders of a market through which money may still move.
     pub(crate) fn at_risk_in(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
         self.table.listed(market)
     }
 
-    /// Markets with orders through which money may still move.
+    /// Returns the markets with orders through which money may still move.
     pub(crate) fn markets_at_risk(&self) -> impl Iterator<Item = MarketIx> {
         self.table.busy()
     }
 
-    /// Says whether a market has such orders.
+    /// Returns true if a market has such orders.
     pub(crate) fn is_at_risk_in(&self, market: MarketIx) -> bool {
         self.table.is_busy(market)
     }
 
-    /// Returns how many orders are not over.
+    /// Returns the number of open orders.
     pub(crate) fn open_count(&self) -> usize {
         self.open
     }
@@ -272,7 +275,7 @@ impl Orders {
         self.reserved_cash
     }
 
-    /// Returns the cash that a strategy's orders hold back.
+    /// Returns the cash that a strategy's orders reserve.
     pub(crate) fn reserved_by(&self, strategy: StrategyId) -> Usd {
         self.reserved_by.get(&strategy).copied().unwrap_or_default()
     }
@@ -282,7 +285,7 @@ impl Orders {
         self.reserved_shares.get(&(strategy, token)).copied().unwrap_or_default()
     }
 
-    /// Adds an order that the gate approved, or one that an earlier session left.
+    /// Adds an order that the gate approved, or one carried over from an earlier session.
     pub(crate) fn insert(&mut self, entry: OrderEntry, reserve: Reserve) {
         self.last = self.last.max(entry.order.id.0);
         let (order, listed) = (entry.order, entry.is_at_risk());
@@ -298,7 +301,7 @@ impl Orders {
         }
     }
 
-    /// Changes an order and keeps the sums right. `reserve` says what an order holds back as it stands.
+    /// Changes an order and updates the sums. `reserve` computes the amounts that an order reserves.
     pub(crate) fn update(
         &mut self,
         order: OrderId,
@@ -326,7 +329,7 @@ impl Orders {
         Some(entry)
     }
 
-    /// An order that counted as over is at the venue after all.
+    /// Reopens an order that counted as finished but is at the venue after all.
     fn reopen(&mut self, order: OrderId) {
         self.open = self.open.saturating_add(1);
         self.done.retain(|id| *id != order);
@@ -335,7 +338,7 @@ impl Orders {
     fn close(&mut self, order: OrderId) {
         self.open = self.open.saturating_sub(1);
         self.done.push_back(order);
-        // An order of which something may still come is kept, however old; each is tried once.
+        // An order that is not closed is kept, however old; each is tried once.
         for _ in 0..self.done.len() {
             if self.done.len() <= self.room.done {
                 return;
@@ -349,13 +352,13 @@ impl Orders {
         }
     }
 
-    /// Says whether nothing more can come of an order: it is over, its trades are told, and they have settled. One that is not
-    /// remembered is done with.
+    /// Returns true if an order is closed: it is finished, its trades are reported, and they have settled. An order
+    /// that is not remembered is closed.
     pub(crate) fn is_done(&self, order: OrderId) -> bool {
         is_done(&self.table, &self.fills, order)
     }
 
-    /// Returns how many orders may still move money.
+    /// Returns the number of orders through which money may still move.
     pub(crate) fn at_risk_count(&self) -> usize {
         self.table.listed_count()
     }
@@ -386,49 +389,50 @@ impl Orders {
         self.fills.get(key)
     }
 
-    /// Remembers a fill, or how far it has settled now.
+    /// Remembers a fill, or updates its settlement state.
     pub(crate) fn remember(&mut self, key: FillKey, fill: Fill, now: Time) {
         self.fills.insert(key, fill, now);
         let (table, most) = (&self.table, self.room.fills);
         self.fills.forget(most, |fills, order| is_done(table, fills, order));
     }
 
-    /// Returns how many fills are remembered, and how many of them are not final.
+    /// Returns the number of remembered fills, and how many of them are not final.
     pub(crate) fn fill_counts(&self) -> (usize, usize) {
         self.fills.counts()
     }
 
-    /// Returns when the latest of the forgotten fills was first heard of; zero if none was forgotten.
+    /// Returns the first report time of the latest forgotten fill; zero if none was forgotten.
     pub(crate) const fn forgotten(&self) -> Time {
         self.fills.forgotten()
     }
 
-    /// Returns the orders whose fills should have settled by now, each once; they are asked for again after as long.
+    /// Returns the orders whose fills should have settled by now, each once; they are returned again after the same
+    /// time.
     pub(crate) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
         self.fills.overdue(now, after_micros)
     }
 
-    /// Returns when the oldest fill that is not final was first heard of.
+    /// Returns the first report time of the oldest fill that is not final.
     pub(crate) fn oldest_unsettled(&self) -> Option<Time> {
         self.fills.oldest_unsettled()
     }
 
-    /// Returns the highest number given.
+    /// Returns the highest order number given out.
     pub(crate) fn last(&self) -> OrderId {
         OrderId(self.last)
     }
 
-    /// Goes on after the numbers of an earlier session.
+    /// Continues after the order numbers of an earlier session.
     pub(crate) fn continue_after(&mut self, last: OrderId) {
         self.last = self.last.max(last.0);
     }
 
-    /// Returns all orders that are remembered, by number.
+    /// Returns all remembered orders, by number.
     pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &OrderEntry> {
         self.table.values()
     }
 
-    /// Returns the fills that are remembered, oldest first.
+    /// Returns the remembered fills, oldest first.
     pub(crate) fn fills(&self) -> impl DoubleEndedIterator<Item = (&FillKey, Fill)> {
         self.fills.iter()
     }

@@ -1,35 +1,37 @@
-//! From one session to the next: a journal is stepped through again without acting, what it comes to is carried over, and
-//! nothing is placed until the venue's account was seen to be the one in our books.
+//! Recovery between sessions: a journal is replayed without side effects, its final state is carried over, and nothing
+//! is placed until the venue's account was confirmed to equal the ledger.
 
 use crate::account::DayStart;
-use crate::effect::{Effect, Effects, Record};
+use crate::effect::{Effect, Effects, EngineEvent};
 use crate::ledger::Ledger;
+use crate::locks::Locks;
 use crate::orders::{Fill, OrderEntry};
-use crate::scores::Scores;
 use crate::step::Engine;
+use crate::strategy_pnl::StrategyPnls;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
-use model::carry::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
+use model::carry_over::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
 use model::input::{Breaker, Scope};
-use model::{Carry, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx, Usd};
+use model::{CarryOver, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx, Usd};
 
 impl Engine {
-    /// Takes an input of a journal again. What it led to was done then, so nothing that could be sent comes out.
+    /// Replays an input of a journal. Its effects were carried out at the time, so none are returned.
     pub fn recover(&mut self, input: &Input) {
         let mut done = Effects::new();
         self.step(input, &mut done);
     }
 
-    /// Returns what the next session on this account goes on from. `left` says of an order that was pending whether it may
-    /// have left this machine: the journal has a placement record of each that did.
-    pub fn carry(&self, left: impl Fn(OrderId) -> bool) -> Carry {
+    /// Returns the carry-over for the next session on this account. `left` returns true for a pending order that may
+    /// have been sent: the journal has a placement record of each such order.
+    pub fn carry(&self, left: impl Fn(OrderId) -> bool) -> CarryOver {
         let over = self.orders.all().filter(|entry| !entry.is_open()).count();
         let mut skip = over.saturating_sub(DONE_MAX);
         let orders = self.orders.all().filter(|entry| {
             let skipped = !entry.is_open() && skip > 0;
             skip = if skipped { skip.saturating_sub(1) } else { skip };
-            // Something may still come of what is not done with, and shares that were matched and not told yet are on their way.
+            // Orders that are not closed are kept, and so are those with matched shares whose trades are not reported
+            // yet.
             !skipped || entry.is_at_risk() || !self.orders.is_done(entry.order.id)
         });
         let orders = orders.map(|entry| CarriedOrder {
@@ -42,13 +44,15 @@ impl Engine {
             matched: entry.matched,
             traded: entry.traded,
         });
-        // Nothing is placed any more in a market that has ended.
+        // Nothing can be placed in a resolved market, so its restriction is dropped.
         let is_over = |scope: Scope| match scope {
             Scope::Market(market) => self.market_state(market.token(0)) == MarketState::Resolved,
             Scope::Session | Scope::Strategy(_) => false,
         };
         let restrictions = self.restrictions().filter(|(scope, _)| !is_over(*scope));
-        Carry {
+        // External orders never pass the gate; the locks of markets are carried over under their id.
+        let cooling = self.guards.cooling().filter(|((strategy, _), _)| *strategy != StrategyId::EXTERNAL);
+        CarryOver {
             at: self.now,
             last_order: self.orders.last(),
             cash: self.ledger.cash(),
@@ -59,7 +63,7 @@ impl Engine {
             orders: orders.collect(),
             fills: self.carried_fills(),
             breakers: self.breakers.lasting().map(|(key, reason)| (key, reason.clone())).collect(),
-            cooling: self.guards.cooling().collect(),
+            cooling: cooling.chain(self.carried_locks()).collect(),
             sent: self.rate.recent(self.now).collect(),
             restrictions: restrictions.collect(),
             peak: self.breakers.peak,
@@ -68,8 +72,8 @@ impl Engine {
         }
     }
 
-    /// Returns the markets that the next session needs, whatever it trades: something is held there that may pay, an order or a fill is
-    /// not done with, the venue's records tell of it, or an operator restricted it.
+    /// Returns the markets that the next session needs, whatever it trades: those with a position that may pay, an
+    /// order or a fill that is not closed, a pending activity, or an operator's restriction.
     pub fn markets_to_carry(&self) -> BTreeSet<MarketIx> {
         let held = self.ledger.positions().filter(|(token, position)| {
             let worthless = self.pays(*token) == Some(0) && position.unsettled.is_zero();
@@ -80,15 +84,17 @@ impl Engine {
         let orders = orders.map(|entry| entry.order.token.market());
         let fills = self.orders.fills().filter(|(_, fill)| !fill.is_final());
         let fills = fills.map(|(_, fill)| fill.entry.token.market());
-        let told = self.told().flat_map(|activity| activity.kind.tokens()).flatten().map(TokenIx::market);
+        let reported =
+            self.pending_activities().flat_map(|activity| activity.kind.tokens()).flatten().map(TokenIx::market);
         let restricted = self.breakers.restrictions.keys().filter_map(|scope| match scope {
             Scope::Market(market) if self.market_state(market.token(0)) != MarketState::Resolved => Some(*market),
             Scope::Market(_) | Scope::Session | Scope::Strategy(_) => None,
         });
-        held.chain(orders).chain(fills).chain(told).chain(restricted).collect()
+        let locked = self.carried_locks().map(|((_, market), _)| market);
+        held.chain(orders).chain(fills).chain(reported).chain(restricted).chain(locked).collect()
     }
 
-    /// Returns the latest fills, oldest first, and every one of an order that is not done with.
+    /// Returns the latest fills, oldest first, and every fill of an order that is not closed.
     fn carried_fills(&self) -> Vec<CarriedFill> {
         let mut room = FILLS_MAX;
         let kept = self.orders.fills().rev().filter(|((.., order), _)| {
@@ -105,14 +111,15 @@ impl Engine {
         fills
     }
 
-    /// Goes on from an earlier session. Its open orders have nobody who minds them any more: they are to be cancelled.
-    pub(crate) fn take_over(&mut self, carry: &Carry, effects: &mut Effects) {
+    /// Takes over the state of an earlier session. Its open orders are no longer managed by a strategy, so they are to
+    /// be cancelled.
+    pub(crate) fn on_carry_over(&mut self, carry: &CarryOver, effects: &mut Effects) {
         self.reconciled = false;
         self.ledger = Ledger::carried(carry, &self.ledger.realised_before());
         self.value_carried_positions();
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
-            let goes = !carried.state.is_over() && carried.order.strategy != StrategyId::BY_HAND;
+            let goes = !carried.state.is_over() && carried.order.strategy != StrategyId::EXTERNAL;
             let entry = OrderEntry {
                 matched: carried.matched,
                 traded: carried.traded,
@@ -126,7 +133,7 @@ impl Engine {
             if entry.is_open() {
                 let OrderEntry { order, state, matched, .. } = entry;
                 let reason = Reason::from("carried over from the last session");
-                effects.push(Effect::Record(Record::Order { order, state, filled: matched, reason }));
+                effects.push(Effect::Event(EngineEvent::Order { order, state, filled: matched, reason }));
             }
             self.orders.insert(entry, reserve);
         }
@@ -135,26 +142,28 @@ impl Engine {
             let CarriedFill { entry, settlement, at, .. } = *fill;
             self.orders.remember(key, Fill { entry, settlement, at }, self.now);
         }
-        carry.sent.iter().for_each(|at| self.rate.note(*at));
-        carry.cooling.iter().for_each(|(place, until)| self.guards.cool(*place, *until));
-        self.breakers.put_back(&carry.breakers);
+        carry.sent.iter().for_each(|at| self.rate.record(*at));
+        let of_strategies = carry.cooling.iter().filter(|((strategy, _), _)| *strategy != StrategyId::EXTERNAL);
+        of_strategies.for_each(|(place, until)| self.guards.cool(*place, *until));
+        self.locks = Locks::carried(&carry.cooling);
+        self.breakers.restore(&carry.breakers);
         if carry.at.day() < self.now.day() {
-            // The day on which it tripped ended between the sessions.
+            // The day on which the breaker tripped ended between the sessions.
             self.close(Breaker::DailyLossLimit, Scope::Session, effects);
         }
         for ((breaker, scope), reason) in &carry.breakers {
             if self.breakers.is_tripped(*breaker, *scope) {
                 let (breaker, scope, reason) = (*breaker, *scope, reason.clone());
-                effects.push(Effect::Record(Record::Breaker { breaker, scope, tripped: true, reason }));
+                effects.push(Effect::Event(EngineEvent::Breaker { breaker, scope, tripped: true, reason }));
             }
         }
         self.breakers.peak = carry.peak;
-        self.scores = Scores::carried(carry.at.day(), &carry.scores, &carry.trips);
+        self.scores = StrategyPnls::carried(carry.at.day(), &carry.scores, &carry.trips);
         self.breakers.restrictions = carry.restrictions.iter().copied().collect();
-        self.tell_state("the venue's account is to be looked at first".into(), effects);
+        self.notify_state("waiting for the venue's account to be reconciled".into(), effects);
     }
 
-    /// Where no valuation was given, the day counts from cash and the positions that were carried over.
+    /// Starts the day from cash and carried-over positions, where no valuation was given.
     fn value_carried_positions(&mut self) {
         if self.day.cash_only {
             let value = self.portfolio_value();
@@ -163,8 +172,8 @@ impl Engine {
     }
 }
 
-/// Returns what the trades of an order cost or brought. Its fills are among those that are carried as long as they matter: a FOK or
-/// FAK BUY is over within moments.
+/// Returns the cost of or proceeds from the trades of an order. All fills that matter here are carried over: a FOK or
+/// FAK BUY is finished within moments.
 fn spent_on(fills: &[CarriedFill], order: OrderId) -> Usd {
     let of = fills.iter().filter(|fill| fill.order == order);
     of.fold(Usd::ZERO, |sum, fill| sum.saturating_add(fill.entry.cost))

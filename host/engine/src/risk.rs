@@ -1,15 +1,16 @@
-//! The risk gate: the only maker of [`Approved`].
+//! The risk gate: the only place where [`Approved`] is created.
 
 mod approved;
 mod exposure;
 mod gate;
-mod habits;
 mod refusal;
 mod rules;
 mod self_test;
+mod throttle;
 
 pub use approved::{Approved, Placement};
-pub(crate) use gate::{Origin, Wish};
-pub(crate) use habits::{Habits, Rate};
-pub use refusal::{Refusal, Rule};
+pub(crate) use exposure::{losses, worst};
+pub(crate) use gate::{OrderRequest, Origin};
+pub use refusal::{Refusal, Rule, sentence as refusal_sentence};
 pub use self_test::self_test;
+pub(crate) use throttle::{SlidingWindow, Throttles};

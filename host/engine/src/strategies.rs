@@ -1,9 +1,9 @@
-//! Strategies as the engine knows them: what they may see, their timers, and their answers.
+//! Strategies in the engine: their subscriptions and grants, their timers, and their answers.
 
-use crate::effect::{Effect, Effects, Record};
+use crate::effect::{Effect, Effects, EngineEvent};
 use crate::markets::Listener;
 use crate::orders::By;
-use crate::risk::{Origin, Refusal, Rule, Wish};
+use crate::risk::{OrderRequest, Origin, Refusal, Rule};
 use crate::step::Engine;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
@@ -16,27 +16,27 @@ use model::{
 
 /// The most timers of one strategy.
 const TIMERS_MAX: usize = 64;
-/// The most intents of one answer that are heard; the sandbox refuses longer answers before.
+/// The most intents of one answer that are processed; the sandbox already refuses longer answers.
 const INTENTS_MAX: usize = 1_024;
 
 /// The strategies of the session.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Strategies {
     instances: BTreeMap<StrategyId, u32>,
-    /// When the module that runs was first loaded.
+    /// The time at which the running module was first loaded.
     since: BTreeMap<StrategyId, Time>,
-    /// What each wants to hear.
+    /// The subscriptions of each strategy.
     wants: BTreeMap<StrategyId, Wants>,
-    /// Instances that are being replaced: what they still hear, and say, was before the new one began.
+    /// Instances being replaced: their pending events and answers date from before the new instance began.
     leaving: BTreeMap<StrategyId, Leaving>,
     timers: BTreeMap<(StrategyId, u32), Time>,
-    /// Regular timers: how often, and when next.
+    /// Regular timers: interval, and next due time.
     regular: BTreeMap<StrategyId, (u64, Time)>,
-    /// What each was last told that its intents can lead to.
-    pub(crate) told: BTreeMap<StrategyId, SessionState>,
-    /// What operators leave to them, whether they are loaded or not; those of whom nothing is said are left out.
+    /// The session state that was last sent to each strategy.
+    pub(crate) notified: BTreeMap<StrategyId, SessionState>,
+    /// Budgets set by operators, for strategies loaded or not; strategies without one are left out.
     budgets: BTreeMap<StrategyId, Budget>,
-    /// The fuel of a call that they leave to instances to come; of the others nothing is said.
+    /// Fuel per call for future instances, set by operators; strategies without it are left out.
     fuel: BTreeMap<StrategyId, u64>,
 }
 
@@ -44,19 +44,19 @@ pub(crate) struct Strategies {
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 struct Leaving {
     instance: u32,
-    /// When its module was first loaded.
+    /// The time at which its module was first loaded.
     since: Option<Time>,
-    /// What it wants to hear.
+    /// Its subscriptions.
     wants: Option<Wants>,
 }
 
 impl Strategies {
-    /// Returns when the module that a strategy runs was first loaded.
+    /// Returns the time at which a strategy's running module was first loaded.
     pub(crate) fn since(&self, strategy: StrategyId) -> Option<Time> {
         self.since.get(&strategy).copied()
     }
 
-    /// An instance is announced. The one that it replaces is heard until the new one says something.
+    /// Registers an announced instance. Answers of the replaced one are accepted until the new one answers.
     fn replace(&mut self, strategy: StrategyId, instance: u32, since: Time, wants: Wants) {
         let before = self.instances.insert(strategy, instance);
         let (since, wants) = (self.since.insert(strategy, since), self.wants.insert(strategy, wants));
@@ -65,9 +65,9 @@ impl Strategies {
         }
     }
 
-    /// The instance that was announced last did not start, so the one before it goes on. Returns what that one wants to hear, if it is
-    /// still heard; `None` if something newer was announced.
-    fn keep(&mut self, strategy: StrategyId, instance: u32) -> Option<Option<Wants>> {
+    /// Returns to the previous instance, because the last announced one did not start. Returns the previous one's
+    /// subscriptions if it still runs; `None` if a newer instance was announced.
+    fn retain(&mut self, strategy: StrategyId, instance: u32) -> Option<Option<Wants>> {
         if self.instances.get(&strategy) != Some(&instance) {
             return None;
         }
@@ -82,8 +82,9 @@ impl Strategies {
         Some(wants)
     }
 
-    /// Says whether an answer of this instance means anything, and forgets the instance before it if it is the newest.
-    fn hears(&mut self, strategy: StrategyId, instance: u32) -> bool {
+    /// Returns true if an answer of this instance is accepted; an answer of the newest one ends the acceptance of the
+    /// previous instance.
+    fn is_subscribed(&mut self, strategy: StrategyId, instance: u32) -> bool {
         if self.instances.get(&strategy) == Some(&instance) {
             self.leaving.remove(&strategy);
             return true;
@@ -91,7 +92,7 @@ impl Strategies {
         self.leaving.get(&strategy).is_some_and(|leaving| leaving.instance == instance)
     }
 
-    /// Sets how often a strategy's regular timer is due; 0 ends it.
+    /// Sets the interval of a strategy's regular timer; 0 disables it.
     fn set_regular(&mut self, strategy: StrategyId, every: u64, now: Time) {
         if every == 0 {
             self.regular.remove(&strategy);
@@ -101,7 +102,7 @@ impl Strategies {
         }
     }
 
-    /// Returns what its operator leaves to a strategy.
+    /// Returns a strategy's budget.
     pub(crate) fn budget(&self, strategy: StrategyId) -> Budget {
         self.budgets.get(&strategy).copied().unwrap_or_default()
     }
@@ -119,12 +120,12 @@ impl Strategies {
         self.fuel.extend(most.map(|most| (strategy, most)));
     }
 
-    /// Says whether a strategy is loaded.
+    /// Returns true if a strategy is loaded.
     pub(crate) fn has(&self, strategy: StrategyId) -> bool {
         self.instances.contains_key(&strategy)
     }
 
-    /// Returns all that are loaded.
+    /// Returns all loaded strategies.
     pub(crate) fn ids(&self) -> impl Iterator<Item = StrategyId> + use<> {
         self.instances.keys().copied().collect::<Vec<_>>().into_iter()
     }
@@ -134,20 +135,20 @@ impl Engine {
     pub(crate) fn on_strategy(&mut self, change: &StrategyChange, effects: &mut Effects) {
         match change {
             StrategyChange::Loaded { strategy, instance, markets, since, wants, .. } => {
-                // Timers, targets and orders stay: the new instance goes on from the old one's state.
+                // Timers, standing quotes and orders stay: the new instance continues from the old one's state.
                 self.strategies.replace(*strategy, *instance, *since, *wants);
                 self.strategies.set_regular(*strategy, wants.every_micros, self.now);
                 self.grant(*strategy, markets, *wants);
-                // What it may not see any more, such as a market that has ended, it does not trade either.
+                // Standing quotes and orders in markets that are no longer granted, such as ended ones, are withdrawn.
                 let left = |who, token: TokenIx| who == *strategy && !markets.contains(&token.market());
                 self.withdraw(left, effects);
-                self.tell_beginning(*strategy, markets, wants, effects);
+                self.notify_start(*strategy, markets, wants, effects);
             }
             StrategyChange::Parameters { strategy, parameters } => {
-                self.tell_loaded(*strategy, OwnEvent::Parameters { text: parameters.clone() }, effects);
+                self.notify_loaded(*strategy, OwnEvent::Parameters { text: parameters.clone() }, effects);
             }
             StrategyChange::Signal { strategy, signal } => {
-                self.tell_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
+                self.notify_loaded(*strategy, OwnEvent::Signal(signal.clone()), effects);
             }
             StrategyChange::Budget { strategy, budget } => self.on_budget(*strategy, *budget, effects),
             StrategyChange::Fuel { strategy, most } => self.strategies.set_fuel(*strategy, *most),
@@ -156,29 +157,29 @@ impl Engine {
                 self.strategies.leaving.remove(strategy);
                 self.strategies.timers.retain(|(who, _), _| who != strategy);
                 self.strategies.set_regular(*strategy, 0, self.now);
-                self.strategies.told.remove(strategy);
+                self.strategies.notified.remove(strategy);
                 self.grant(*strategy, &[], Wants::FIRST);
                 self.withdraw(|who, _| who == *strategy, effects);
                 self.exit_orphan(*strategy, effects);
                 let (strategy, reason) = (*strategy, reason.clone());
-                effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
+                effects.push(Effect::Event(EngineEvent::StrategyFault { strategy, reason }));
             }
             StrategyChange::Kept { strategy, instance, reason } => {
-                if let Some(wants) = self.strategies.keep(*strategy, *instance) {
+                if let Some(wants) = self.strategies.retain(*strategy, *instance) {
                     if let Some(wants) = wants {
                         self.strategies.set_regular(*strategy, wants.every_micros, self.now);
-                        self.hear(*strategy, wants);
+                        self.subscribe(*strategy, wants);
                     }
                     let (strategy, reason) = (*strategy, reason.clone());
-                    effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
+                    effects.push(Effect::Event(EngineEvent::StrategyFault { strategy, reason }));
                 }
             }
             StrategyChange::Saved { .. } => {}
         }
     }
 
-    /// Takes a budget, and takes bids back that it does not cover any more: filled, they would spend what the strategy has no right to.
-    /// What it holds already stays, for a sale in haste costs more than it saves.
+    /// Sets a budget, and cancels bids that it no longer covers: filled, they would exceed the strategy's budget.
+    /// Positions stay, because a hasty sale costs more than it saves.
     fn on_budget(&mut self, strategy: StrategyId, budget: Budget, effects: &mut Effects) {
         self.strategies.set_budget(strategy, budget);
         if budget.capital.is_some_and(|capital| self.capital_of(strategy) > capital) {
@@ -191,18 +192,19 @@ impl Engine {
         effects.push(Effect::Answered { refused: None });
     }
 
-    /// Returns the capital that a strategy binds at worst: what its positions cost, and what its buys that may still be filled hold back.
+    /// Returns the capital that a strategy binds in the worst case: the cost of its positions, and the reserves of its
+    /// buys that may still be filled.
     pub fn capital_of(&self, strategy: StrategyId) -> Usd {
         let held = self.ledger.parts_of(strategy).fold(Usd::ZERO, |sum, (_, part)| sum.saturating_add(part.cost));
         held.saturating_add(self.orders.reserved_by(strategy))
     }
 
-    /// Returns what a strategy may use now: the smaller of its budget and the session's limits.
+    /// Returns the current allowance of a strategy: the smaller of its budget and the session's limits.
     pub fn allowance_of(&self, strategy: StrategyId) -> Allowance {
         self.strategies.budget(strategy).within(&self.limits, self.portfolio_value())
     }
 
-    /// Returns the fuel of a call that its operator leaves to the next instance of a strategy; none if nothing is said.
+    /// Returns the operator's fuel per call for the next instance of a strategy; `None` if it is not set.
     pub fn fuel_of(&self, strategy: StrategyId) -> Option<u64> {
         self.strategies.fuel.get(&strategy).copied()
     }
@@ -217,22 +219,22 @@ impl Engine {
         }
     }
 
-    /// Sets what a strategy hears of the markets that it has.
-    fn hear(&mut self, strategy: StrategyId, wants: Wants) {
+    /// Sets a strategy's subscriptions in its granted markets.
+    fn subscribe(&mut self, strategy: StrategyId, wants: Wants) {
         let entries = self.markets.iter_mut().flat_map(|(_, entry)| entry.listeners.iter_mut());
         entries.filter(|listener| listener.strategy == strategy).for_each(|listener| listener.wants = wants);
     }
 
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
-        // An answer of an instance that is gone means nothing any more.
-        if !self.strategies.hears(answer.strategy, answer.instance) {
+        // Answers of a replaced instance are ignored.
+        if !self.strategies.is_subscribed(answer.strategy, answer.instance) {
             return;
         }
         if let Some(reason) = &answer.fault {
             let (strategy, reason) = (answer.strategy, reason.clone());
-            effects.push(Effect::Record(Record::StrategyFault { strategy, reason }));
-            self.clear_targets(|who, _| who == strategy, effects);
-            self.note_fault(strategy, effects);
+            effects.push(Effect::Event(EngineEvent::StrategyFault { strategy, reason }));
+            self.clear_quotes(|who, _| who == strategy, effects);
+            self.record_fault(strategy, effects);
             return;
         }
         for intent in answer.intents.iter().take(INTENTS_MAX) {
@@ -245,7 +247,7 @@ impl Engine {
         match intent.kind {
             IntentKind::Place { token, side, price, size, kind } => {
                 let (target, origin) = (false, Origin::Strategy);
-                let wish = Wish { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
+                let wish = OrderRequest { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
                 self.submit(wish, effects);
             }
             IntentKind::Cancel { order } => self.cancel_own(strategy, tag, order, effects),
@@ -261,7 +263,7 @@ impl Engine {
     fn cancel_own(&mut self, strategy: StrategyId, tag: u64, order: OrderId, effects: &mut Effects) {
         match self.orders.get(order) {
             Some(entry) if entry.order.strategy == strategy && entry.is_open() => self.cancel(order, By::Wish, effects),
-            // Orders of others, forged numbers and orders that are over look the same to a strategy.
+            // Orders of others, forged numbers and finished orders look the same to a strategy.
             _ => self.refuse(strategy, tag, Rule::UnknownOrder, order.0, effects),
         }
     }
@@ -281,10 +283,10 @@ impl Engine {
         }
         if self.state != crate::BotState::Running {
             let refusal = Refusal { rule: Rule::NotRunning, value: 0, limit: 1 };
-            return self.tell_refusal(strategy, tag, Some(token), refusal, effects);
+            return self.notify_refusal(strategy, tag, Some(token), refusal, effects);
         }
         self.targets.set(strategy, token, intent, legs);
-        self.renew_target(strategy, token, effects);
+        self.renew_quote(strategy, token, effects);
     }
 
     fn set_timer(&mut self, strategy: StrategyId, tag: u64, timer: u32, at: Time, effects: &mut Effects) {

@@ -1,5 +1,5 @@
-//! What a deposit wallet is asked to do, as its owner signs it and as contracts read it (PROTOCOL 17). Nothing here is shared with
-//! the client: each side is held against what the venue's own clients send.
+//! A deposit wallet's batch of calls, as its owner signs it and as the contracts read it (PROTOCOL 17). No code is
+//! shared with the client: each side is checked against what the venue's own clients send.
 
 use hex_literal::hex;
 use model::{ConditionId, EventId, Size};
@@ -16,7 +16,7 @@ const CONDITIONAL_TOKENS: Address = Address(hex!("4D97DCd97eC945f40cF65F87097ACe
 const ADAPTER: Address = Address(hex!("AdA100Db00Ca00073811820692005400218FcE1f"));
 const NEG_RISK_ADAPTER: Address = Address(hex!("adA2005600Dec949baf300f4C6120000bDB6eAab"));
 
-/// A call of a contract; no value is sent along.
+/// A call of a contract; no value is sent with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Call {
     pub(crate) target: Address,
@@ -33,7 +33,7 @@ pub(crate) struct Batch {
 }
 
 impl Batch {
-    /// Returns what is signed.
+    /// Returns the digest that is signed.
     pub(crate) fn digest(&self, chain: Chain) -> [u8; 32] {
         let domain = hash_words(&[
             keccak(DOMAIN_TYPE),
@@ -49,76 +49,76 @@ impl Batch {
         keccak(&[&[0x19, 0x01], domain.as_slice(), &hash_words(&fields)].concat())
     }
 
-    /// Says whether a key signed it.
+    /// Returns true if `key` signed it.
     pub(crate) fn is_signed_by(&self, chain: Chain, key: Address, signature: &str) -> bool {
         Signature65::parse(signature).and_then(|signature| recover(&self.digest(chain), &signature)) == Some(key)
     }
 }
 
-/// What a call does, before anybody looks whether it can.
+/// The action that a call requests, before its feasibility is checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wanted {
-    /// An approval, which everybody has here.
+pub(crate) enum BatchCall {
+    /// An approval; every account has all of them here.
     Approval,
-    /// Dollars into sets, at the adapter of negative-risk markets or at the other one.
+    /// Converts dollars into sets, at the adapter of negative-risk markets or at the standard one.
     Split { condition: ConditionId, size: Size, neg_risk: bool },
-    /// Sets into dollars.
+    /// Converts sets into dollars.
     Merge { condition: ConditionId, size: Size, neg_risk: bool },
-    /// All shares of a market into what they pay.
+    /// Redeems all shares of a market for their payout.
     Redeem { condition: ConditionId, neg_risk: bool },
-    /// NO shares of the markets whose bits are set, by their places in the event.
+    /// Converts NO shares of the markets whose bits are set, by their index in the event.
     Convert { event: EventId, places: Vec<usize>, size: Size },
-    /// Arguments that the contract does not take.
+    /// The contract rejects the arguments.
     Reverts,
 }
 
 impl Call {
-    /// Reads what is wanted; none if the contract or its function is not one that the relayer calls.
-    pub(crate) fn wanted(&self) -> Option<Wanted> {
+    /// Reads the requested action; `None` if the contract or its function is not one that the relayer calls.
+    pub(crate) fn wanted(&self) -> Option<BatchCall> {
         let (selector, arguments) = self.data.split_at_checked(4)?;
         let selector: &[u8; 4] = selector.try_into().ok()?;
         let is = |contract| self.target == contract;
         let neg_risk = is(NEG_RISK_ADAPTER);
         match selector {
             // approve(address,uint256) and setApprovalForAll(address,bool)
-            [0x09, 0x5e, 0xa7, 0xb3] if is(COLLATERAL) => Some(Wanted::Approval),
-            [0xa2, 0x2c, 0xb4, 0x65] if is(CONDITIONAL_TOKENS) => Some(Wanted::Approval),
+            [0x09, 0x5e, 0xa7, 0xb3] if is(COLLATERAL) => Some(BatchCall::Approval),
+            [0xa2, 0x2c, 0xb4, 0x65] if is(CONDITIONAL_TOKENS) => Some(BatchCall::Approval),
             // convertPositions(bytes32,uint256,uint256)
-            [0xc6, 0x47, 0x48, 0xc4] if neg_risk => Some(convert(arguments).unwrap_or(Wanted::Reverts)),
+            [0xc6, 0x47, 0x48, 0xc4] if neg_risk => Some(convert(arguments).unwrap_or(BatchCall::Reverts)),
             [0x72, 0xce, 0x42, 0x75] | [0x9e, 0x72, 0x12, 0xad] | [0x01, 0xb7, 0x03, 0x7c]
                 if neg_risk || is(ADAPTER) =>
             {
-                Some(turn(*selector, arguments, neg_risk).unwrap_or(Wanted::Reverts))
+                Some(turn(*selector, arguments, neg_risk).unwrap_or(BatchCall::Reverts))
             }
             _ => None,
         }
     }
 }
 
-fn convert(arguments: &[u8]) -> Option<Wanted> {
-    let words = words(arguments);
+fn convert(arguments: &[u8]) -> Option<BatchCall> {
+    let words = abi_words(arguments);
     let [event, set, amount] = words.as_slice() else { return None };
     let bits = set.iter().rev().enumerate().flat_map(|(byte, value)| {
         (0..8usize)
             .filter(move |bit| (value >> bit) & 1 == 1)
             .map(move |bit| byte.saturating_mul(8).saturating_add(bit))
     });
-    Some(Wanted::Convert { event: EventId(*event), places: bits.collect(), size: Size(number(amount)?) })
+    Some(BatchCall::Convert { event: EventId(*event), places: bits.collect(), size: Size(number(amount)?) })
 }
 
 /// splitPosition and mergePositions(address,bytes32,bytes32,uint256[],uint256), redeemPositions(address,bytes32,bytes32,uint256[])
-fn turn(selector: [u8; 4], arguments: &[u8], neg_risk: bool) -> Option<Wanted> {
-    let words = words(arguments);
+fn turn(selector: [u8; 4], arguments: &[u8], neg_risk: bool) -> Option<BatchCall> {
+    let words = abi_words(arguments);
     let [collateral, parent, condition, rest @ ..] = words.as_slice() else { return None };
     if COLLATERAL.word() != *collateral || *parent != [0; 32] {
         return None;
     }
     let condition = ConditionId(*condition);
     if selector == [0x01, 0xb7, 0x03, 0x7c] {
-        // The adapter redeems all that its caller has, whichever outcomes are named.
+        // The adapter redeems all shares of its caller, whichever outcomes are named.
         let [distance, count, outcomes @ ..] = rest else { return None };
         let whole = number(distance)? == 128 && number(count)? == u64::try_from(outcomes.len()).ok()?;
-        return whole.then_some(Wanted::Redeem { condition, neg_risk });
+        return whole.then_some(BatchCall::Redeem { condition, neg_risk });
     }
     let [distance, amount, count, first, second] = rest else { return None };
     let numbers = [distance, count, first, second].map(number);
@@ -127,17 +127,17 @@ fn turn(selector: [u8; 4], arguments: &[u8], neg_risk: bool) -> Option<Wanted> {
     }
     let size = Size(number(amount)?);
     Some(match selector {
-        [0x72, ..] => Wanted::Split { condition, size, neg_risk },
-        _ => Wanted::Merge { condition, size, neg_risk },
+        [0x72, ..] => BatchCall::Split { condition, size, neg_risk },
+        _ => BatchCall::Merge { condition, size, neg_risk },
     })
 }
 
-fn words(bytes: &[u8]) -> Vec<[u8; 32]> {
+fn abi_words(bytes: &[u8]) -> Vec<[u8; 32]> {
     let (words, rest) = bytes.as_chunks::<32>();
     if rest.is_empty() { words.to_vec() } else { Vec::new() }
 }
 
-/// Returns a word's number, if it has 64 bits.
+/// Returns a word as a number, if it fits into 64 bits.
 fn number(word: &[u8; 32]) -> Option<u64> {
     let (high, low) = word.split_last_chunk::<8>()?;
     high.iter().all(|byte| *byte == 0).then(|| u64::from_be_bytes(*low))
@@ -177,9 +177,9 @@ mod tests {
                 Call { target: call.to, data: call.data }.wanted().unwrap()
             };
             let size = Size(7_654_321);
-            assert_eq!(read(order::Claim::Split(size)), Wanted::Split { condition, size, neg_risk });
-            assert_eq!(read(order::Claim::Merge(size)), Wanted::Merge { condition, size, neg_risk });
-            assert_eq!(read(order::Claim::Redeem), Wanted::Redeem { condition, neg_risk });
+            assert_eq!(read(order::Claim::Split(size)), BatchCall::Split { condition, size, neg_risk });
+            assert_eq!(read(order::Claim::Merge(size)), BatchCall::Merge { condition, size, neg_risk });
+            assert_eq!(read(order::Claim::Redeem), BatchCall::Redeem { condition, neg_risk });
         }
     }
 
@@ -192,17 +192,17 @@ mod tests {
             let mut bad = good.clone();
             bad.data[place] ^= 0x80;
             let wanted = bad.wanted();
-            let told = match place {
+            let is_right = match place {
                 0..4 => wanted.is_none(),
-                // The condition and the low bytes of the amount say what is wanted, not whether it is.
-                68..100 | 156..164 => matches!(wanted, Some(Wanted::Split { .. })),
-                _ => wanted == Some(Wanted::Reverts),
+                // Changes to the condition and the low bytes of the amount give a different valid call.
+                68..100 | 156..164 => matches!(wanted, Some(BatchCall::Split { .. })),
+                _ => wanted == Some(BatchCall::Reverts),
             };
-            assert!(told, "{place}: {wanted:?}");
+            assert!(is_right, "{place}: {wanted:?}");
         }
         for length in 0..good.data.len() {
             let cut = Call { data: good.data[..length].to_vec(), ..good.clone() };
-            assert!(matches!(cut.wanted(), None | Some(Wanted::Reverts)), "{length}");
+            assert!(matches!(cut.wanted(), None | Some(BatchCall::Reverts)), "{length}");
         }
         assert_eq!(Call { target: Address([1; 20]), ..good }.wanted(), None);
     }
@@ -215,7 +215,7 @@ mod tests {
         [[7; 32], set, word(2_000_000)].iter().for_each(|word| data.extend(word));
         let call = Call { target: NEG_RISK_ADAPTER, data };
         let (event, places, size) = (EventId([7; 32]), vec![0, 3, 8], Size::shares(2));
-        assert_eq!(call.wanted(), Some(Wanted::Convert { event, places, size }));
+        assert_eq!(call.wanted(), Some(BatchCall::Convert { event, places, size }));
         assert_eq!(Call { target: ADAPTER, ..call }.wanted(), None);
     }
 }

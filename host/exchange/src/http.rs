@@ -1,19 +1,19 @@
-//! REST (PROTOCOL 7): what anybody may read, and what an account does and reads.
+//! REST (PROTOCOL 7): public queries, and the queries and actions of an account.
 
 mod account;
+mod api_keys;
+mod batch_queries;
 mod data;
+mod fault_injection;
 mod gamma;
 mod history;
-mod logins;
-mod many;
 mod notices;
 mod public;
 mod relayer;
 mod rewards;
-mod switches;
 mod trading;
 
-use crate::fail::{Answer, Fail};
+use crate::error::{Answer, ApiError};
 use crate::keys::{Holder, Request};
 use crate::world::Shared;
 use axum::Router;
@@ -29,15 +29,15 @@ const BODY_MAX: usize = 256 * 1024;
 pub(crate) fn router(shared: Shared) -> Router {
     Router::new()
         .merge(public::routes())
-        .merge(many::routes())
+        .merge(batch_queries::routes())
         .merge(history::routes())
         .merge(gamma::routes())
         .merge(data::routes())
-        .merge(logins::routes())
+        .merge(api_keys::routes())
         .merge(rewards::routes())
         .merge(notices::routes())
         .merge(relayer::routes())
-        .route("/auth/api-key", post(account::create_key).delete(logins::delete_key))
+        .route("/auth/api-key", post(account::create_key).delete(api_keys::delete_key))
         .route("/auth/derive-api-key", get(account::derive_key))
         .route("/auth/api-keys", get(account::keys))
         .route("/auth/ban-status/closed-only", get(account::closed_only))
@@ -54,16 +54,16 @@ pub(crate) fn router(shared: Shared) -> Router {
         .route("/ws/market", get(crate::ws::market))
         .route("/ws/user", get(crate::ws::user))
         .route("/v1/heartbeats", post(trading::heartbeat))
-        .route(switches::PATH, get(switches::show).put(switches::set))
-        .route("/exchange/resolve", post(switches::resolve))
-        .fallback(|| async { Fail::not_found("the route was not found") })
-        .layer(axum::middleware::from_fn_with_state(shared.clone(), switches::meddle))
+        .route(fault_injection::PATH, get(fault_injection::show).put(fault_injection::set))
+        .route("/exchange/resolve", post(fault_injection::resolve))
+        .fallback(|| async { ApiError::not_found("the route was not found") })
+        .layer(axum::middleware::from_fn_with_state(shared.clone(), fault_injection::meddle))
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .with_state(shared)
 }
 
 /// Checks the L2 headers of a request.
-fn caller(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Holder, Fail> {
+fn caller(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Holder, ApiError> {
     let request = Request { method: method.as_str(), path: uri.path(), headers, body };
     shared.lock().caller(&request)
 }
@@ -75,11 +75,11 @@ pub(crate) struct Private {
 }
 
 impl axum::extract::FromRequest<Shared> for Private {
-    type Rejection = Fail;
+    type Rejection = ApiError;
 
-    async fn from_request(request: axum::extract::Request, shared: &Shared) -> Result<Self, Fail> {
+    async fn from_request(request: axum::extract::Request, shared: &Shared) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let body = axum::body::to_bytes(body, BODY_MAX).await.ok().ok_or(Fail::bad("Payload exceeds the limit"))?;
+        let body = axum::body::to_bytes(body, BODY_MAX).await.ok().ok_or(ApiError::bad("Payload exceeds the limit"))?;
         let caller = caller(shared, &parts.method, &parts.uri, &parts.headers, &body)?;
         Ok(Self { caller, body })
     }

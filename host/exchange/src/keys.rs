@@ -1,10 +1,10 @@
-//! API keys and the proofs of them (PROTOCOL 2): L1 signatures that make a key, L2 HMACs that use it.
+//! API keys and their proofs (PROTOCOL 2): L1 signatures that create a key, and L2 HMACs that use it.
 
 mod others;
 
 pub(crate) use others::Others;
 
-use crate::fail::Fail;
+use crate::error::ApiError;
 use axum::http::HeaderMap;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
@@ -15,23 +15,23 @@ use sha2::Sha256;
 use sim::AccountId;
 use std::collections::BTreeMap;
 
-/// The most API keys.
+/// Maximum number of API keys.
 const KEYS_MAX: usize = 10_000;
-/// How far a request's clock may be from ours, in seconds. The venue's own tolerance is not documented (PROTOCOL 20).
+/// Maximum clock difference of a request, in seconds. The venue's own tolerance is not documented (PROTOCOL 20).
 const CLOCK_TOLERANCE_S: u64 = 60;
 
-/// What a client gets once and shows ever after.
+/// Credentials that a client receives once and then uses for every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ApiKey {
     /// The key's id, which owns orders.
     pub(crate) id: String,
     /// Base64 of the HMAC's key.
     pub(crate) secret: String,
-    /// One more shared text.
+    /// The passphrase.
     pub(crate) passphrase: String,
 }
 
-/// Whose a key is.
+/// The owner of a key.
 #[derive(Debug, Clone)]
 pub(crate) struct Holder {
     pub(crate) key: ApiKey,
@@ -39,7 +39,7 @@ pub(crate) struct Holder {
     pub(crate) account: AccountId,
 }
 
-/// All keys. They follow from the root, the address and the nonce, as the venue's do.
+/// All keys, derived from the root, the address and the nonce, like the venue's.
 #[derive(Debug)]
 pub(crate) struct Keys {
     root: [u8; 32],
@@ -52,7 +52,7 @@ impl Keys {
         Self { root, by_id: BTreeMap::new(), others: BTreeMap::new() }
     }
 
-    /// Returns the key of an address and a nonce, whether or not it was made.
+    /// Returns the key of an address and a nonce, whether or not it was created.
     pub(crate) fn derive(&self, address: Address, nonce: u64) -> ApiKey {
         let part = |label: &[u8]| {
             let mut bytes = [0; 32];
@@ -71,12 +71,12 @@ impl Keys {
         }
     }
 
-    /// Returns who holds a key.
+    /// Returns the holder of a key.
     pub(crate) fn holder(&self, id: &str) -> Option<&Holder> {
         self.by_id.get(id)
     }
 
-    /// Ends a key.
+    /// Deletes a key.
     pub(crate) fn remove(&mut self, id: &str) {
         self.by_id.remove(id);
     }
@@ -87,8 +87,8 @@ impl Keys {
         self.others.entry(holder.account).or_insert_with(|| Others::new(root, holder.address))
     }
 
-    /// Says whether a request to the relayer shows a key of its own with its owner's address, or is signed with a builder's key.
-    /// `path` is the relayer's, without what stands before it here.
+    /// Returns true if a request to the relayer has a relayer key with its owner's address, or is signed with a
+    /// builder's key. `path` is the relayer's own path, without the prefix used here.
     pub(crate) fn may_relay(&self, now: Time, request: &Request<'_>) -> bool {
         let read = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
         if let Some(id) = read("relayer_api_key") {
@@ -102,9 +102,9 @@ impl Keys {
             builders.find(|(key, _, ended)| Some(key.id.as_str()) == read("poly_builder_api_key") && ended.is_none());
         let Some((key, ..)) = standing else { return false };
         let timestamp = read("poly_builder_timestamp").unwrap_or_default();
-        // Builders' clients count milliseconds, others seconds.
+        // Clients of builders send milliseconds, others seconds.
         let seconds =
-            timestamp.parse::<u64>().ok().map(|told| if told > 100_000_000_000 { told / 1_000 } else { told });
+            timestamp.parse::<u64>().ok().map(|stamp| if stamp > 100_000_000_000 { stamp / 1_000 } else { stamp });
         let signature = read("poly_builder_signature").and_then(|text| URL_SAFE.decode(text).ok()).unwrap_or_default();
         let passphrase = read("poly_builder_passphrase").unwrap_or_default();
         seconds.is_some_and(|seconds| is_near(now, seconds))
@@ -112,7 +112,7 @@ impl Keys {
             && key.proves(timestamp, request, &signature)
     }
 
-    /// Says whether there is no room for another key.
+    /// Returns true if the maximum number of keys is reached.
     pub(crate) fn is_full(&self) -> bool {
         self.by_id.len() >= KEYS_MAX
     }
@@ -121,12 +121,12 @@ impl Keys {
         self.by_id.insert(holder.key.id.clone(), holder);
     }
 
-    /// Checks a request's L2 headers: `path` without query, `body` the very bytes that came.
-    pub(crate) fn caller(&self, now: Time, request: &Request<'_>) -> Result<Holder, Fail> {
+    /// Checks a request's L2 headers: `path` without query, `body` the exact bytes received.
+    pub(crate) fn caller(&self, now: Time, request: &Request<'_>) -> Result<Holder, ApiError> {
         let read = |name| request.headers.get(name).and_then(|value| value.to_str().ok());
-        let holder = read("poly_api_key").and_then(|id| self.holder(id)).ok_or(Fail::UNAUTHORIZED)?;
+        let holder = read("poly_api_key").and_then(|id| self.holder(id)).ok_or(ApiError::UNAUTHORIZED)?;
         let address = read("poly_address").and_then(Address::parse);
-        let timestamp = read("poly_timestamp").ok_or(Fail::UNAUTHORIZED)?;
+        let timestamp = read("poly_timestamp").ok_or(ApiError::UNAUTHORIZED)?;
         let fresh = timestamp.parse().is_ok_and(|seconds| is_near(now, seconds));
         let passphrase = read("poly_passphrase").unwrap_or_default();
         let signature = read("poly_signature").and_then(|text| URL_SAFE.decode(text).ok()).unwrap_or_default();
@@ -135,10 +135,10 @@ impl Keys {
         if good && same && fresh && address == Some(holder.address) {
             return Ok(holder.clone());
         }
-        Err(Fail::UNAUTHORIZED)
+        Err(ApiError::UNAUTHORIZED)
     }
 
-    /// Returns who holds the three texts that the user channel is opened with.
+    /// Returns the holder of the credentials that open the user channel.
     pub(crate) fn authenticate(&self, key: &ApiKey) -> Option<&Holder> {
         let holder = self.holder(&key.id)?;
         let same = is_equal(key.secret.as_bytes(), holder.key.secret.as_bytes())
@@ -147,7 +147,7 @@ impl Keys {
     }
 }
 
-/// What an HMAC covers.
+/// The parts of a request that the HMAC covers.
 pub(crate) struct Request<'a> {
     pub(crate) method: &'a str,
     pub(crate) path: &'a str,
@@ -166,8 +166,8 @@ impl ApiKey {
     }
 }
 
-/// Checks the L1 headers, and returns the address that they prove and its nonce.
-pub(crate) fn login(domains: &Domains, now: Time, headers: &HeaderMap) -> Result<(Address, u64), Fail> {
+/// Checks the L1 headers, and returns the proven address and its nonce.
+pub(crate) fn login(domains: &Domains, now: Time, headers: &HeaderMap) -> Result<(Address, u64), ApiError> {
     let read = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let proof = || {
         let address = Address::parse(read("poly_address")?)?;
@@ -177,19 +177,19 @@ pub(crate) fn login(domains: &Domains, now: Time, headers: &HeaderMap) -> Result
         let signer = recover(&domains.auth_digest(address, timestamp, nonce), &signature)?;
         (signer == address && is_near(now, timestamp)).then_some((address, nonce))
     };
-    proof().ok_or(Fail::L1)
+    proof().ok_or(ApiError::L1)
 }
 
 fn is_near(now: Time, seconds: u64) -> bool {
     now.seconds().abs_diff(seconds) <= CLOCK_TOLERANCE_S
 }
 
-/// Compares in a time that does not depend on where the texts differ.
+/// Compares in constant time.
 fn is_equal(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && one.iter().zip(other).fold(0, |sum, (a, b)| sum | (a ^ b)) == 0
 }
 
-/// Returns 16 of the bytes as a UUID of the fourth kind.
+/// Returns 16 of the bytes as a version 4 UUID.
 pub(crate) fn uuid(bytes: &[u8; 32]) -> String {
     let mut id = [0; 16];
     for (to, from) in id.iter_mut().zip(bytes) {

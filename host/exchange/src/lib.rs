@@ -1,11 +1,14 @@
-//! A local Polymarket: the venue's REST and WebSocket protocol in front of `sim`'s matching engine. Its other traders come
-//! from a seeded flow, or from recordings of real order books. Start reading in [`server`], then `world`.
+//! A local Polymarket: the venue's REST and WebSocket protocol in front of `sim`'s matching engine. Its other traders
+//! are a seeded flow, or recordings of real order books. Start reading in [`server`], then `world`.
 
 mod batch;
 mod clock;
-mod fail;
+mod error;
 mod http;
+pub mod invented;
 mod keys;
+mod platform;
+mod priced;
 pub mod recording;
 pub mod server;
 mod wire;

@@ -1,5 +1,6 @@
-//! Recordings of real order books: reading them, and playing them as the other side of the exchange.
+//! Recordings of real order books: reading them, and replaying them as the other side of the exchange.
 
+pub mod columns;
 pub mod damaged;
 mod player;
 pub mod prices;

@@ -13,31 +13,31 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// How often the other traders act.
+/// Interval between actions of the other traders.
 const STEP: Duration = Duration::from_millis(50);
-/// How long the exchange belongs to its clients between two parts of a step.
+/// Pause between two parts of a step, in which clients get the lock.
 const BREATH: Duration = Duration::from_millis(1);
-/// How long connections may take to end.
+/// Time that connections have to end on shutdown.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// What to serve, and where.
+/// Configuration of an exchange.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Where to listen; port 0 takes a free one.
+    /// Address to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// What the flow, the ids and the API keys follow from.
+    /// Seed of the flow, the ids and the API keys.
     pub seed: u64,
-    /// How many markets the seeded flow invents, at most [`crate::INVENTED_MAX`].
+    /// Number of markets that the seeded flow invents, at most [`crate::INVENTED_MAX`].
     pub invented: usize,
-    /// Recordings of real books; without any the other traders are the seeded flow.
+    /// Recordings of real books; without any, the other traders are the seeded flow.
     pub recordings: Vec<PathBuf>,
-    /// A recorded price and the markets that it decided, instead of both; see [`crate::recording::prices`].
+    /// A recorded price and the markets that it decided, used instead of both; see [`crate::recording::prices`].
     pub priced: Option<PricedFiles>,
-    /// Seconds from the start until the seeded flow's event is decided; its other markets never are.
+    /// Seconds from the start until the seeded flow's event resolves; its other markets never do.
     pub event_lasts_s: u64,
-    /// How fast recordings play and how busy the seeded flow is, in millionths of real time.
+    /// Playback speed of recordings and activity of the seeded flow, in millionths of real time.
     pub speed_micros: u64,
-    /// Where `exchange.json` with the real address is written; nowhere if there is none.
+    /// Folder for `exchange.json` with the actual address; not written if `None`.
     pub data_dir: Option<PathBuf>,
     /// Milliseconds from a match to MINED.
     pub mined_ms: u64,
@@ -45,7 +45,7 @@ pub struct Config {
     pub confirmed_ms: u64,
 }
 
-/// Where a recorded price and its markets are.
+/// Paths of a recorded price and its markets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedFiles {
     /// The prices, CSV.
@@ -55,7 +55,7 @@ pub struct PricedFiles {
 }
 
 impl Config {
-    /// Returns a seeded exchange on a free port of loopback that settles within a second.
+    /// Returns a seeded exchange on a free loopback port that settles within a second.
     pub fn seeded(seed: u64) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
@@ -72,7 +72,7 @@ impl Config {
     }
 }
 
-/// Why the exchange does not start.
+/// Reasons why the exchange cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// A recording cannot be read.
@@ -80,19 +80,19 @@ pub enum StartError {
     Recording {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: ReadError,
     },
     /// A market cannot be listed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The port is taken, or the address is not ours.
+    /// The port is in use, or the address is not local.
     #[error("listening on {address}")]
     Listen {
         /// The address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -101,7 +101,7 @@ pub enum StartError {
     State {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -110,7 +110,7 @@ pub enum StartError {
 /// A running exchange; dropping it stops it.
 #[derive(Debug)]
 pub struct Running {
-    /// Where it listens.
+    /// Its listen address.
     pub addr: SocketAddr,
     stop: watch::Sender<bool>,
     server: JoinHandle<()>,
@@ -118,10 +118,10 @@ pub struct Running {
 }
 
 impl Running {
-    /// Stops the exchange and waits until its connections are gone.
+    /// Stops the exchange and waits until its connections have ended.
     pub async fn shutdown(self) {
         self.stop.send_replace(true);
-        // Channels do not end by themselves; what is left after the grace is cut.
+        // Channels do not end by themselves; those left after the grace period are cut.
         let stopped = tokio::time::timeout(GRACE, self.server).await;
         if stopped.is_err() {
             tracing::debug!("connections were cut");
@@ -133,7 +133,7 @@ impl Running {
 /// Starts an exchange.
 ///
 /// # Errors
-/// [`StartError`] says what is wrong with the recordings, the address or the folder.
+/// [`StartError`] for invalid recordings, an unusable address or an unwritable folder.
 pub async fn start(config: Config) -> Result<Running, StartError> {
     let source = source(&config)?;
     let root = Sha256::new().chain_update(b"exchange").chain_update(config.seed.to_be_bytes()).finalize();
@@ -147,7 +147,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     }
     while !shared.lock().step() {}
     let (stop, stopped) = watch::channel(false);
-    let clock = tokio::spawn(keep_stepping(shared.clone()));
+    let clock = tokio::spawn(step_world(shared.clone()));
     let server = tokio::spawn(serve(listener, shared, stopped));
     Ok(Running { addr, stop, server, clock })
 }
@@ -170,13 +170,13 @@ fn source(config: &Config) -> Result<Source, StartError> {
     Ok(Source::recordings(&recordings, config.speed_micros, now()))
 }
 
-/// Says once what of a file is not played.
+/// Logs once which parts of a file are not played.
 fn warn_of_damage(path: &std::path::Path, lines: u64, first: &str, ends_early: &str) {
     if lines > 0 {
-        tracing::warn!(path = %path.display(), lines, first, "torn lines were skipped");
+        tracing::warn!(path = %path.display(), lines, first, "torn lines skipped");
     }
     if !ends_early.is_empty() {
-        tracing::warn!(path = %path.display(), reason = ends_early, "the file ends early; its whole lines are played");
+        tracing::warn!(path = %path.display(), reason = ends_early, "file ends early; complete lines are played");
     }
 }
 
@@ -192,7 +192,7 @@ fn priced(files: &PricedFiles, config: &Config) -> Result<Source, StartError> {
     Ok(Source::priced(prices, markets, config.speed_micros, config.seed))
 }
 
-/// Tells whoever started us where we are. Written whole or not at all.
+/// Writes the listen address to the state file, atomically.
 fn write_state(dir: &std::path::Path, addr: SocketAddr) -> Result<(), StartError> {
     let path = dir.join("exchange.json");
     let text = serde_json::json!({"address": format!("http://{addr}"), "pid": std::process::id()}).to_string();
@@ -207,12 +207,12 @@ fn write_state(dir: &std::path::Path, addr: SocketAddr) -> Result<(), StartError
     write().map_err(|source| StartError::State { path: path.clone(), source })
 }
 
-async fn keep_stepping(shared: Shared) {
+async fn step_world(shared: Shared) {
     let mut ticks = tokio::time::interval(STEP);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
     loop {
         ticks.tick().await;
-        // The lock is not fair: whoever waits for it gets it only while nobody asks.
+        // The lock is not fair: waiting clients get it only while this loop does not request it.
         while !shared.lock().step() {
             tokio::time::sleep(BREATH).await;
         }
@@ -221,11 +221,11 @@ async fn keep_stepping(shared: Shared) {
 
 async fn serve(listener: TcpListener, shared: Shared, mut stopped: watch::Receiver<bool>) {
     let until = async move {
-        // The sender lives as long as the exchange; if it is gone, so is the exchange.
+        // The sender lives as long as the exchange; if it is gone, the exchange has stopped.
         drop(stopped.wait_for(|stopped| *stopped).await);
     };
     let served = axum::serve(listener, crate::http::router(shared)).with_graceful_shutdown(until).await;
     if let Err(error) = served {
-        tracing::error!(%error, "the exchange stopped serving");
+        tracing::error!(%error, "exchange stopped serving");
     }
 }

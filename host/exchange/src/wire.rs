@@ -1,4 +1,4 @@
-//! The venue's words on the wire. Nothing here is shared with the client: each side is held against the venue's samples.
+//! The venue's wire format. No code is shared with the client: each side is checked against the venue's samples.
 
 use model::{Level, Market, Price, Side, Size, Time, TokenIx, Usd, hex};
 use serde::{Deserialize, Serialize};
@@ -35,7 +35,7 @@ pub(crate) struct BookEvent {
     pub(crate) book: WireBook,
 }
 
-/// What a book is made of.
+/// The content of a book.
 pub(crate) struct BookParts<'a> {
     pub(crate) market: &'a Market,
     pub(crate) token: TokenIx,
@@ -129,7 +129,7 @@ pub(crate) struct OrderFields {
     pub(crate) signature: String,
 }
 
-/// The answer to `POST /order` (PROTOCOL 4.5).
+/// The response to `POST /order` (PROTOCOL 4.5).
 #[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PostAnswer {
@@ -145,7 +145,7 @@ pub(crate) struct PostAnswer {
     pub(crate) transactions_hashes: Vec<String>,
 }
 
-/// Returns the venue's word for a side.
+/// Returns the venue's text for a side.
 pub(crate) const fn side(side: Side) -> &'static str {
     match side {
         Side::Buy => "BUY",
@@ -153,29 +153,29 @@ pub(crate) const fn side(side: Side) -> &'static str {
     }
 }
 
-/// Returns a token's id as the wire has it.
+/// Returns a token's id in wire format.
 pub(crate) fn asset(market: &Market, token: TokenIx) -> String {
     let [yes, no] = &market.tokens;
     if token.outcome() == 0 { yes } else { no }.to_string()
 }
 
-/// Returns the number that Gamma has for a market.
+/// Returns Gamma's id of a market.
 pub(crate) fn gamma_id(market: model::MarketIx) -> String {
     u64::from(market.0).saturating_add(1_000_000).to_string()
 }
 
-/// Returns a token's outcome.
+/// Returns a token's outcome name.
 pub(crate) fn outcome(market: &Market, token: TokenIx) -> &str {
     let [yes, no] = &market.outcomes;
     if token.outcome() == 0 { yes } else { no }
 }
 
-/// Returns a decimal as a JSON number; the venue sends a few amounts like that.
+/// Returns a decimal as a JSON number; the venue sends a few amounts this way.
 pub(crate) fn number(decimal: &str) -> serde_json::Value {
     serde_json::Number::from_str(decimal).map_or(serde_json::Value::Null, serde_json::Value::Number)
 }
 
-/// Returns the amounts of a match, or nothing where there was none.
+/// Returns the amounts of a match; empty if there was none.
 pub(crate) fn matched_amounts(order: Side, size: Size, value: Usd) -> (String, String) {
     if size.is_zero() {
         return (String::new(), String::new());
@@ -186,7 +186,7 @@ pub(crate) fn matched_amounts(order: Side, size: Size, value: Usd) -> (String, S
     }
 }
 
-/// Returns a market's taker fee as the catalog and the market channel tell it.
+/// Returns a market's taker fee in the format of the catalog and the market channel.
 pub(crate) fn fee_schedule(market: &Market) -> serde_json::Value {
     let rate = Usd(i64::from(market.fee.rate_micros)).to_string();
     serde_json::json!({"exponent": 1, "rate": number(&rate), "takerOnly": true, "rebateRate": 0})

@@ -1,57 +1,56 @@
-//! The exchange's state behind one lock: the simulated venue, its other traders, accounts, orders as they are shown, trades
-//! as they settle, and who listens. Every change publishes what it did before the lock is released, so listeners hear
-//! events in the order in which they happened.
+//! The exchange's state behind one lock: the simulated venue, its other traders, accounts, displayed orders, settling
+//! trades, and listeners. Every change is published before the lock is released, so listeners receive events in the
+//! order in which they happened.
 
-mod asked;
+mod accounts;
+mod activity;
 mod events;
 mod faults;
 mod heartbeats;
 mod history;
 mod listeners;
-mod members;
 mod notices;
+mod order_request;
 mod orders;
-mod past;
-mod priced;
 mod publish;
 mod rates;
 mod relayer;
+mod settlement;
 mod source;
-mod tape;
 
-pub(crate) use asked::Asked;
+pub(crate) use activity::{ActivityFilter, ActivityRow, Holding};
 pub(crate) use events::{Shown, exclusive};
 pub(crate) use faults::{Faults, Wants};
 pub(crate) use listeners::{ListenerId, Listening, MarketWish, UserWish};
+pub(crate) use order_request::OrderRequest;
 pub(crate) use orders::is_open;
-pub(crate) use past::{Deed, Deeds, Holding};
 pub(crate) use rates::Bucket;
 pub(crate) use relayer::Submission;
 pub(crate) use source::{Source, SourceError};
 
-use crate::fail::Fail;
+use crate::error::ApiError;
 use crate::keys::{Holder, Keys, Request};
 use crate::wire::{BookParts, PostAnswer, WireBook, matched_amounts};
+use accounts::Accounts;
+use activity::Activities;
 use events::Names;
 use heartbeats::Heartbeats;
 use history::History;
 use listeners::Listeners;
-use members::Members;
 use model::{ConditionId, MarketIx, Side, Time, TokenId, TokenIx, Usd, VenueOrderId};
 use notices::Notices;
 use order::{Chain, Domains, Exchange};
 use orders::Orders;
 use parking_lot::{Mutex, MutexGuard};
-use past::Acts;
 use rates::Rates;
 use relayer::Relayer;
 use serde_json::Value;
+use settlement::Settlements;
 use sim::Venue;
 use sim::venue::{MarketError, Order};
 use std::sync::Arc;
-use tape::Tape;
 
-/// When trades settle.
+/// Settlement delays of trades.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Settling {
     /// Milliseconds from matched to mined.
@@ -60,16 +59,16 @@ pub(crate) struct Settling {
     pub(crate) confirmed_ms: u64,
 }
 
-/// All that the exchange knows.
+/// The complete state of the exchange.
 #[derive(Debug)]
 pub(crate) struct Inside {
     venue: Venue,
     source: Source,
     keys: Keys,
-    members: Members,
+    members: Accounts,
     orders: Orders,
-    tape: Tape,
-    acts: Acts,
+    tape: Settlements,
+    acts: Activities,
     names: Names,
     relayer: Relayer,
     listeners: Listeners,
@@ -82,7 +81,7 @@ pub(crate) struct Inside {
     now: Time,
 }
 
-/// A handle on the state.
+/// A handle to the state.
 #[derive(Debug, Clone)]
 pub(crate) struct Shared {
     inside: Arc<Mutex<Inside>>,
@@ -109,22 +108,22 @@ impl Shared {
 }
 
 impl Inside {
-    /// Returns a venue with the source's markets.
+    /// Creates a venue with the source's markets.
     pub(crate) fn new(mut source: Source, root: [u8; 32], settling: Settling) -> Result<Self, SourceError> {
         let mut venue = Venue::new();
         source.list(&mut venue)?;
         let mut names = Names::default();
         for event in venue.markets().filter_map(exclusive) {
-            source.event_names(event).into_iter().for_each(|told| names.insert(event, told));
+            source.event_names(event).into_iter().for_each(|name| names.insert(event, name));
         }
         Ok(Self {
             venue,
             source,
             keys: Keys::new(root),
-            members: Members::default(),
+            members: Accounts::default(),
             orders: Orders::default(),
-            tape: Tape::new(root, settling),
-            acts: Acts::default(),
+            tape: Settlements::new(root, settling),
+            acts: Activities::default(),
             names,
             relayer: Relayer::new(settling),
             listeners: Listeners::default(),
@@ -146,11 +145,11 @@ impl Inside {
         &self.history
     }
 
-    pub(crate) fn caller(&self, request: &Request<'_>) -> Result<Holder, Fail> {
+    pub(crate) fn caller(&self, request: &Request<'_>) -> Result<Holder, ApiError> {
         self.keys.caller(self.now, request)
     }
 
-    /// Lets the other traders act and trades settle, or does a part of it: returns whether a round is over.
+    /// Runs a part of a round: the other traders act, and at its end trades settle. Returns true at the end of a round.
     pub(crate) fn step(&mut self) -> bool {
         if self.round_over {
             self.venue.expire(self.now);
@@ -158,10 +157,10 @@ impl Inside {
         }
         let listed = self.venue.markets().len();
         self.round_over = self.faults.still || self.source.step(self.now, &mut self.venue);
-        self.tell_new(listed);
+        self.publish_new_markets(listed);
         self.publish();
         if self.round_over {
-            self.settle();
+            self.publish_settlements();
             self.relay();
             self.watch_heartbeats();
             self.history.sample(self.now, &self.venue);
@@ -187,16 +186,16 @@ impl Inside {
         }))
     }
 
-    /// Says which contract settles an order's market.
-    pub(crate) fn exchange(&self, asked: &Asked) -> Result<Exchange, Fail> {
-        let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
+    /// Returns the contract that settles an order's market.
+    pub(crate) fn exchange(&self, asked: &OrderRequest) -> Result<Exchange, ApiError> {
+        let unknown = || ApiError::bad(format!("the orderbook {} does not exist", asked.order.token_id));
         let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
         let market = self.venue.market(token.market()).ok_or_else(unknown)?;
         Exchange::route(self.order_version(), &asked.order.token_id, market.neg_risk).ok_or_else(unknown)
     }
 
-    /// Returns how long an order is held before it is looked at again: nothing unless it would match at once.
-    pub(crate) fn held_ms(&self, asked: &Asked) -> u64 {
+    /// Returns how long an order is held before it is matched: zero unless it would match immediately.
+    pub(crate) fn held_ms(&self, asked: &OrderRequest) -> u64 {
         if asked.kind.is_post_only() {
             return 0;
         }
@@ -210,9 +209,14 @@ impl Inside {
     }
 
     /// Places an order whose signature was checked.
-    pub(crate) fn place(&mut self, caller: &Holder, asked: &Asked, id: VenueOrderId) -> Result<PostAnswer, Fail> {
+    pub(crate) fn place(
+        &mut self,
+        caller: &Holder,
+        asked: &OrderRequest,
+        id: VenueOrderId,
+    ) -> Result<PostAnswer, ApiError> {
         self.members.bind(caller, asked.order.maker)?;
-        let unknown = || Fail::bad(format!("the orderbook {} does not exist", asked.order.token_id));
+        let unknown = || ApiError::bad(format!("the orderbook {} does not exist", asked.order.token_id));
         let token = self.venue.token_of(&asked.order.token_id).ok_or_else(unknown)?;
         let market = self.venue.market(token.market()).ok_or_else(unknown)?;
         let limit = asked.limit(market.tick)?;
@@ -230,7 +234,7 @@ impl Inside {
             return self.delay(caller, &order, delay_s);
         }
         let placed =
-            self.venue.place(self.now, caller.account, &order).map_err(|reject| Fail::reject(order.id, &reject))?;
+            self.venue.place(self.now, caller.account, &order).map_err(|reject| ApiError::reject(order.id, &reject))?;
         let trade_ids = placed.trades.iter().map(|number| self.tape.id(*number)).collect();
         self.publish();
         let (making_amount, taking_amount) = matched_amounts(order.side, placed.matched, placed.value);
@@ -246,16 +250,16 @@ impl Inside {
         })
     }
 
-    /// Takes an order into its market's delay: the answer says so at once, the outcome comes later.
-    fn delay(&mut self, caller: &Holder, order: &Order, delay_s: u64) -> Result<PostAnswer, Fail> {
+    /// Puts an order into its market's delay: the response is immediate, the outcome comes later.
+    fn delay(&mut self, caller: &Holder, order: &Order, delay_s: u64) -> Result<PostAnswer, ApiError> {
         let until = self.now.plus_millis(delay_s.saturating_mul(1_000));
         let held = self.venue.hold(self.now, caller.account, order, until);
-        held.map_err(|reject| Fail::reject(order.id, &reject))?;
+        held.map_err(|reject| ApiError::reject(order.id, &reject))?;
         self.publish();
         Ok(PostAnswer { success: true, order_id: order.id.to_string(), status: "delayed", ..PostAnswer::default() })
     }
 
-    /// Ends a market, and with a winner the other markets of its event; pays their shares if `redeem`.
+    /// Resolves a market; with a winner it resolves the other markets of its event too. Pays their shares if `redeem`.
     pub(crate) fn resolve(&mut self, market: MarketIx, pays: [Usd; 2], redeem: bool) -> Result<(), MarketError> {
         let event = self.venue.market(market).and_then(exclusive);
         let of_it = event.map_or_else(|| vec![market], |event| self.venue.event_markets(event));
@@ -267,7 +271,7 @@ impl Inside {
         Ok(())
     }
 
-    /// Cancels what is open of `ids`, and returns those.
+    /// Cancels the open orders among `ids`, and returns them.
     pub(crate) fn cancel(&mut self, caller: &Holder, ids: &[VenueOrderId]) -> Vec<VenueOrderId> {
         let mut cancelled = ids.to_vec();
         cancelled.retain(|id| self.venue.cancel(self.now, caller.account, *id));
@@ -275,14 +279,14 @@ impl Inside {
         cancelled
     }
 
-    /// Cancels everything of the caller.
+    /// Cancels all orders of the caller.
     pub(crate) fn cancel_all(&mut self, caller: &Holder) -> Vec<VenueOrderId> {
         let cancelled = self.venue.cancel_all(self.now, caller.account);
         self.publish();
         cancelled
     }
 
-    /// Cancels the caller's orders in a market, or on a token, or on both where both are named.
+    /// Cancels the caller's orders in a market, on a token, or on both if both are given.
     pub(crate) fn cancel_market(
         &mut self,
         caller: &Holder,
@@ -297,22 +301,22 @@ impl Inside {
         cancelled
     }
 
-    /// Returns the caller's open orders as they go out.
+    /// Returns the caller's open orders in wire format.
     pub(crate) fn open_orders(&self, caller: &Holder) -> impl Iterator<Item = Value> {
         self.venue.orders(caller.account).filter_map(|order| self.orders.row(&self.venue, &self.members, order.id))
     }
 
-    /// Returns an order of the caller, open or over, as it goes out.
+    /// Returns an order of the caller, open or done, in wire format.
     pub(crate) fn order_row(&self, caller: &Holder, id: VenueOrderId) -> Option<Value> {
         self.orders.row(&self.venue, &self.members, id).filter(|row| row["owner"] == caller.key.id.as_str())
     }
 
-    /// Returns the caller's trades as they go out, newest first.
+    /// Returns the caller's trades in wire format, newest first.
     pub(crate) fn trades(&self, caller: &Holder) -> impl Iterator<Item = Value> {
         self.tape.rows(&self.venue, &self.members, caller.account)
     }
 
-    /// Returns the trades of a market with somebody of the API in them, newest first.
+    /// Returns the trades of a market in which a member took part, newest first.
     pub(crate) fn market_trades(&self, market: MarketIx) -> impl Iterator<Item = Value> {
         self.tape.activity(&self.venue, &self.members, market)
     }

@@ -9,14 +9,14 @@ use model::{ConditionId, TokenId};
 use serde::Deserialize;
 use std::time::Duration;
 
-/// The largest frame that a client may send: a thousand token ids have 80 KB.
+/// Maximum bytes of a client's frame: a thousand token ids have 80 KB.
 const FRAME_MAX: usize = 256 * 1024;
-/// How long a client may be silent; real ones say PING every 10 s.
+/// Maximum silence of a client; real ones send PING every 10 s.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
-/// What clients say, on both channels (PROTOCOL 13.1 and 14.1).
+/// A client's message, on either channel (PROTOCOL 13.1 and 14.1).
 #[derive(Debug, Deserialize)]
-struct Said {
+struct ClientRequest {
     #[serde(default)]
     operation: Option<String>,
     #[serde(default)]
@@ -39,7 +39,7 @@ struct Auth {
     passphrase: String,
 }
 
-impl Said {
+impl ClientRequest {
     fn tokens(&self) -> Vec<TokenId> {
         self.assets_ids.iter().filter_map(|id| TokenId::parse(id)).collect()
     }
@@ -53,37 +53,37 @@ impl Said {
     }
 }
 
-/// What a connection does next.
+/// The next action of a connection.
 enum Next {
-    /// Send this.
+    /// Sends this frame.
     Send(Utf8Bytes),
-    /// Read this.
-    Said(Utf8Bytes),
-    /// Nothing to do.
+    /// Handles this message.
+    ClientRequest(Utf8Bytes),
+    /// Does nothing.
     Idle,
-    /// It is over.
+    /// Ends the connection.
     Over,
 }
 
 async fn next(socket: &mut WebSocket, frames: &mut tokio::sync::mpsc::Receiver<Utf8Bytes>) -> Next {
     tokio::select! {
         frame = frames.recv() => frame.map_or(Next::Over, Next::Send),
-        heard = tokio::time::timeout(SILENCE_MAX, socket.recv()) => match heard {
-            Ok(Some(Ok(Message::Text(text)))) => Next::Said(text),
+        received = tokio::time::timeout(SILENCE_MAX, socket.recv()) => match received {
+            Ok(Some(Ok(Message::Text(text)))) => Next::ClientRequest(text),
             Ok(Some(Ok(Message::Close(_)) | Err(_)) | None) | Err(_) => Next::Over,
             Ok(Some(Ok(_))) => Next::Idle,
         },
     }
 }
 
-/// Answers keepalives; returns what is left to understand.
-async fn keepalive(socket: &mut WebSocket, text: &Utf8Bytes) -> Option<Said> {
+/// Answers keepalives; returns any other message, parsed.
+async fn keepalive(socket: &mut WebSocket, text: &Utf8Bytes) -> Option<ClientRequest> {
     if text.as_str() == "PING" {
         // A failed send ends the connection at its next read.
         drop(socket.send(Message::Text(Utf8Bytes::from_static("PONG"))).await);
         return None;
     }
-    // Frames that make no sense are ignored, as the venue does.
+    // Unparsable frames are ignored, as the venue does.
     serde_json::from_str(text).ok()
 }
 
@@ -92,7 +92,7 @@ async fn serve(
     shared: &Shared,
     mut socket: WebSocket,
     Listening { id, mut frames }: Listening,
-    on_text: fn(&Shared, ListenerId, &Said),
+    on_text: fn(&Shared, ListenerId, &ClientRequest),
 ) {
     loop {
         match next(&mut socket, &mut frames).await {
@@ -101,9 +101,9 @@ async fn serve(
                     break;
                 }
             }
-            Next::Said(text) => {
-                if let Some(said) = keepalive(&mut socket, &text).await {
-                    on_text(shared, id, &said);
+            Next::ClientRequest(text) => {
+                if let Some(request) = keepalive(&mut socket, &text).await {
+                    on_text(shared, id, &request);
                 }
             }
             Next::Idle => {}
@@ -122,14 +122,14 @@ async fn serve_market(shared: Shared, socket: WebSocket) {
     serve(&shared, socket, listening, change_tokens).await;
 }
 
-fn change_tokens(shared: &Shared, id: ListenerId, said: &Said) {
-    let tokens = said.tokens();
+fn change_tokens(shared: &Shared, id: ListenerId, request: &ClientRequest) {
+    let tokens = request.tokens();
     let mut world = shared.lock();
-    if said.is_unsubscribe() {
+    if request.is_unsubscribe() {
         world.unsubscribe(id, &tokens);
     } else {
-        let dump = said.initial_dump.unwrap_or(true);
-        world.subscribe(id, &MarketWish { tokens, custom: said.custom_feature_enabled, dump });
+        let dump = request.initial_dump.unwrap_or(true);
+        world.subscribe(id, &MarketWish { tokens, custom: request.custom_feature_enabled, dump });
     }
 }
 
@@ -142,9 +142,9 @@ async fn serve_user(shared: Shared, mut socket: WebSocket) {
     serve(&shared, socket, listening, change_conditions).await;
 }
 
-fn change_conditions(shared: &Shared, id: ListenerId, said: &Said) {
-    if let Some(markets) = said.conditions() {
-        shared.lock().change_markets(id, &markets, !said.is_unsubscribe());
+fn change_conditions(shared: &Shared, id: ListenerId, request: &ClientRequest) {
+    if let Some(markets) = request.conditions() {
+        shared.lock().change_markets(id, &markets, !request.is_unsubscribe());
     }
 }
 
@@ -153,10 +153,10 @@ async fn sign_in(shared: &Shared, socket: &mut WebSocket) -> Option<Listening> {
     loop {
         let Ok(Some(Ok(message))) = tokio::time::timeout(SILENCE_MAX, socket.recv()).await else { return None };
         let Message::Text(text) = message else { continue };
-        let Some(said) = keepalive(socket, &text).await else { continue };
-        // The official Rust client names no market in an empty list when it wants all of them.
-        let markets = said.conditions().filter(|named| !named.is_empty());
-        let auth = said.auth?;
+        let Some(request) = keepalive(socket, &text).await else { continue };
+        // The official Rust client sends an empty list when it wants all markets.
+        let markets = request.conditions().filter(|named| !named.is_empty());
+        let auth = request.auth?;
         let key = ApiKey { id: auth.api_key, secret: auth.secret, passphrase: auth.passphrase };
         let mut world = shared.lock();
         let account = world.authenticate(&key)?;

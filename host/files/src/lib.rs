@@ -1,47 +1,50 @@
-//! Opens files whose names others can give to something else: a strategy's settings, the configuration, what lies in the data folder.
+//! Safe opening of files whose names other users can repoint: a strategy's settings, the configuration, files in the
+//! data directory.
 //!
-//! To open a named pipe waits for its other end, and to read a device may never end. A look at the file before it is opened helps little,
-//! because the name can belong to something else by then. So files are opened without waiting, and what was opened is looked at: it must be a
-//! regular file.
+//! Opening a named pipe blocks until its other end opens, and reading a device may never end. Checking the file before
+//! opening it does not help much, because the name can point to something else by then. So files are opened without
+//! blocking, and the opened file is checked: it must be a regular file.
+
+mod platform;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-/// What is done with a name that is a symbolic link.
+/// Handling of a name that is a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Links {
-    /// The link is followed: an operator named the file, and some mount configurations and secrets as links.
+    /// Follow the link: an operator named the file, and some mount configurations and secrets as links.
     Follow,
-    /// The link is refused: nothing of ours makes one.
+    /// Reject the link: this program never creates one.
     Refuse,
 }
 
-/// Opens a regular file to read it.
+/// Opens a regular file for reading.
 ///
 /// # Errors
-/// If it cannot be opened, is no regular file, or is a link where that is refused.
+/// If it cannot be opened, is not a regular file, or is a link and links are rejected.
 pub fn open(path: &Path, links: Links) -> io::Result<File> {
     open_with(OpenOptions::new().read(true), path, links)
 }
 
-/// Opens a regular file with these options, whose system flags are replaced.
+/// Opens a regular file with these options. System-specific flags in them are replaced.
 ///
 /// # Errors
-/// If it cannot be opened, is no regular file, or is a link where that is refused.
+/// If it cannot be opened, is not a regular file, or is a link and links are rejected.
 pub fn open_with(options: &mut OpenOptions, path: &Path, links: Links) -> io::Result<File> {
-    set_flags(options, links);
-    let file = options.open(path).map_err(named)?;
+    platform::set_flags(options, links);
+    let file = options.open(path).map_err(platform::named)?;
     if file.metadata()?.is_file() { Ok(file) } else { Err(no_file()) }
 }
 
 /// Reads a regular file of at most `most` bytes.
 ///
 /// # Errors
-/// As [`open`], and if the file is longer or cannot be read.
+/// As for [`open`], and if the file is longer or cannot be read.
 pub fn read(path: &Path, links: Links, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path, links)?;
-    // In one piece: a buffer that grows leaves copies behind, of secrets too.
+    // With one allocation: a growing buffer leaves copies behind, of secrets too.
     let length = file.metadata()?.len().min(most).saturating_add(1);
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
@@ -54,18 +57,18 @@ pub fn read(path: &Path, links: Links, most: u64) -> io::Result<Vec<u8>> {
 /// Reads a regular file of at most `most` bytes, which must be UTF-8.
 ///
 /// # Errors
-/// As [`read`], and if it is not.
+/// As for [`read`], and if it is not UTF-8.
 pub fn read_text(path: &Path, links: Links, most: u64) -> io::Result<String> {
     text(read(path, links, most)?)
 }
 
-/// What is said of bytes that [`is_utf16`].
+/// Error text for bytes that are UTF-16 according to [`is_utf16`].
 pub const UTF_16: &str = "it is UTF-16, expected UTF-8; save it again in that encoding";
 
-/// Returns bytes as text, which must be UTF-8.
+/// Converts bytes to text, which must be UTF-8.
 ///
 /// # Errors
-/// A sentence, if they are not; of UTF-16 it says so.
+/// If they are not; the error names UTF-16 if that is the encoding.
 pub fn text(bytes: Vec<u8>) -> io::Result<String> {
     if is_utf16(&bytes) {
         return Err(io::Error::new(ErrorKind::InvalidData, UTF_16));
@@ -76,8 +79,8 @@ pub fn text(bytes: Vec<u8>) -> io::Result<String> {
     })
 }
 
-/// Says whether bytes are text in UTF-16, as some editors and shells of Windows write it: with its byte order mark, or with the zeros that
-/// every other byte of plain text is then.
+/// Returns true if the bytes look like UTF-16 text, as written by some editors and shells on Windows: they begin with
+/// its byte order mark, or exactly one of the first two bytes is zero.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     match bytes {
         [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => true,
@@ -86,49 +89,21 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     }
 }
 
-/// Returns bytes without the byte order mark of UTF-8, which some editors of Windows write at the beginning.
+/// Strips the UTF-8 byte order mark, which some editors on Windows write at the beginning of a file.
 pub fn without_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
 }
 
-/// Waits until the names of a folder's files are on the disk.
+/// Syncs a folder, so that the names of its files are durable.
 ///
 /// # Errors
-/// If it is no folder, or the disk fails.
+/// If it is not a folder, or if the sync fails.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_DIRECTORY);
-    options.read(true).open(path)?.sync_all()
-}
-
-#[cfg(unix)]
-fn set_flags(options: &mut OpenOptions, links: Links) {
-    let nofollow = if links == Links::Refuse { libc::O_NOFOLLOW } else { 0 };
-    std::os::unix::fs::OpenOptionsExt::custom_flags(options, libc::O_NONBLOCK | libc::O_NOCTTY | nofollow);
-}
-
-/// Other systems name their pipes elsewhere.
-#[cfg(not(unix))]
-fn set_flags(_: &mut OpenOptions, _: Links) {}
-
-/// Says what the system means by its numbers for links, and for pipes that nothing reads.
-#[cfg(unix)]
-fn named(error: io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(libc::ELOOP) => io::Error::new(ErrorKind::InvalidInput, "it is a link, not a file"),
-        Some(libc::ENXIO) => no_file(),
-        _ => error,
-    }
-}
-
-#[cfg(not(unix))]
-fn named(error: io::Error) -> io::Error {
-    error
+    platform::sync_folder(path)
 }
 
 fn no_file() -> io::Error {
-    io::Error::new(ErrorKind::InvalidInput, "it is no regular file")
+    io::Error::new(ErrorKind::InvalidInput, "not a regular file")
 }
 
 #[cfg(test)]
@@ -139,7 +114,7 @@ mod tests {
     use testkit::{Scratch, at_once, named_pipe};
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn anything_but_a_regular_file_is_refused_at_once() {
         let dir = Scratch::new("no-regular-file");
         let pipe = dir.join("pipe");
         named_pipe(&pipe);

@@ -1,18 +1,18 @@
-//! Reading a journal's bytes one record after another.
+//! Reads a journal's bytes record by record.
 
 use crate::record::{HEAD, TAIL, decode};
 use crate::wire::{Bytes, DecodeError, Field, What};
 use crate::{MAGIC, PAYLOAD_MAX, Record, VERSION};
 
-/// What the next bytes are.
+/// The result of reading the next bytes.
 #[derive(Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
 pub enum Step {
     /// A record.
     Record(Record),
-    /// The bytes end inside of a record, at this place: the last write was cut off. What came before holds.
+    /// The bytes end inside a record: the last write was cut off. The records before it are valid.
     Torn {
-        /// Where the record begins.
+        /// Offset of the incomplete record.
         at: usize,
     },
 }
@@ -22,7 +22,7 @@ pub enum Step {
 pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
-    /// How much of the journal lies before `bytes`.
+    /// Number of the journal's bytes before `bytes`.
     base: usize,
 }
 
@@ -39,13 +39,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Goes on in a journal of which `base` bytes were read before; `bytes` begin with a record. Where they end although the journal does
-    /// not, the last record may be told as torn: it is to be read again with more of them.
+    /// Continues reading a journal whose first `base` bytes were already read; `bytes` begin with a record. If they end
+    /// before the journal does, the last record may be reported as torn: read it again with more bytes.
     pub const fn resume(bytes: &'a [u8], base: usize) -> Self {
         Self { bytes, at: 0, base }
     }
 
-    /// Returns the place of the next record in the journal.
+    /// Returns the offset of the next record in the journal.
     pub const fn at(&self) -> usize {
         self.base.saturating_add(self.at)
     }
@@ -53,7 +53,7 @@ impl<'a> Reader<'a> {
     /// Returns the next record, or `None` at a clean end.
     ///
     /// # Errors
-    /// If the record is corrupt although more follows it, or cannot be understood: nothing after it may be trusted.
+    /// If the record is corrupt although more follows it, or cannot be decoded: the rest is not trustworthy.
     pub fn step(&mut self) -> Result<Option<Step>, DecodeError> {
         let at = self.at();
         let rest = self.bytes.get(self.at..).unwrap_or_default();

@@ -8,40 +8,41 @@ use model::{Input, OrderId, SessionId, Time, VenueOrderId};
 
 /// Bytes before the payload.
 pub(crate) const HEAD: usize = 7;
-/// Bytes after it.
+/// Bytes after the payload.
 pub(crate) const TAIL: usize = 4;
 
-/// What a journal begins with.
+/// The first record of a journal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// The program that wrote it, with its version.
     pub build: String,
     /// The session.
     pub session: SessionId,
-    /// The place of this file among the session's, from 1.
+    /// The number of this file within the session, from 1.
     pub segment: u32,
-    /// The account that trades: the address that holds the money, in hexadecimal digits.
+    /// The trading account: the address that holds the funds, in hexadecimal digits.
     pub account: String,
-    /// The session whose end this one goes on from; its `TakeOver` input has all of it. Without that input nothing began.
+    /// The session that this one continues from; its state is in the `CarryOver` input. Without that input the session
+    /// never started.
     pub follows: Option<SessionId>,
     /// SHA-256 of the configuration.
     pub config: [u8; 32],
     /// SHA-256 of the sandbox's settings.
     pub sandbox: [u8; 32],
-    /// When it was begun.
+    /// Creation time.
     pub created: Time,
 }
 
-/// An order on its way to the signer: written and synced before it leaves.
+/// An order that is about to be sent to the signer: recorded and synced before it leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Placement {
-    /// Our number of it.
+    /// The host's order id.
     pub order: OrderId,
     /// The order's salt.
     pub salt: u64,
     /// The order's timestamp in Unix milliseconds.
     pub timestamp_ms: u64,
-    /// The venue's id of it, known before it is signed.
+    /// The venue's order id, known before signing.
     pub venue: VenueOrderId,
 }
 
@@ -55,17 +56,25 @@ pub enum Record {
     Header(Header),
     /// An input of the engine.
     Input(Input),
-    /// What the engine made of the input before: how many effects, and a digest of them.
+    /// The result of the preceding input: the number of effects, and a digest of them.
     Effects {
-        /// How many.
+        /// Number of effects.
         count: u32,
-        /// Their digest.
+        /// Digest of the effects.
         digest: u64,
     },
-    /// An order that is about to leave.
+    /// An order that is about to be sent.
     Placement(Placement),
-    /// A clean end, with the time.
+    /// A clean end, with its time.
     End(Time),
+    /// The head of the audit's chain: the number of a row in the database, and its hash, which covers all rows before
+    /// it.
+    AuditHead {
+        /// The row's number.
+        entry: u64,
+        /// The hash.
+        hash: [u8; 32],
+    },
 }
 
 const HEADER: u16 = 1;
@@ -73,11 +82,12 @@ const INPUT: u16 = 2;
 const EFFECTS: u16 = 3;
 const PLACEMENT: u16 = 4;
 const END: u16 = 5;
+const AUDIT_HEAD: u16 = 6;
 
-/// Appends a record, or nothing: what could not be read back is not written.
+/// Appends a record, unless it could not be read back.
 ///
 /// # Errors
-/// [`What::TooLong`] if the payload, a text or a list in it is beyond its limit; `out` is as it was.
+/// [`What::TooLong`] if the payload, a text or a list in it exceeds its limit; `out` is then unchanged.
 pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), DecodeError> {
     match record {
         Record::Header(header) => frame(HEADER, header, out),
@@ -85,6 +95,7 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) -> Result<(), DecodeError> {
         Record::Effects { count, digest } => frame(EFFECTS, &(*count, *digest), out),
         Record::Placement(placement) => frame(PLACEMENT, placement, out),
         Record::End(at) => frame(END, at, out),
+        Record::AuditHead { entry, hash } => frame(AUDIT_HEAD, &(*entry, *hash), out),
     }
 }
 
@@ -108,7 +119,7 @@ fn frame(kind: u16, payload: &impl Field, out: &mut Vec<u8>) -> Result<(), Decod
         out.truncate(start);
         return Err(DecodeError { at: start, what: What::TooLong { got: length, limit: PAYLOAD_MAX } });
     }
-    // Only a long payload can hold a text or a list that the reader would refuse. Such records are rare.
+    // Only a long payload can contain a text or a list that the reader would refuse. Such records are rare.
     if length > TEXT_MAX
         && let Err(error) = decode(kind, out.get(body..).unwrap_or_default(), body)
     {
@@ -124,7 +135,7 @@ fn frame(kind: u16, payload: &impl Field, out: &mut Vec<u8>) -> Result<(), Decod
     Ok(())
 }
 
-/// Reads a payload whose checksum was right.
+/// Decodes a payload whose checksum was correct.
 pub(crate) fn decode(kind: u16, payload: &[u8], at: usize) -> Result<Record, DecodeError> {
     let mut bytes = Bytes::new(payload, at);
     let record = match kind {
@@ -136,6 +147,10 @@ pub(crate) fn decode(kind: u16, payload: &[u8], at: usize) -> Result<Record, Dec
         }
         PLACEMENT => Record::Placement(Field::take(&mut bytes)?),
         END => Record::End(Field::take(&mut bytes)?),
+        AUDIT_HEAD => {
+            let (entry, hash) = Field::take(&mut bytes)?;
+            Record::AuditHead { entry, hash }
+        }
         kind => return Err(bytes.error(What::Kind(kind))),
     };
     bytes.end()?;

@@ -11,62 +11,62 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use model::input::Blob;
 
-/// Why bytes are no record.
+/// A decoding error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("byte {at}: {what}")]
 pub struct DecodeError {
-    /// Where, counted from the start of what was given.
+    /// Byte offset from the start of the input.
     pub at: usize,
-    /// What is wrong there.
+    /// The kind of error.
     pub what: What,
 }
 
-/// What is wrong with bytes.
+/// The kind of a decoding error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum What {
-    /// They end too early.
+    /// The bytes end too early.
     #[error("the record ends too early")]
     Short,
-    /// They go on after the last field.
-    #[error("{0} bytes are left over")]
+    /// Bytes follow the last field.
+    #[error("{0} unexpected bytes at the end")]
     LeftOver(usize),
-    /// A tag that no variant has.
-    #[error("{0} is no {1}")]
+    /// A tag without a variant.
+    #[error("invalid tag {0}: expected {1}")]
     Tag(u8, &'static str),
-    /// A number that cannot be what it should be.
-    #[error("{0} is no {1}")]
+    /// A number that is invalid for its type.
+    #[error("invalid value {0}: expected {1}")]
     Value(u64, &'static str),
     /// Text that is not UTF-8.
     #[error("the text is not UTF-8")]
     Text,
     /// A length beyond the limit.
-    #[error("a length of {got} is beyond {limit}")]
+    #[error("length {got} exceeds the limit of {limit}")]
     TooLong {
         /// The length.
         got: usize,
         /// The limit.
         limit: usize,
     },
-    /// A kind of record that is not known.
-    #[error("{0} is no kind of record")]
+    /// An unknown kind of record.
+    #[error("unknown record kind {0}")]
     Kind(u16),
-    /// Another version.
-    #[error("version {0} is not the version {version} that this program reads", version = crate::VERSION)]
+    /// An unsupported format version.
+    #[error("unsupported version {0}: expected {version}", version = crate::VERSION)]
     Version(u8),
-    /// The checksum does not fit.
-    #[error("the checksum does not fit")]
+    /// The checksum does not match.
+    #[error("checksum mismatch")]
     Checksum,
 }
 
-/// Something with a fixed form in a record.
+/// A type with a fixed encoding in a record.
 pub(crate) trait Field: Sized {
-    /// Appends it.
+    /// Appends the encoding.
     fn put(&self, out: &mut Vec<u8>);
-    /// Reads it.
+    /// Decodes the type.
     fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError>;
 }
 
-/// Bytes that are read from the front.
+/// Bytes consumed from the front.
 #[derive(Debug)]
 pub(crate) struct Bytes<'a> {
     rest: &'a [u8],
@@ -74,7 +74,7 @@ pub(crate) struct Bytes<'a> {
 }
 
 impl<'a> Bytes<'a> {
-    /// Reads `bytes`, which stand at `at` in what the caller was given.
+    /// Reads `bytes`, which are at offset `at` of the caller's input.
     pub(crate) const fn new(bytes: &'a [u8], at: usize) -> Self {
         Self { rest: bytes, at }
     }
@@ -93,12 +93,12 @@ impl<'a> Bytes<'a> {
         <[u8; N]>::try_from(slice).map_err(|_length| self.error(What::Short))
     }
 
-    /// An error at this place.
+    /// Returns an error at the current offset.
     pub(crate) const fn error(&self, what: What) -> DecodeError {
         DecodeError { at: self.at, what }
     }
 
-    /// Fails if bytes are left.
+    /// Fails if bytes remain.
     pub(crate) const fn end(&self) -> Result<(), DecodeError> {
         if self.rest.is_empty() { Ok(()) } else { Err(self.error(What::LeftOver(self.rest.len()))) }
     }
@@ -149,7 +149,7 @@ impl<const N: usize> Field for [u8; N] {
     }
 }
 
-/// Writes a length; what the engine is fed is far below four billion entries, and a longer one would not be read back.
+/// Writes a length; engine inputs have far fewer than four billion entries, and a longer list could not be read back.
 fn put_length(length: usize, out: &mut Vec<u8>) {
     u32::try_from(length).unwrap_or(u32::MAX).put(out);
 }
@@ -187,7 +187,7 @@ impl<T: Field> Field for Vec<T> {
 
     fn take(bytes: &mut Bytes<'_>) -> Result<Self, DecodeError> {
         let length = bytes.length(LIST_MAX)?;
-        // No room is made for what a length only claims.
+        // Capacity is bounded by the remaining bytes, not by the claimed length.
         let mut items = Self::with_capacity(length.min(bytes.rest.len()));
         for _ in 0..length {
             items.push(T::take(bytes)?);
@@ -230,7 +230,7 @@ impl<A: Field, B: Field> Field for (A, B) {
     }
 }
 
-/// A struct: its fields in this order.
+/// Encodes a struct: its fields in this order.
 macro_rules! structure {
     ($type:path { $($field:ident),* $(,)? }) => {
         impl $crate::wire::Field for $type {
@@ -246,7 +246,7 @@ macro_rules! structure {
     };
 }
 
-/// An enum: a tag byte, then the variant's fields in this order. Tags are never used again for something else.
+/// Encodes an enum: a tag byte, then the variant's fields in this order. Tags are never reused.
 macro_rules! variants {
     ($type:path, $name:literal { $($tag:literal => $variant:ident $({ $($field:ident),* })? $(($inner:ident))?),* $(,)? }) => {
         impl $crate::wire::Field for $type {

@@ -1,5 +1,5 @@
-//! What a strategy may use: the smaller of what it was armed with and what its file of settings gives. The engine holds it to the smaller
-//! of that and the session's limits.
+//! Budgets of strategies: the smaller of the armed budget and that of the settings file. The engine enforces the
+//! smaller of this budget and the session's limits.
 
 use super::Strategies;
 use model::Budget;
@@ -9,16 +9,16 @@ use std::fmt::Display;
 use store::db::DecisionRow;
 
 impl Strategies {
-    /// Takes what a strategy's file gives.
+    /// Sets the budget from a strategy's settings file.
     pub(super) fn leave(&mut self, name: &str, file_budget: Budget) {
         if let Some(known) = self.known.get_mut(name) {
             known.file_budget = file_budget;
         }
-        self.settle_budget(name);
+        self.apply_budget(name);
     }
 
-    /// Leaves a strategy what is left of both words, if that is another budget than before, and shows it.
-    pub(super) fn settle_budget(&mut self, name: &str) {
+    /// Recomputes a strategy's budget from both sources, sends it to the engine if it changed, and shows it.
+    pub(super) fn apply_budget(&mut self, name: &str) {
         let arming = self.tools.arming;
         let Some(known) = self.known.get_mut(name) else { return };
         let armed = known.armed_budget(arming);
@@ -26,17 +26,17 @@ impl Strategies {
         let (strategy, changed) = (known.id, budget != known.budget);
         known.budget = budget;
         if changed {
-            tracing::info!(name, ?budget, "a strategy has another budget");
+            tracing::info!(name, ?budget, "strategy budget changed");
             let bounded = bounded(name, known.file_budget, armed);
             if !bounded.is_empty() {
-                tracing::warn!(name, bounded, "a strategy's file wants more than the strategy was armed with");
+                tracing::warn!(name, bounded, "strategy file exceeds the armed budget; the armed budget applies");
             }
-            self.tell(StrategyChange::Budget { strategy, budget });
+            self.send_change(StrategyChange::Budget { strategy, budget });
         }
         self.show_budget(name);
     }
 
-    /// Shows what a strategy was armed with, and what it may use.
+    /// Shows a strategy's armed budget and its effective budget.
     pub(super) fn show_budget(&self, name: &str) {
         let Some(known) = self.known.get(name) else { return };
         let (armed, budget) = (known.armed_budget(self.tools.arming), known.budget);
@@ -51,7 +51,7 @@ impl Strategies {
     }
 }
 
-/// Says where a file wants more than was armed; nothing if it does not.
+/// Describes where a file exceeds the armed budget; empty if it does not.
 fn bounded(name: &str, file: Budget, armed: Budget) -> String {
     let wants = [
         more("capital_usd", file.capital, armed.capital),
@@ -62,7 +62,7 @@ fn bounded(name: &str, file: Budget, armed: Budget) -> String {
     if wants.is_empty() {
         return String::new();
     }
-    format!("{name}.toml wants more than was armed, and gets what was armed: {}", wants.join(", "))
+    format!("{name}.toml requests more than was armed, and gets the armed budget: {}", wants.join(", "))
 }
 
 fn more<T: Ord + Display>(key: &str, file: Option<T>, armed: Option<T>) -> Option<String> {
@@ -70,13 +70,13 @@ fn more<T: Ord + Display>(key: &str, file: Option<T>, armed: Option<T>) -> Optio
     Some(format!("{key} {file} over {armed}"))
 }
 
-/// Returns a budget in words; what it leaves out has the session's limits.
-pub(super) fn words(budget: Budget) -> String {
+/// Formats a budget; parts that it does not set have the session's limits.
+pub(super) fn describe(budget: Budget) -> String {
     let orders = budget.orders_per_minute.map(|orders| format!("{orders} orders a minute"));
     let dollars = [(budget.capital, "of capital"), (budget.daily_loss, "of loss a day")];
     let dollars = dollars.into_iter().filter_map(|(amount, what)| amount.map(|amount| format!("${amount} {what}")));
     let parts: Vec<String> = dollars.chain(orders).collect();
-    if parts.is_empty() { "no budget but the session's limits".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() { "no budget beyond the session's limits".to_owned() } else { parts.join(", ") }
 }
 
 #[cfg(test)]
@@ -89,18 +89,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_wants_more_than_was_armed_is_told_of_each_field() {
-        let told = "quoter.toml wants more than was armed, and gets what was armed: capital_usd 7 over 5, orders_per_minute 3 over 2";
-        assert_eq!(bounded("quoter", budget(7, 3), budget(5, 2)), told);
+    fn a_file_that_exceeds_the_armed_budget_is_reported_with_each_field() {
+        let expected = "quoter.toml requests more than was armed, and gets the armed budget: capital_usd 7 over 5, \
+                    orders_per_minute 3 over 2";
+        assert_eq!(bounded("quoter", budget(7, 3), budget(5, 2)), expected);
         assert_eq!(bounded("quoter", budget(5, 1), budget(5, 2)), "");
         assert_eq!(bounded("quoter", budget(7, 3), Budget::NONE), "");
-        assert_eq!(bounded("quoter", Budget::NONE, budget(5, 2)), "", "who says nothing gets what was armed");
+        assert_eq!(bounded("quoter", Budget::NONE, budget(5, 2)), "", "a file without a budget gets the armed one");
     }
 
     #[test]
-    fn a_budget_is_told_in_words() {
-        assert_eq!(words(budget(5, 2)), "$5 of capital, 2 orders a minute");
-        assert_eq!(words(Budget { daily_loss: Some(Usd(1)), ..Budget::NONE }), "$0.000001 of loss a day");
-        assert_eq!(words(Budget::NONE), "no budget but the session's limits");
+    fn a_budget_is_formatted_as_text() {
+        assert_eq!(describe(budget(5, 2)), "$5 of capital, 2 orders a minute");
+        assert_eq!(describe(Budget { daily_loss: Some(Usd(1)), ..Budget::NONE }), "$0.000001 of loss a day");
+        assert_eq!(describe(Budget::NONE), "no budget beyond the session's limits");
     }
 }

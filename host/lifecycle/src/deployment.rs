@@ -1,10 +1,10 @@
-//! What follows from the strategies folder: files that came, changed, make no sense, or went.
+//! Handling of changes in the strategies folder: new, changed, invalid and removed files.
 
 use super::report_routing::cut;
 use super::strategy_record::Version;
 use super::{Strategies, StrategyChange};
 use crate::settings_file::unheld;
-use alerts::{Alert, Severity, Trouble};
+use alerts::{Alert, Severity, StrategyIncident};
 use control::clock;
 use model::{StrategyId, Time, hex};
 use readmodel::views::{SkippedFileView, StrategyStateView, StrategyView};
@@ -16,10 +16,10 @@ impl Strategies {
         if self.known(&name).await.is_none() {
             return;
         }
-        self.keep(&name, &module);
+        self.archive_module(&name, &module);
         let hash = hex::encode(&module.hash());
         let since = self.first_seen(&name, &hash).await;
-        self.note_version(&name, &module);
+        self.record_version(&name, &module);
         let Some(known) = self.known.get_mut(&name) else { return };
         let id = known.id;
         let version = Version::new(module, since);
@@ -37,33 +37,33 @@ impl Strategies {
         self.consider(&name, chosen).await;
     }
 
-    /// Keeps the module's file. The strategy does not wait for the disk.
-    fn keep(&self, name: &str, module: &Module) {
+    /// Archives the module's file. The strategy does not wait for the disk.
+    fn archive_module(&self, name: &str, module: &Module) {
         let not_kept = |error: std::io::Error, name: &str| {
-            tracing::error!(%error, name, "the module's file is not kept: it cannot be run again from the journal");
+            tracing::error!(%error, name, "archiving a module failed; it cannot be replayed from the journal");
         };
         let (data_dir, hash) = (self.tools.data_dir.clone(), module.hash());
-        if let Err(error) = store::module_archive::keep(&data_dir, &hash, module.bytes()) {
+        if let Err(error) = store::module_archive::store_module(&data_dir, &hash, module.bytes()) {
             return not_kept(error, name);
         }
         let name = name.to_owned();
         drop(tokio::task::spawn_blocking(move || {
-            store::module_archive::settle(&data_dir, &hash).unwrap_or_else(|error| not_kept(error, &name));
+            store::module_archive::sync_module(&data_dir, &hash).unwrap_or_else(|error| not_kept(error, &name));
         }));
     }
 
-    /// Keeps that a version was loaded: its hash, where it is from and when.
-    pub(super) fn note_version(&self, name: &str, module: &Module) {
+    /// Records that a version was loaded: hash, source and time.
+    pub(super) fn record_version(&self, name: &str, module: &Module) {
         let now = clock::now().millis();
         let (hash, version) = (hex::encode(&module.hash()), module.manifest().version.clone());
         let source = format!("{name}.wasm");
         let bytes = u64::try_from(module.bytes().len()).unwrap_or(u64::MAX);
-        tracing::info!(name, hash, version, source, bytes, "a strategy's file was loaded");
+        tracing::info!(name, hash, version, source, bytes, "strategy file loaded");
         if let Some(keywords) = unheld(&module.manifest().parameter_schema) {
             tracing::warn!(
                 name,
                 keywords,
-                "a strategy's schema has unknown keywords; parameters are not held against them"
+                "schema of a strategy has unknown keywords; parameters are not checked against them"
             );
         }
         let (first_seen_ms, loaded_at_ms) = (now, now);
@@ -71,7 +71,8 @@ impl Strategies {
         self.tools.db.writer().write(DbWrite::Strategy(self.tools.scope.clone(), row));
     }
 
-    /// Has a version run, if it may: nobody disabled the strategy, it may trade here, and it does not run already.
+    /// Starts a version, if the strategy is not disabled, the version may trade in this mode, and it is not running
+    /// already.
     pub(super) async fn consider(&mut self, name: &str, version: Version) {
         let Some(known) = self.known.get(name) else { return };
         let (id, hash) = (known.id, version.module.hash());
@@ -82,14 +83,14 @@ impl Strategies {
         if !known.may_trade(self.tools.arming, &hex::encode(&hash)) {
             let (runs, hex) = (known.running.is_some(), hex::encode(&hash));
             let elsewhere = self.armed_elsewhere(name, &hex).await;
-            tracing::warn!(name, hash = hex, elsewhere, "a version of a strategy waits to be armed");
+            tracing::warn!(name, hash = hex, elsewhere, "version of a strategy waits to be armed");
             self.edit(id, |view| {
                 if !runs {
                     view.state = StrategyStateView::Unarmed;
                 }
                 view.error = format!("the version {hex:.12} waits to be armed{elsewhere}");
             });
-            self.trouble(&Trouble::Unarmed(hash), name, runs, "");
+            self.trouble(&StrategyIncident::Unarmed(hash), name, runs, "");
             return;
         }
         let (version, budget) = match self.with_settings(name, version) {
@@ -108,11 +109,12 @@ impl Strategies {
         self.start(name, version).await;
     }
 
-    /// Says that a version was armed in another mode, which does not count here; nothing if it was not.
+    /// Returns a note that a version was armed in another mode or for another account, which does not count here; empty
+    /// if it was not.
     async fn armed_elsewhere(&self, name: &str, hash: &str) -> String {
         match self.tools.db.armed_elsewhere(&self.tools.scope, name, hash).await {
             Ok(Some(mode)) if mode.is_empty() => {
-                "; it was armed before arming belonged to a mode and an account, which does not count".to_owned()
+                "; it was armed before arming was per mode and account, which does not count".to_owned()
             }
             Ok(Some(mode)) if mode == self.tools.scope.mode() => "; it was armed for another account".to_owned(),
             Ok(Some(mode)) => format!("; it was armed in {mode} mode, which does not count here"),
@@ -124,36 +126,37 @@ impl Strategies {
         }
     }
 
-    /// Returns when a module was first loaded; now if that cannot be known, which is the careful side.
+    /// Returns the time at which a module was first loaded; the current time if that is unknown, which is the cautious
+    /// choice.
     pub(super) async fn first_seen(&self, name: &str, hash: &str) -> Time {
         let now = clock::now();
         match self.tools.db.first_seen(&self.tools.scope, name, hash).await {
             Ok(seen) => seen.map_or(now, |millis| Time(millis.saturating_mul(1_000))),
             Err(error) => {
-                tracing::warn!(%error, name, "nobody knows since when a module is here");
+                tracing::warn!(%error, name, "first load time of a module not read; counting from now");
                 now
             }
         }
     }
 
     pub(super) async fn rejected(&mut self, name: String, error: String) {
-        tracing::warn!(name, error, "a strategy's file cannot be loaded");
+        tracing::warn!(name, error, "loading a strategy file failed");
         let Some(known) = self.known(&name).await else { return };
         let (id, runs) = (known.id, known.wanted.is_some());
-        self.trouble(&Trouble::Unloadable, &name, runs, &error);
+        self.trouble(&StrategyIncident::Unloadable, &name, runs, &error);
         if runs {
-            // What ran goes on; the page says that its file is not what runs.
+            // The running version continues; the page shows that it differs from the file.
             self.edit(id, |view| view.error = format!("the new file cannot be loaded: {error}"));
         } else {
             self.tools.picture.strategy(id, failed(&name, error));
         }
     }
 
-    /// What was loaded last is back after something that could not be loaded, or settings that did not fit are away. What has to be said
-    /// of what runs is said on.
+    /// Clears the error of a strategy whose file is the last loaded version again, or whose invalid settings are gone.
+    /// A note about the running version remains.
     pub(super) fn same(&self, name: &str) {
         if let Some(known) = self.known.get(name) {
-            self.edit(known.id, |view| view.error = known.note());
+            self.edit(known.id, |view| view.error = known.notice());
         }
     }
 
@@ -169,7 +172,7 @@ impl Strategies {
                 (reason.clone(), reason)
             }
         };
-        tracing::info!(name, reason, "a strategy's file was removed");
+        tracing::info!(name, reason, "strategy file removed");
         self.retire(strategy, reason);
         self.edit(strategy, |view| {
             view.state = StrategyStateView::Removed;
@@ -177,24 +180,25 @@ impl Strategies {
         });
     }
 
-    /// Shows which files of the folder are not loaded.
+    /// Shows the files in the folder that are not loaded.
     pub(super) fn skipped(&self, files: Vec<SkippedFile>) {
         let view = |SkippedFile { file, reason }| SkippedFileView { file, reason };
         self.tools.picture.skipped_files(files.into_iter().map(view).collect());
     }
 
-    /// The folder has been gone for some seconds: its strategies end, with an alert.
+    /// Handles a folder that has been unreadable for some seconds: its strategies are stopped, and an alert is raised.
     pub(super) fn folder_lost(&mut self, error: String) {
         let folder = self.tools.strategies_dir.display();
-        tracing::error!(%folder, error, "strategies folder not readable; its strategies end, the guards look after positions");
-        let detail =
-            format!("{folder}: {error}; its strategies end until it is back, the guards look after what they hold");
+        tracing::error!(%folder, error, "strategies folder not readable; stopping its strategies");
+        let detail = format!(
+            "{folder}: {error}; its strategies are stopped until it is back, the guards manage their positions"
+        );
         let title = "the strategies folder cannot be read";
         self.tools.alerts.raise(Alert::new(clock::now(), Severity::Critical, "strategies_folder_lost", title, &detail));
         self.folder_lost = Some(error);
     }
 
-    /// The folder is back; its files are loaded as new ones.
+    /// Handles a folder that is readable again; its files are loaded as new ones.
     pub(super) fn folder_back(&mut self) {
         tracing::info!(folder = %self.tools.strategies_dir.display(), "strategies folder readable again");
         let title = "the strategies folder can be read again";
@@ -202,32 +206,32 @@ impl Strategies {
         self.folder_lost = None;
     }
 
-    /// Shows who of those that still hold something from an earlier session has no file any more.
+    /// Shows the strategies that hold shares from an earlier session and no longer have a file.
     pub(super) async fn show_orphans(&self) {
         for id in &self.tools.holders {
             let name = match self.tools.db.strategy_name(*id).await {
                 Ok(Some(name)) => name,
                 Ok(None) => continue,
                 Err(error) => {
-                    tracing::warn!(%error, strategy = id.0, "nobody knows whose positions these are");
+                    tracing::warn!(%error, strategy = id.0, "reading the owner of orphaned positions failed");
                     continue;
                 }
             };
             if !self.tools.strategies_dir.join(format!("{name}.wasm")).exists() {
-                tracing::warn!(name, "a strategy is gone and still holds something; the guards look after it");
+                tracing::warn!(name, "strategy file missing but positions open; the guards manage them");
                 self.tools.names.set(*id, &name);
                 self.tools.picture.strategy(*id, gone(&name));
             }
         }
     }
 
-    /// Has the engine end a strategy: its orders are cancelled.
+    /// Retires a strategy: the engine cancels its orders.
     pub(super) fn retire(&self, strategy: StrategyId, reason: String) {
-        self.tell(StrategyChange::Removed { strategy, reason: cut(reason) });
+        self.send_change(StrategyChange::Removed { strategy, reason: cut(reason) });
     }
 }
 
-/// A strategy that does not run yet.
+/// Returns the view of a strategy that does not run yet.
 fn loaded(name: &str, module: &Module, markets: usize) -> StrategyView {
     let mut view = StrategyView {
         name: name.to_owned(),
@@ -239,7 +243,7 @@ fn loaded(name: &str, module: &Module, markets: usize) -> StrategyView {
     view
 }
 
-/// Shows which module runs.
+/// Sets the fields of a view that describe the running module.
 pub(super) fn describe(view: &mut StrategyView, module: &Module) {
     let manifest = module.manifest();
     view.hash = hex::encode(&module.hash());
@@ -248,7 +252,7 @@ pub(super) fn describe(view: &mut StrategyView, module: &Module) {
     view.loaded_at_ms = clock::now().millis();
 }
 
-/// A file that is no strategy, as the page shows it.
+/// Returns the view of a file that cannot be loaded.
 fn failed(name: &str, error: String) -> StrategyView {
     StrategyView {
         name: name.to_owned(),
@@ -259,8 +263,8 @@ fn failed(name: &str, error: String) -> StrategyView {
     }
 }
 
-/// A strategy whose file is gone, and which still holds something.
+/// Returns the view of a strategy whose file is missing and that still holds shares.
 fn gone(name: &str) -> StrategyView {
-    let error = "its file is gone; the guards look after what it holds, until that is closed or assigned".to_owned();
+    let error = "its file is missing; the guards manage its positions until they are closed or reallocated".to_owned();
     StrategyView { name: name.to_owned(), state: StrategyStateView::Removed, error, ..StrategyView::default() }
 }

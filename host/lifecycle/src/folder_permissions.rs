@@ -1,32 +1,20 @@
-//! Who may drop files into the strategies folder where real money trades.
+//! Permission check of the strategies folder for live trading.
 
+use crate::platform;
 use anyhow::{Context, ensure};
 use std::path::Path;
 
-/// Refuses a folder that others than this user can change, and makes one that is missing.
+/// Rejects a folder that other users can change, and creates a missing one.
 ///
 /// # Errors
-/// What is wrong with it and what to do, as a sentence.
+/// Names the problem and the remedy.
 pub(super) fn must_be_ours(dir: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(dir).with_context(|| format!("making the strategies folder {}", dir.display()))?;
+    std::fs::create_dir_all(dir).with_context(|| format!("creating the strategies folder {}", dir.display()))?;
     let shown = dir.display();
-    let meta = std::fs::symlink_metadata(dir).with_context(|| format!("looking at the strategies folder {shown}"))?;
-    ensure!(meta.is_dir(), "the strategies folder {shown} is a link; with real money name the folder itself");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let (owner, us) = (meta.uid(), rustix::process::geteuid().as_raw());
-        ensure!(
-            owner == us,
-            "the strategies folder {shown} belongs to user {owner}, and this program runs as {us}; with real money it must be its own"
-        );
-        ensure!(
-            meta.mode() & 0o022 == 0,
-            "others may write to the strategies folder {shown} (mode {:o}); with real money only its owner may: chmod go-w {shown}",
-            meta.mode() & 0o777
-        );
-    }
-    Ok(())
+    let meta =
+        std::fs::symlink_metadata(dir).with_context(|| format!("reading metadata of the strategies folder {shown}"))?;
+    ensure!(meta.is_dir(), "the strategies folder {shown} is a link; live mode needs the path of the folder itself");
+    platform::must_be_ours(dir, &meta)
 }
 
 #[cfg(all(test, unix))]

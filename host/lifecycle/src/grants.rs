@@ -1,12 +1,12 @@
-//! Which of the open markets a strategy gets.
+//! Selection of the markets that a strategy is granted.
 
 use model::{EventId, Market, MarketIx};
 use sandbox::Selection;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Returns the markets of a strategy that wants at most so many, 0 for all, of the kind that it selects: those of the open ones that it
-/// had, then the next in the row.
-pub(super) fn grant(
+/// Returns the markets granted to a strategy, at most `wanted` (0 for all) of those that it selects: first the open
+/// ones that it `had`, then others in order, starting with index `next` and wrapping around.
+pub fn grant(
     open: &[(MarketIx, Market)],
     had: &[MarketIx],
     selection: &Selection,
@@ -32,10 +32,10 @@ pub(super) fn grant(
     granted
 }
 
-/// What is granted together or not at all, in the order of the markets.
+/// Returns the groups of markets that are granted together or not at all, in the order of the markets.
 fn units(open: &[(MarketIx, Market)], selection: &Selection) -> Vec<Vec<MarketIx>> {
     if !selection.whole_events {
-        return open.iter().filter(|(_, market)| selection.takes(market)).map(|(ix, _)| vec![*ix]).collect();
+        return open.iter().filter(|(_, market)| selection.selects(market)).map(|(ix, _)| vec![*ix]).collect();
     }
     let mut units: Vec<(bool, Vec<MarketIx>)> = Vec::new();
     let mut of_event: BTreeMap<EventId, usize> = BTreeMap::new();
@@ -48,7 +48,7 @@ fn units(open: &[(MarketIx, Market)], selection: &Selection) -> Vec<Vec<MarketIx
             units.push((false, Vec::new()));
         }
         if let Some((wanted, unit)) = units.get_mut(place) {
-            *wanted |= selection.takes(market);
+            *wanted |= selection.selects(market);
             unit.push(*ix);
         }
     }
@@ -73,10 +73,10 @@ mod tests {
         let open: Vec<_> = markets(&[1, 2, 4, 5]).into_iter().map(|ix| (ix, market("m", false, None))).collect();
         let got = |had: &[u32], wanted, next| grant(&open, &markets(had), &Selection::default(), wanted, next);
         assert_eq!(got(&[], 2, 0), markets(&[1, 2]));
-        assert_eq!(got(&[], 2, 3), markets(&[5, 1]), "the row goes round");
+        assert_eq!(got(&[], 2, 3), markets(&[5, 1]), "the order wraps around");
         assert_eq!(got(&[0, 2], 2, 0), markets(&[2, 1]), "0 has ended");
         assert_eq!(got(&[5, 4], 2, 0), markets(&[5, 4]));
-        assert_eq!(got(&[4], 0, 0), markets(&[4, 1, 2, 5]), "0 is all");
+        assert_eq!(got(&[4], 0, 0), markets(&[4, 1, 2, 5]), "0 means all");
         assert_eq!(got(&[1], 9, 2), markets(&[1, 4, 5, 2]));
         assert!(grant(&[], &markets(&[1]), &Selection::default(), 3, 7).is_empty());
     }
@@ -113,10 +113,10 @@ mod tests {
             grant(&open, &markets(had), &Selection { slugs, neg_risk, whole_events: true }, wanted, 0)
         };
         assert_eq!(got(&[], true, &[], 0), markets(&[0, 3, 5, 1, 4]));
-        assert_eq!(got(&[], true, &[], 4), markets(&[0, 3, 5]), "the second event does not fit any more");
-        assert_eq!(got(&[], true, &[], 2), markets(&[1, 4]), "the first is too large");
-        assert_eq!(got(&[], false, &[4], 3), markets(&[1, 4, 2]), "what it had comes first");
-        assert_eq!(got(&["a-2"], true, &[], 0), markets(&[0, 3, 5]), "an event is wanted if one of its markets is");
+        assert_eq!(got(&[], true, &[], 4), markets(&[0, 3, 5]), "the second event no longer fits");
+        assert_eq!(got(&[], true, &[], 2), markets(&[1, 4]), "the first event is too large");
+        assert_eq!(got(&[], false, &[4], 3), markets(&[1, 4, 2]), "its previous markets come first");
+        assert_eq!(got(&["a-2"], true, &[], 0), markets(&[0, 3, 5]), "an event is selected if one of its markets is");
         assert!(got(&[], true, &[], 1).is_empty());
     }
 }

@@ -1,10 +1,11 @@
-//! The session of an instance: the account as the instance finds it at its start.
+//! The session with which an instance starts: the state of the account at that time.
 
 use engine::Engine;
 use model::{MarketIx, StrategyId, Time};
 use sandbox::{Grant, Grants, Session};
 
-/// Returns what an instance starts with: the account as it stands in `engine`. Markets without places have those of their ranks.
+/// Returns the session of a new instance, from the account state in `engine`. Markets without a place get their index
+/// as place.
 pub fn session_of(
     engine: &Engine,
     now: Time,
@@ -38,15 +39,18 @@ mod tests {
     use engine::{Effects, Purpose};
     use model::Usd;
     use model::input::StrategyChange;
-    use model::{Body, Input, Seq};
+    use model::{Input, InputKind, Seq};
 
     #[test]
     fn an_instance_begins_with_the_budget_that_is_in_force() {
-        let (strategy, mut engine) = (StrategyId(3), Engine::new(Purpose::Rehearse));
+        let (strategy, mut engine) = (StrategyId(3), Engine::new(Purpose::Simulate));
         let budget = model::Budget { daily_loss: Some(Usd::dollars(7)), ..model::Budget::NONE };
-        let body = Body::Strategy(StrategyChange::Budget { strategy, budget });
-        engine.step(&Input { seq: Seq(1), at: Time(1), body }, &mut Effects::new());
-        let told = |who| session_of(&engine, Time(1), who, (&[], &[]), String::new()).budget.daily_loss;
-        assert_eq!((told(strategy), told(StrategyId(4))), (Usd::dollars(7), engine.limits().max_strategy_loss));
+        let body = InputKind::Strategy(StrategyChange::Budget { strategy, budget });
+        engine.step(&Input { seq: Seq(1), at: Time(1), kind: body }, &mut Effects::new());
+        let daily_loss_of = |who| session_of(&engine, Time(1), who, (&[], &[]), String::new()).budget.daily_loss;
+        assert_eq!(
+            (daily_loss_of(strategy), daily_loss_of(StrategyId(4))),
+            (Usd::dollars(7), engine.limits().max_strategy_loss)
+        );
     }
 }

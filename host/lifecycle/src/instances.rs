@@ -1,18 +1,18 @@
-//! What follows from what instances do: they start, do not start, fail, and log.
+//! Handling of instance reports: started, not started, failed, and logged.
 
 use super::Strategies;
 use super::deployment::describe;
 use super::log_day::Room;
 use super::pruning;
-use super::strategy_record::{FAULTS_MAX, Known};
-use alerts::Trouble;
+use super::strategy_record::{FAULTS_MAX, ManagedStrategy};
+use alerts::StrategyIncident;
 use control::clock;
 use model::{StrategyId, hex};
 use readmodel::views::StrategyStateView;
 use sandbox::{LogLevel, LogLine};
 
 impl Strategies {
-    fn by_number(&mut self, strategy: StrategyId) -> Option<(String, &mut Known)> {
+    fn by_number(&mut self, strategy: StrategyId) -> Option<(String, &mut ManagedStrategy)> {
         self.known.iter_mut().find(|(_, known)| known.id == strategy).map(|(name, known)| (name.clone(), known))
     }
 
@@ -20,10 +20,11 @@ impl Strategies {
         let Some((name, known)) = self.by_number(strategy) else { return };
         known.started(instance);
         let (markets, running) = (known.markets.len(), known.running.clone());
-        let note = known.note();
+        let note = known.notice();
         let most = self.tools.sandbox.fuel();
         let intents = self.tools.sandbox.rates().intents_of(markets);
-        tracing::info!(name, instance, "a strategy runs");
+        tracing::info!(name, instance, "strategy started");
+        self.tools.picture.paths().reload_ends(&name);
         self.prune_at.get_or_insert_with(pruning::soon);
         self.edit(strategy, |view| {
             view.state = StrategyStateView::Running;
@@ -38,21 +39,21 @@ impl Strategies {
         });
     }
 
-    /// A new instance did not start, and the one before it goes on.
+    /// Handles a new instance that did not start, so that its predecessor continues.
     pub(super) fn kept(&mut self, strategy: StrategyId, instance: u32, error: &str) {
         let Some((name, known)) = self.by_number(strategy) else { return };
         let refused = known.kept(instance).map(|version| version.module.hash());
         let same = refused.is_some() && refused == known.running.as_ref().map(|running| running.module.hash());
         let hash = refused.map(|hash| hex::encode(&hash)).unwrap_or_default();
-        tracing::error!(name, hash, error, "a new version of a strategy did not start; the one before goes on");
+        tracing::error!(name, hash, error, "new version of a strategy did not start; the previous one keeps running");
         let what =
             if same { "a new instance of the same version".to_owned() } else { format!("the new version {hash:.12}") };
         self.edit(strategy, |view| {
             view.state = StrategyStateView::Running;
             view.instance = instance;
-            view.error = format!("{what} did not start, and the one before goes on: {error}");
+            view.error = format!("{what} did not start; the previous one keeps running: {error}");
         });
-        self.trouble(&Trouble::NotStarted, &name, true, &format!("{what} did not start: {error}"));
+        self.trouble(&StrategyIncident::NotStarted, &name, true, &format!("{what} did not start: {error}"));
     }
 
     pub(super) fn faulted(
@@ -63,18 +64,23 @@ impl Strategies {
         (strike, saving): (bool, bool),
     ) {
         let now = clock::now();
-        // An older instance's failure means nothing any more.
+        // The failure of an older instance is irrelevant.
         let Some((name, known)) = self.by_number(strategy).filter(|(_, known)| known.instance == instance) else {
             return;
         };
         let down = known.failed(instance, now, (strike, saving));
-        let within = if saving { "of asking for its state" } else { "within a minute" };
-        tracing::error!(name, error, down, "a strategy failed");
+        let within = if saving { "while saving its state" } else { "within a minute" };
+        tracing::error!(name, error, down, "strategy failed");
         self.edit(strategy, |view| {
             view.state = if down { StrategyStateView::Quarantined } else { StrategyStateView::Restarting };
             view.error.clone_from(&error);
         });
-        self.trouble(if down { &Trouble::Quarantined } else { &Trouble::Restarted }, &name, false, &error);
+        self.trouble(
+            if down { &StrategyIncident::Quarantined } else { &StrategyIncident::Restarted },
+            &name,
+            false,
+            &error,
+        );
         if down {
             self.retire(strategy, format!("failed {FAULTS_MAX} times {within}: {error}"));
         } else {
@@ -85,10 +91,10 @@ impl Strategies {
     pub(super) fn log(&mut self, strategy: StrategyId, lines: &[LogLine], mut lost: u64) {
         let name = self.name(strategy);
         for LogLine { level, text } in lines {
-            let room = self.log_day.take(clock::now(), text.len());
+            let room = self.log_day.reserve(clock::now(), text.len());
             if room == Room::None {
                 let most = self.tools.log_per_day;
-                tracing::error!(most, "log.strategies_max_mb_per_day reached; strategies log nothing more today");
+                tracing::error!(most, "log.strategies_max_mb_per_day reached; no more strategy log lines today");
             }
             if room != Room::Enough {
                 lost = lost.saturating_add(1);
@@ -100,8 +106,8 @@ impl Strategies {
                 LogLevel::Warn | LogLevel::Error => tracing::warn!(strategy = name, "{text}"),
             }
         }
-        if lost > 0 && self.log_day.take(clock::now(), name.len()) == Room::Enough {
-            tracing::warn!(strategy = name, lost, "lines of a strategy's log not kept");
+        if lost > 0 && self.log_day.reserve(clock::now(), name.len()) == Room::Enough {
+            tracing::warn!(strategy = name, lost, "strategy log lines dropped");
         }
         self.edit(strategy, |view| {
             view.log_lines_lost = view.log_lines_lost.saturating_add(lost);

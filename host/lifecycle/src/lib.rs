@@ -1,5 +1,6 @@
-//! Which strategies trade, and what they may see: what the supervisor reports becomes the engine's inputs. Start reading in
-//! [`Strategies`]; `files` is what follows from the folder, `lives` what follows from the instances.
+//! Lifecycle of strategies: decides which versions trade and which markets they see, and turns the supervisor's reports
+//! into engine inputs. Start reading in [`Strategies`]; `deployment` handles changes in the folder, `instances` handles
+//! events of instances.
 
 mod budgets;
 mod commands;
@@ -10,6 +11,8 @@ mod instance_session;
 mod instances;
 mod log_day;
 mod parameter_updates;
+mod platform;
+mod promotion;
 mod pruning;
 pub mod report_routing;
 mod rollback;
@@ -17,65 +20,66 @@ mod settings;
 pub mod settings_file;
 mod strategy_record;
 
-use crate::grants::grant;
-use alerts::{Alerts, Trouble};
+use alerts::{Alerts, StrategyIncident};
 use config::{Config, Mode};
 use control::clock;
 use control::inbox::Inbox;
-use control::market_registry::Listing;
-use control::{Asked, Latest, StrategyNames};
+use control::market_registry::MarketRegistry;
+use control::{Latest, PendingCommand, StrategyNames};
+pub use grants::grant;
 pub use instance_session::session_of;
 use log_day::LogDay;
 use model::input::StrategyChange;
-use model::{Body, MarketIx, StrategyId};
+use model::{InputKind, MarketIx, StrategyId};
 use parking_lot::Mutex;
-use readmodel::Picture;
+pub use promotion::Promotion;
+use readmodel::ReadModel;
 use readmodel::views::StrategyView;
 pub use report_routing::supervise;
 use sandbox::{Module, Report, Sandbox};
-use settings::of_names;
+pub use settings::of_names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::db::{AccountScope, Db};
 pub(crate) use store::strategy_state::SavedStates;
-use strategy_record::{Known, Version};
+use strategy_record::{ManagedStrategy, Version};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-/// New markets that come within so long of each other are granted at once.
+/// Time to wait for further new markets, so that they are granted together.
 const TOGETHER: Duration = Duration::from_millis(250);
-/// Reports that wait.
+/// The capacity of the report queue.
 pub const REPORTS_MAX: usize = 4_096;
 
-/// What an instance is started with, kept from the moment it is announced to the engine until the engine took it.
+/// Start parameters of an instance, kept from its announcement to the engine until the engine has processed it.
 #[derive(Debug)]
 pub struct Start {
     /// Its module.
     pub module: Module,
 }
 
-/// Instances that the engine has been told of and has not taken yet.
+/// Instances that are announced to the engine but not yet processed by it.
 #[derive(Debug, Clone, Default)]
 pub struct Starts {
     waiting: Arc<Mutex<BTreeMap<(StrategyId, u32), Start>>>,
 }
 
 impl Starts {
-    fn put(&self, strategy: StrategyId, instance: u32, start: Start) {
+    fn insert(&self, strategy: StrategyId, instance: u32, start: Start) {
         self.waiting.lock().insert((strategy, instance), start);
     }
 
-    /// Takes what an instance starts with, once the engine has taken its announcement.
+    /// Removes and returns the start parameters of an instance, once the engine has processed its announcement.
     pub fn take(&self, strategy: StrategyId, instance: u32) -> Option<Start> {
         self.waiting.lock().remove(&(strategy, instance))
     }
 }
 
-/// What they are looked after with.
+/// Dependencies of [`Strategies`].
 #[derive(Debug)]
-pub struct Tools {
+pub struct LifecycleParts {
     /// The data folder.
     pub data_dir: PathBuf,
     /// The strategies folder.
@@ -84,49 +88,51 @@ pub struct Tools {
     pub db: Db,
     /// The mode and the account that decisions belong to.
     pub scope: AccountScope,
-    /// Where inputs go.
+    /// The engine's inbox.
     pub inbox: Inbox,
-    /// What operators see.
-    pub picture: Picture,
-    /// Where alerts go.
+    /// The read model for operators.
+    pub picture: ReadModel,
+    /// The alert queue.
     pub alerts: Alerts,
     /// The engine's newest view.
     pub latest: Latest,
-    /// What announced instances start with.
+    /// Start parameters of announced instances.
     pub starts: Starts,
     /// The markets of the session.
-    pub listing: Listing,
-    /// The names of strategies, set as they become known.
+    pub listing: MarketRegistry,
+    /// Names of strategies by number, filled as strategies become known.
     pub names: StrategyNames,
-    /// What strategies saved.
+    /// Saved states of strategies.
     pub states: SavedStates,
-    /// What loads modules.
+    /// The sandbox that loads modules.
     pub sandbox: Sandbox,
-    /// Which new versions trade.
+    /// The rule for which versions trade.
     pub arming: Arming,
-    /// How many versions of each are kept to go back to.
+    /// The rule for arming from a backtest.
+    pub promotion: Promotion,
+    /// The number of versions kept per strategy for rollbacks.
     pub keep_versions: u32,
-    /// The most bytes that all of them together may log in a UTC day.
+    /// The maximum number of bytes that all strategies together may log per UTC day.
     pub log_per_day: u64,
-    /// The session's number.
+    /// The session number.
     pub session: u64,
-    /// Who held something when the last session ended.
+    /// Strategies that held shares when the last session ended.
     pub holders: BTreeSet<StrategyId>,
 }
 
-/// Which versions of a strategy trade.
+/// Rule for which versions of a strategy trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Arming {
-    /// Whatever is dropped: demo and paper.
+    /// Every version in the folder: demo and paper mode.
     Dropped,
-    /// Only what somebody armed by its hash.
+    /// Only the version that an operator armed by its hash.
     Armed,
-    /// Every version of a strategy of which one was armed.
+    /// Every version of a strategy that was armed once.
     ArmedOnce,
 }
 
 impl Arming {
-    /// Returns what the configuration wants.
+    /// Returns the rule for a configuration.
     pub fn of(config: &Config) -> Self {
         match (config.mode, config.reload_armed) {
             (Mode::Demo | Mode::Paper, _) => Self::Dropped,
@@ -136,30 +142,32 @@ impl Arming {
     }
 }
 
-/// Looks after all strategies.
+/// Manages all strategies.
 #[derive(Debug)]
 pub struct Strategies {
-    tools: Tools,
-    /// The market that the next new strategy's grant begins with, so that strategies spread over the markets.
+    tools: LifecycleParts,
+    /// Index of the market with which the next new strategy's grant begins, so that strategies spread over the markets.
     next: u32,
-    known: BTreeMap<String, Known>,
-    /// The files of settings by name; the folder's watcher bounds them.
+    known: BTreeMap<String, ManagedStrategy>,
+    /// Contents of the settings files by name; the folder watcher limits their number and size.
     texts: BTreeMap<String, String>,
-    /// The files of settings that are there and cannot be used, with the reason.
+    /// Unusable settings files by name, with the reason.
     unusable: BTreeMap<String, String>,
-    /// Why the strategies folder cannot be read.
+    /// The error while the strategies folder is unreadable.
     folder_lost: Option<String>,
-    /// Modules of which it is noted that this session runs them.
+    /// Modules that are recorded as run by this session.
     noted: BTreeSet<[u8; 32]>,
-    /// When old versions are thrown away next.
+    /// The time of the next pruning of old versions.
     prune_at: Option<Instant>,
-    /// What they logged today.
+    /// The log volume of the current day.
     log_day: LogDay,
+    /// The time up to which the running time of versions is counted.
+    counted: Instant,
 }
 
 impl Strategies {
-    /// Returns what looks after strategies; it knows none yet.
-    pub const fn new(tools: Tools) -> Self {
+    /// Creates a manager without strategies.
+    pub fn new(tools: LifecycleParts) -> Self {
         let log_day = LogDay::new(tools.log_per_day);
         Self {
             tools,
@@ -171,24 +179,26 @@ impl Strategies {
             noted: BTreeSet::new(),
             prune_at: None,
             log_day,
+            counted: Instant::now(),
         }
     }
 
-    /// Works until the supervisor is gone.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<Asked>) {
+    /// Runs until the supervisor is dropped.
+    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>, mut words: mpsc::Receiver<PendingCommand>) {
         self.show_orphans().await;
         self.prune().await;
         let mut changes = self.tools.listing.changes();
         loop {
             tokio::select! {
                 report = reports.recv() => match report {
-                    Some(report) => self.take(report).await,
+                    Some(report) => self.on_report(report).await,
                     None => return,
                 },
-                Some(asked) = words.recv() => self.answer(asked).await,
+                Some(asked) = words.recv() => self.on_command(asked).await,
                 () = pruning::due(self.prune_at) => self.prune().await,
+                () = promotion::due(self.counted) => self.count_time().await,
                 Ok(()) = changes.changed() => {
-                    // What comes together is told together.
+                    // Changes that arrive together are applied together.
                     tokio::time::sleep(TOGETHER).await;
                     changes.mark_unchanged();
                     self.grant_anew().await;
@@ -197,7 +207,8 @@ impl Strategies {
         }
     }
 
-    /// Starts every strategy anew, from its own state, that can have a market in place of one that has ended, or one more.
+    /// Restarts, from its saved state, every strategy that can get a replacement for an ended market, or an additional
+    /// one.
     async fn grant_anew(&mut self) {
         let open = self.tools.listing.open_markets();
         let names: Vec<String> = self.known.keys().cloned().collect();
@@ -211,7 +222,7 @@ impl Strategies {
                 continue;
             }
             let Some(places) = self.places(&name, known.id, &granted).await else { continue };
-            tracing::info!(name, markets = granted.len(), "a strategy's markets have changed");
+            tracing::info!(name, markets = granted.len(), "markets of a strategy changed");
             self.next = self.next.saturating_add(1);
             let count = u32::try_from(granted.len()).unwrap_or(u32::MAX);
             if let Some(known) = self.known.get_mut(&name) {
@@ -224,9 +235,12 @@ impl Strategies {
         }
     }
 
-    async fn take(&mut self, report: Report) {
+    async fn on_report(&mut self, report: Report) {
         match report {
-            Report::Ready { name, module } => self.ready(name, module).await,
+            Report::Ready { name, module } => {
+                self.tools.picture.paths().reload_begins(&name);
+                self.ready(name, module).await;
+            }
             Report::Rejected { name, error } => self.rejected(name, error).await,
             Report::Settings { name, text } => self.settings(name, text).await,
             Report::Same { name } => self.same(&name),
@@ -241,51 +255,51 @@ impl Strategies {
                 self.faulted(strategy, instance, error, (strike, saving));
             }
             Report::Log { strategy, lines, lost } => self.log(strategy, &lines, lost),
-            // They go to the engine without a detour.
+            // These go directly to the engine.
             Report::Answer(..) | Report::Saved { .. } => {}
         }
     }
 
-    /// Returns what is known under a name, with its number, which the database keeps.
-    async fn known(&mut self, name: &str) -> Option<&mut Known> {
+    /// Returns the record of a strategy by name, and creates it with its number from the database.
+    async fn known(&mut self, name: &str) -> Option<&mut ManagedStrategy> {
         if !self.known.contains_key(name) {
             let id = match self.tools.db.strategy_id(name).await {
                 Ok(id) => id,
                 Err(error) => {
-                    tracing::error!(%error, name, "a strategy has no number and is not started");
+                    tracing::error!(%error, name, "strategy number not read; strategy not started");
                     return None;
                 }
             };
             let decision = match self.tools.db.decision(&self.tools.scope, name).await {
                 Ok(decision) => decision,
                 Err(error) => {
-                    tracing::error!(%error, name, "nobody knows what was decided about a strategy; it is not started");
+                    tracing::error!(%error, name, "decision about a strategy not read; strategy not started");
                     return None;
                 }
             };
             self.tools.names.set(id, name);
             self.restore(id, name);
-            self.known.insert(name.to_owned(), Known::new(id, decision));
+            self.known.insert(name.to_owned(), ManagedStrategy::new(id, decision));
         }
         self.known.get_mut(name)
     }
 
-    /// Has a strategy begin with what it saved in an earlier session.
+    /// Restores the state that a strategy saved in an earlier session.
     fn restore(&self, strategy: StrategyId, name: &str) {
         if let Some(state) = self.tools.states.get(name) {
-            tracing::info!(name, bytes = state.0.len(), "a strategy goes on from what it saved");
-            self.tell(StrategyChange::Saved { strategy, instance: 0, state: Some(state) });
+            tracing::info!(name, bytes = state.0.len(), "strategy state restored");
+            self.send_change(StrategyChange::Saved { strategy, instance: 0, state: Some(state) });
         }
     }
 
-    /// Has this version run, in place of the one that does, with the markets that it can have.
+    /// Starts a version in place of the running one, with the markets that it can be granted.
     async fn start(&mut self, name: &str, version: Version) {
         let Some(known) = self.known.get(name) else { return };
         let (id, first, manifest) = (known.id, known.markets.is_empty(), version.module.manifest());
         let whole = manifest.selection.whole_events;
         let (open, missing) = of_names(self.tools.listing.open_markets(), &version.named, whole);
         if !missing.is_empty() {
-            tracing::warn!(name, ?missing, "a strategy's file names markets that it does not get");
+            tracing::warn!(name, ?missing, "markets named in a strategy's file not granted");
         }
         let granted = grant(&open, &known.markets, &manifest.selection, manifest.markets_max, self.next);
         let Some(places) = self.places(name, id, &granted).await else { return };
@@ -301,7 +315,7 @@ impl Strategies {
         self.announce(name);
     }
 
-    /// Returns by which numbers a strategy names markets. Without them its saved state could mean others.
+    /// Returns the strategy's own numbers of markets. With other numbers its saved state could refer to other markets.
     async fn places(&self, name: &str, id: StrategyId, markets: &[MarketIx]) -> Option<Vec<u32>> {
         let listing = &self.tools.listing;
         let conditions: Vec<_> =
@@ -309,13 +323,13 @@ impl Strategies {
         match self.tools.db.market_places(id, &conditions).await {
             Ok(places) => Some(places),
             Err(error) => {
-                tracing::error!(%error, name, "a strategy's markets have no numbers, and it is not started with them");
+                tracing::error!(%error, name, "market numbers of a strategy not read; strategy not started");
                 None
             }
         }
     }
 
-    /// Tells the engine of a new instance; the engine's thread starts it when it has taken that in.
+    /// Announces a new instance to the engine; the engine thread starts it after processing the announcement.
     fn announce(&mut self, name: &str) {
         let Some(known) = self.known.get_mut(name) else { return };
         let Some(version) = known.wanted.clone() else { return };
@@ -326,11 +340,11 @@ impl Strategies {
         let refuelled = known.fuel != fuel;
         known.fuel = fuel;
         if refuelled {
-            self.tell(StrategyChange::Fuel { strategy, most: fuel });
+            self.send_change(StrategyChange::Fuel { strategy, most: fuel });
         }
-        self.note_run(name, hash);
-        self.tools.starts.put(strategy, instance, Start { module: version.module });
-        self.tell(StrategyChange::Loaded {
+        self.record_run(name, hash);
+        self.tools.starts.insert(strategy, instance, Start { module: version.module });
+        self.send_change(StrategyChange::Loaded {
             strategy,
             name: name.to_owned(),
             hash,
@@ -343,12 +357,12 @@ impl Strategies {
         });
     }
 
-    fn tell(&self, change: StrategyChange) {
-        self.tools.inbox.account(clock::now(), Body::Strategy(change));
+    fn send_change(&self, change: StrategyChange) {
+        self.tools.inbox.account(clock::now(), InputKind::Strategy(change));
     }
 
-    /// Tells those that do not look of a strategy in trouble.
-    fn trouble(&self, trouble: &Trouble, name: &str, runs: bool, why: &str) {
+    /// Raises an alert about a strategy.
+    fn trouble(&self, trouble: &StrategyIncident, name: &str, runs: bool, why: &str) {
         self.tools.alerts.raise(trouble.alert(clock::now(), name, runs, why));
     }
 

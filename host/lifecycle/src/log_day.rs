@@ -1,37 +1,37 @@
-//! How much all strategies together may log in a day.
+//! Daily limit on the log volume of all strategies together.
 
 use model::Time;
 
 const DAY_MICROS: u64 = 86_400_000_000;
 
-/// What was logged today.
+/// The log volume of the current day.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LogDay {
     most: u64,
     day: u64,
     bytes: u64,
-    told: bool,
+    reported: bool,
 }
 
-/// What becomes of a line.
+/// The decision about a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Room {
     /// It is logged.
     Enough,
-    /// It is the day's first that is not.
+    /// It is not logged, as the first one of the day.
     None,
-    /// It is not, and neither was one before it.
+    /// It is not logged, and neither was an earlier one.
     NoneStill,
 }
 
 impl LogDay {
-    /// Returns a day on which nothing was logged yet, with room for so many bytes.
+    /// Returns an empty day with room for `most` bytes.
     pub(crate) const fn new(most: u64) -> Self {
-        Self { most, day: 0, bytes: 0, told: false }
+        Self { most, day: 0, bytes: 0, reported: false }
     }
 
-    /// Takes the room of a line with so many bytes, if it has some.
-    pub(crate) fn take(&mut self, at: Time, length: usize) -> Room {
+    /// Takes room for a line of `length` bytes, if there is enough.
+    pub(crate) fn reserve(&mut self, at: Time, length: usize) -> Room {
         let day = at.0.checked_div(DAY_MICROS).unwrap_or(0);
         if day != self.day {
             *self = Self { day, ..Self::new(self.most) };
@@ -41,7 +41,7 @@ impl LogDay {
             self.bytes = bytes;
             return Room::Enough;
         }
-        if std::mem::replace(&mut self.told, true) { Room::NoneStill } else { Room::None }
+        if std::mem::replace(&mut self.reported, true) { Room::NoneStill } else { Room::None }
     }
 }
 
@@ -52,10 +52,10 @@ mod tests {
     #[test]
     fn a_day_has_room_for_so_much_and_the_next_day_again() {
         let mut log = LogDay::new(100);
-        let all: Vec<Room> = (0..5).map(|_| log.take(Time(DAY_MICROS), 40)).collect();
+        let all: Vec<Room> = (0..5).map(|_| log.reserve(Time(DAY_MICROS), 40)).collect();
         assert_eq!(all, [Room::Enough, Room::Enough, Room::None, Room::NoneStill, Room::NoneStill]);
-        assert_eq!(log.take(Time(DAY_MICROS), 20), Room::Enough, "a shorter one fits");
-        assert_eq!(log.take(Time(2 * DAY_MICROS), 100), Room::Enough);
-        assert_eq!(log.take(Time(2 * DAY_MICROS + 1), 1), Room::None);
+        assert_eq!(log.reserve(Time(DAY_MICROS), 20), Room::Enough, "a shorter one fits");
+        assert_eq!(log.reserve(Time(2 * DAY_MICROS), 100), Room::Enough);
+        assert_eq!(log.reserve(Time(2 * DAY_MICROS + 1), 1), Room::None);
     }
 }

@@ -1,5 +1,5 @@
-//! Throwing old versions of strategies away, so that they do not fill the disk. What stays: the last versions of each strategy, what runs
-//! or should, what operators decided about, and what a journal that is here names.
+//! Pruning of old strategy versions, so that they do not fill the disk. Kept are the last versions of each strategy,
+//! versions that run or should run, those that operators decided about, and those that an existing journal refers to.
 
 use super::Strategies;
 use anyhow::Context;
@@ -7,18 +7,18 @@ use model::hex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use store::journal_files::{folder, segments_of};
-use store::module_archive;
+use store::module_archive::{self, Pruned};
 use tokio::time::Instant;
 
-/// What starts within so long of each other is looked at once.
+/// Time to wait for further starts, so that they lead to one pruning.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Returns when to look after something started.
+/// Returns the time of the pruning after a start.
 pub(super) fn soon() -> Instant {
     Instant::now().checked_add(WAIT).unwrap_or_else(Instant::now)
 }
 
-/// Waits for a moment; for ever if there is none.
+/// Waits until a time; forever if there is none.
 pub(super) async fn due(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -27,49 +27,54 @@ pub(super) async fn due(at: Option<Instant>) {
 }
 
 impl Strategies {
-    /// Notes that this session runs a module, so that it is kept as long as the session's journal is.
-    pub(super) fn note_run(&mut self, name: &str, hash: [u8; 32]) {
+    /// Records that this session runs a module, so that it is kept as long as the session's journal.
+    pub(super) fn record_run(&mut self, name: &str, hash: [u8; 32]) {
         if !self.noted.insert(hash) {
             return;
         }
-        if let Err(error) = module_archive::note(&self.tools.data_dir, &hash, self.tools.session) {
-            tracing::error!(%error, name, "nobody will know that this session ran a module: its file may go before the journal");
+        if let Err(error) = module_archive::record_session(&self.tools.data_dir, &hash, self.tools.session) {
+            tracing::error!(%error, name, "run of a module not recorded; it may be pruned before the journal");
         }
     }
 
-    /// Throws away what nobody needs any more.
+    /// Removes versions that are no longer needed.
     pub(super) async fn prune(&mut self) {
         self.prune_at = None;
         match self.pruned().await {
-            Ok((0, _)) => {}
-            Ok((modules, bytes)) => {
-                let kept = self.tools.keep_versions;
-                tracing::info!(modules, bytes, kept, "old versions of strategies were thrown away");
+            Ok(Pruned { modules, bytes, failed }) => {
+                if modules > 0 {
+                    let kept = self.tools.keep_versions;
+                    tracing::info!(modules, bytes, kept, "old versions of strategies removed");
+                }
+                if let Some(error) = failed.first() {
+                    let modules = failed.len();
+                    tracing::warn!(%error, modules, "old versions of strategies not removed; the first error is shown");
+                }
             }
-            Err(error) => tracing::warn!(error = format!("{error:#}"), "old versions of strategies stay"),
+            Err(error) => tracing::warn!(error = format!("{error:#}"), "removing old versions of strategies failed"),
         }
     }
 
-    async fn pruned(&self) -> anyhow::Result<(u64, u64)> {
+    async fn pruned(&self) -> anyhow::Result<Pruned> {
         let versions = self.tools.db.all_versions().await?;
         let decided = self.tools.db.decided_versions().await?;
         let here = self.known.values().flat_map(|known| known.needs()).map(|hash| hex::encode(&hash));
         let old = old(&versions, self.tools.keep_versions, decided.into_iter().chain(here).collect());
         if old.is_empty() {
-            return Ok((0, 0));
+            return Ok(Pruned::default());
         }
         let data_dir = self.tools.data_dir.clone();
-        let work = move || -> anyhow::Result<(u64, u64)> {
-            let journaled = segments_of(&folder(&data_dir)).context("reading the folder of the journals")?;
+        let work = move || -> anyhow::Result<Pruned> {
+            let journaled = segments_of(&folder(&data_dir)).context("reading the journal folder")?;
             let journaled = journaled.into_iter().map(|(session, _)| session.0).collect();
-            module_archive::prune(&data_dir, &old, &journaled).context("in the folder of the modules")
+            Ok(module_archive::prune(&data_dir, &old, &journaled))
         };
-        tokio::task::spawn_blocking(work).await.context("throwing modules away")?
+        tokio::task::spawn_blocking(work).await.context("removing modules")?
     }
 }
 
-/// Returns the versions that are not among the last `keep` of any strategy, nor needed. `versions` are names with hashes, of each name the
-/// last one first. What the database does not know is not among them.
+/// Returns the versions that are neither among the last `keep` of any strategy nor needed. `versions` are names with
+/// hashes, for each name the latest first. Versions that the database does not know are never returned.
 fn old(versions: &[(String, String)], keep: u32, mut needed: BTreeSet<String>) -> Vec<String> {
     let mut counts = BTreeMap::<&str, u32>::new();
     for (name, hash) in versions {
@@ -88,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_versions_of_each_strategy_stay_and_what_is_needed_besides() {
+    fn the_last_versions_of_each_strategy_and_the_needed_ones_stay() {
         let versions = ["a 5", "a 4", "a 3", "a 2", "a 1", "b 9", "b 2"];
         let versions = versions.map(|row| row.split_once(' ').unwrap_or_default());
         let versions = versions.map(|(name, hash)| (name.to_owned(), hash.to_owned()));

@@ -1,4 +1,4 @@
-//! Going back to a version that ran before.
+//! Rollback to an earlier version.
 
 use super::strategy_record::Version;
 use super::{Strategies, clock};
@@ -8,8 +8,8 @@ use sandbox::Module;
 use store::db::{DbError, DecisionRow, STORED_WITHIN, StrategyRow};
 
 impl Strategies {
-    /// Returns the version that should run where the file has this one: the one that somebody went back to, as long as the file is the
-    /// one that it was then.
+    /// Returns the version to run when the file has this one: the version that an operator rolled back to, as long as
+    /// the file is unchanged since the rollback.
     pub(super) async fn chosen(&mut self, name: &str, file: Version) -> Version {
         let Some(known) = self.known.get(name) else { return file };
         let decision = known.decision.clone();
@@ -17,28 +17,29 @@ impl Strategies {
             return file;
         }
         if decision.over_file != hex::encode(&file.module.hash()) {
-            tracing::info!(
-                name,
-                "the file has changed since somebody went back to another version: the file's runs again"
-            );
+            tracing::info!(name, "strategy file changed since a rollback; the file's version runs again");
             let decision = DecisionRow { pinned: String::new(), over_file: String::new(), ..decision };
             if let Err(error) = self.decide(name, decision).await {
-                tracing::error!(%error, name, "that is not in the database: a restart would go back once more");
+                tracing::error!(%error, name, "end of a rollback not stored; a restart would roll back again");
             }
             return file;
         }
         match self.kept_version(name, &decision.pinned).await {
             Ok(version) => version,
             Err(error) => {
-                tracing::error!(error = format!("{error:#}"), name, "the chosen version is not here; the file's runs");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    name,
+                    "rollback version not loaded; the file's version runs"
+                );
                 file
             }
         }
     }
 
-    /// Keeps what was decided, and knows it from then on. Nothing has changed if the database does not take it.
+    /// Stores a decision and applies it. If the database does not store it, nothing changes.
     pub(super) async fn decide(&mut self, name: &str, decision: DecisionRow) -> anyhow::Result<()> {
-        // What was decided before must not come to stand after it.
+        // Earlier decisions must be stored first, so that they do not overwrite this one.
         if !self.tools.db.decisions().flush(STORED_WITHIN).await {
             return Err(DbError::Behind.into());
         }
@@ -49,11 +50,11 @@ impl Strategies {
         Ok(())
     }
 
-    /// Goes back to a version: the one before, if none is named. It runs until the file changes.
+    /// Rolls back to a version, the previous one if none is given. It runs until the file changes.
     pub(super) async fn roll_back(&mut self, name: &str, hash: Option<String>, who: String) -> anyhow::Result<()> {
         let known = self.known.get(name).context("there is no such strategy")?;
         let file = known.file.as_ref().map(|file| hex::encode(&file.module.hash()));
-        let over_file = file.ok_or_else(|| anyhow!("its file is gone, or cannot be loaded"))?;
+        let over_file = file.ok_or_else(|| anyhow!("its file is missing or cannot be loaded"))?;
         let now = known.running.as_ref().or(known.wanted.as_ref()).map(|version| hex::encode(&version.module.hash()));
         let before = known.previous.as_ref().map(|hash| hex::encode(hash));
         let mut versions = self.tools.db.strategy_versions(&self.tools.scope, name, self.tools.keep_versions).await?;
@@ -67,23 +68,24 @@ impl Strategies {
         Ok(())
     }
 
-    /// Reads and compiles a version that was loaded before.
+    /// Reads and compiles an archived version.
     async fn kept_version(&self, name: &str, hash: &str) -> anyhow::Result<Version> {
-        let bytes = hex::decode_array(hash).ok_or_else(|| anyhow!("`{hash}` is no hash: 64 hexadecimal digits"))?;
+        let bytes =
+            hex::decode_array(hash).ok_or_else(|| anyhow!("`{hash}` is not a hash of 64 hexadecimal digits"))?;
         let (sandbox, data_dir) = (self.tools.sandbox.clone(), self.tools.data_dir.clone());
         let load =
             move || -> anyhow::Result<Module> { Ok(sandbox.load(&store::module_archive::get(&data_dir, &bytes)?)?) };
         let module = tokio::task::spawn_blocking(load).await.context("loading a version")??;
         let since = self.first_seen(name, hash).await;
         if matches!(self.tools.db.first_seen(&self.tools.scope, name, hash).await, Ok(None)) {
-            // It was loaded in another mode: its time of probation begins here and now.
-            self.note_version(name, &module);
+            // It was loaded in another mode only, so its probation starts now.
+            self.record_version(name, &module);
         }
         Ok(Version::new(module, since))
     }
 }
 
-/// Returns the hash of the version to go back to. A hash may be shortened as long as it names one version.
+/// Returns the hash of the version to roll back to. A hash may be shortened as long as it is unambiguous.
 fn choose(
     versions: &[StrategyRow],
     wanted: Option<&str>,
@@ -93,7 +95,7 @@ fn choose(
     let Some(wanted) = wanted else {
         let others = versions.iter().map(|version| version.hash.clone());
         let other = before.into_iter().chain(others).find(|hash| Some(hash.as_str()) != now);
-        return other.context("no other version of it ever ran here");
+        return other.context("no other version has run here");
     };
     let mut fitting = versions.iter().filter(|version| version.hash.starts_with(wanted));
     match (fitting.next(), fitting.next()) {
@@ -101,7 +103,7 @@ fn choose(
         (Some(_), Some(_)) => bail!("more than one version begins with `{wanted}`"),
         _ => {
             let known: Vec<String> = versions.iter().map(|version| format!("{:.12}", version.hash)).collect();
-            bail!("none of its versions is `{wanted}`; there are {}", known.join(", "))
+            bail!("none of its versions is `{wanted}`; expected one of {}", known.join(", "))
         }
     }
 }
@@ -128,7 +130,7 @@ mod tests {
         assert_eq!(to(None, Some("cc11"), Some("cc11")).unwrap(), "bb22");
         assert_eq!(to(Some("bb3"), None, Some("cc11")).unwrap(), "bb33");
         assert_eq!(to(Some("bb"), None, None).unwrap_err(), "more than one version begins with `bb`");
-        assert!(to(Some("dd"), None, None).unwrap_err().contains("there are cc11, bb22, bb33"));
+        assert!(to(Some("dd"), None, None).unwrap_err().contains("expected one of cc11, bb22, bb33"));
         assert!(choose(&[row("a")], None, None, Some("a")).is_err());
     }
 }

@@ -1,9 +1,10 @@
-//! Parameters, markets and budgets: the file `NAME.toml` beside a module is the one truth; what is set by the API is written there.
+//! Parameters, markets and budgets. The file `NAME.toml` next to a module is the single source; changes through the API
+//! are written to it.
 
 use super::Strategies;
 use super::strategy_record::Version;
 use crate::settings_file::{Settings, check, with_parameters};
-use alerts::Trouble;
+use alerts::StrategyIncident;
 use anyhow::{Context, anyhow, bail};
 use model::{Budget, EventId, Market, MarketIx, StrategyId};
 use readmodel::views::StrategyStateView;
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
 impl Strategies {
-    /// A file of settings came, changed or went.
+    /// Handles a settings file that appeared, changed or was removed.
     pub(super) async fn settings(&mut self, name: String, text: Option<String>) {
         self.unusable.remove(&name);
         if let Some(known) = self.known.get_mut(&name) {
@@ -21,11 +22,11 @@ impl Strategies {
             Some(text) => self.texts.insert(name.clone(), text),
             None => self.texts.remove(&name),
         };
-        // What should run goes on with the new settings, or starts again from its own state.
+        // The strategy continues with the new settings, or restarts from its saved state.
         let Some(known) = self.known.get(&name).filter(|known| !known.failed_too_often()) else { return };
         let version = match (known.wanted.clone(), known.file.clone()) {
             (Some(version), _) => version,
-            // The settings before may be why nothing should.
+            // The previous settings may be the reason why no version is wanted.
             (None, Some(file)) => self.chosen(&name, file).await,
             (None, None) => return,
         };
@@ -33,7 +34,7 @@ impl Strategies {
         self.consider(&name, version).await;
     }
 
-    /// A file of settings is there and cannot be used. What runs keeps what it was given; what does not run does not start.
+    /// Handles an unusable settings file. A running strategy keeps its settings; one that does not run does not start.
     pub(super) fn settings_unusable(&mut self, name: String, error: String) {
         let known = self.known.get_mut(&name).filter(|known| known.wanted.is_some());
         if let Some(known) = known {
@@ -44,14 +45,14 @@ impl Strategies {
         self.unusable.insert(name, error);
     }
 
-    /// Returns a version with the settings that its file gives, and the budget.
+    /// Returns a version with the settings from its file, and the budget.
     pub(super) fn with_settings(&self, name: &str, version: Version) -> anyhow::Result<(Version, Budget)> {
         if let Some(error) = self.unusable.get(name) {
             bail!("it cannot be used: {error}");
         }
         let text = self.texts.get(name).map_or("", String::as_str);
         let settings = Settings::parse(text)?;
-        // Without parameters the strategy's own defaults hold, whatever its schema is.
+        // Without parameters the strategy's own defaults apply, whatever its schema is.
         if !settings.parameters.is_empty() {
             check(&version.module.manifest().parameter_schema, &settings.parameters)?;
         }
@@ -59,37 +60,39 @@ impl Strategies {
         Ok((Version { parameters, named: settings.markets, fuel: settings.fuel, ..version }, budget))
     }
 
-    /// Parameters do not fit; those before stay in force.
+    /// Reports invalid settings; the previous ones remain in force.
     pub(super) fn misfit(&self, id: StrategyId, name: &str, error: &anyhow::Error) {
         let runs = self.known.get(name).is_some_and(|known| known.running.is_some());
-        tracing::error!(error = format!("{error:#}"), name, "a strategy's parameters do not fit");
+        tracing::error!(error = format!("{error:#}"), name, "strategy settings invalid; keeping the previous ones");
         self.edit(id, |view| {
             view.state = if runs { StrategyStateView::Running } else { StrategyStateView::Failed };
-            let goes_on = if runs { "; what ran before goes on" } else { "" };
+            let goes_on = if runs { "; the previous settings remain in force" } else { "" };
             view.error = format!("{name}.toml: {error:#}{goes_on}");
         });
-        self.trouble(&Trouble::Settings, name, runs, &format!("{name}.toml: {error:#}"));
+        self.trouble(&StrategyIncident::Settings, name, runs, &format!("{name}.toml: {error:#}"));
     }
 
-    /// Tells the parameters that hold, and which there are.
+    /// Returns the current parameters and their schema.
     pub(super) fn parameters(&self, name: &str) -> anyhow::Result<Value> {
         let known = self.known.get(name).context("there is no such strategy")?;
         let version = known.running.as_ref().or(known.wanted.as_ref()).or(known.file.as_ref());
-        let version = version.context("its file is gone, or cannot be loaded")?;
+        let version = version.context("its file is missing or cannot be loaded")?;
         let read = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_else(|_no_json| json!({}));
         let schema = read(&version.module.manifest().parameter_schema);
         Ok(json!({ "schema": schema, "parameters": read(&version.parameters) }))
     }
 
-    /// Writes parameters to the strategy's file, if they fit what should run. They hold as soon as the folder's watcher has seen them.
+    /// Writes parameters to the strategy's file, if they match the schema. They take effect once the folder watcher has
+    /// read the file.
     pub(super) fn set_parameters(&self, name: &str, parameters: Map<String, Value>) -> anyhow::Result<()> {
         let known = self.known.get(name).context("there is no such strategy")?;
-        let version = known.wanted.as_ref().or(known.file.as_ref()).context("its file is gone, or cannot be loaded")?;
+        let version =
+            known.wanted.as_ref().or(known.file.as_ref()).context("its file is missing or cannot be loaded")?;
         check(&version.module.manifest().parameter_schema, &parameters)?;
         if let Some(error) = self.unusable.get(name) {
-            bail!("{name}.toml cannot be used, and what it says would be lost: {error}");
+            bail!("{name}.toml cannot be used, and its contents would be lost: {error}");
         }
-        // What else the file says stays.
+        // The rest of the file is preserved.
         let text = with_parameters(self.texts.get(name).map_or("", String::as_str), &parameters)
             .with_context(|| format!("{name}.toml"))?;
         let path = self.tools.strategies_dir.join(format!("{name}.toml"));
@@ -97,9 +100,9 @@ impl Strategies {
     }
 }
 
-/// Returns those of the open markets that are named, all if none is, and which names get nothing, with the reason. A strategy that wants
-/// whole events gets none of which a part is named.
-pub(super) fn of_names(
+/// Returns the open markets that are named, or all if there are no names, and the names that match nothing, with the
+/// reason. A strategy that selects whole events gets no event of which only some markets are named.
+pub fn of_names(
     open: Vec<(MarketIx, Market)>,
     named: &[String],
     whole_events: bool,
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_market_is_named_by_its_slug_or_its_condition_and_other_names_are_told() {
+    fn a_market_is_named_by_its_slug_or_its_condition_and_other_names_are_reported() {
         let open = [market("rain", 1, None), market("snow", 0xab, None), market("sun", 3, None)];
         let condition = format!("0x{}", "AB".repeat(32));
         assert_eq!(got(&open, &[], false), (vec![0, 1, 2], vec![]));
@@ -155,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_which_a_part_is_named_is_not_given_to_who_wants_it_whole() {
+    fn an_event_named_in_part_is_not_granted_to_a_strategy_of_whole_events() {
         let open = [market("a-1", 1, Some(1)), market("a-2", 2, Some(1)), market("b-1", 3, Some(2))];
         let missing = vec!["a-2 (others of its event are not named)".to_owned()];
         assert_eq!(got(&open, &["a-2", "b-1"], true), (vec![2], missing));

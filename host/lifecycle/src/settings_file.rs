@@ -1,6 +1,7 @@
-//! A strategy's parameters: what its file says, held against the JSON Schema of its manifest. What is understood of a schema is what the
-//! SDK writes: an object of named values with `type`, `minimum`, `maximum`, `maxLength`, `enum`, `required` and `additionalProperties`.
-//! Other keywords are left to the strategy itself, and [`unheld`] names them.
+//! A strategy's settings file, and the check of its parameters against the manifest's JSON Schema. The supported part
+//! of JSON Schema is what the SDK generates: an object of named values with `type`, `minimum`, `maximum`, `maxLength`,
+//! `enum`, `required` and `additionalProperties`. Other keywords are left to the strategy itself, and [`unheld`] lists
+//! them.
 
 mod edit;
 mod keywords;
@@ -14,33 +15,33 @@ use std::cmp::Ordering;
 pub(crate) use edit::with_parameters;
 pub use keywords::unheld;
 
-/// The most bytes of a parameters file.
+/// The maximum size of a settings file, in bytes.
 pub(crate) const FILE_MAX: usize = 64 * 1024;
-/// The most markets that one names.
+/// The maximum number of named markets.
 const MARKETS_MAX: usize = 256;
 /// The key of the fuel.
 const FUEL: &str = "fuel_per_call";
-const MARKETS: &str = "`markets` takes slugs and condition ids: markets = [\"will-it-rain-tomorrow\"]";
+const MARKETS: &str = "expected slugs or condition ids: markets = [\"will-it-rain-tomorrow\"]";
 
-/// What a parameters file says.
+/// The contents of a settings file.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// The parameters, by name.
-    pub(crate) parameters: Map<String, Value>,
-    /// The only markets that it may have, by slug or condition id; whatever the host grants if none is named.
-    pub(crate) markets: Vec<String>,
-    /// What its operator leaves to it.
-    pub(crate) budget: Budget,
-    /// The fuel of a call that its operator leaves to it.
-    pub(crate) fuel: Option<u64>,
+    pub parameters: Map<String, Value>,
+    /// The only markets that it may have, by slug or condition id; if empty, any that the host grants.
+    pub markets: Vec<String>,
+    /// The budget set by the operator.
+    pub budget: Budget,
+    /// The fuel per call set by the operator.
+    pub fuel: Option<u64>,
 }
 
 impl Settings {
-    /// Reads a file: `markets`, and the tables `[budget]` and `[parameters]`, each of which may be missing.
+    /// Parses a file: `markets`, and the tables `[budget]` and `[parameters]`, each of them optional.
     ///
     /// # Errors
-    /// What is wrong with it, as a sentence with the key.
-    pub(crate) fn parse(text: &str) -> anyhow::Result<Self> {
+    /// Names the key and what was expected.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
         let mut settings = Self::default();
         for (key, value) in table(text)? {
             match (key.as_str(), value) {
@@ -54,21 +55,21 @@ impl Settings {
                 ("budget", toml::Value::Table(table)) => (settings.budget, settings.fuel) = budget(table)?,
                 ("markets", toml::Value::Array(names)) => settings.markets = markets(names)?,
                 ("markets", _) => bail!(MARKETS),
-                (name @ ("parameters" | "budget"), other) => bail!("`{name}` is {other}, and not a table: [{name}]"),
-                (other, _) => bail!("the key `{other}` is not known; there are markets, [budget] and [parameters]"),
+                (name @ ("parameters" | "budget"), other) => bail!("`{name}` is {other}, expected a table: [{name}]"),
+                (other, _) => bail!("unknown key `{other}`; expected markets, [budget] or [parameters]"),
             }
         }
         fits_a_record(&settings.parameters)?;
         Ok(settings)
     }
 
-    /// Returns the parameters as a strategy reads them.
-    pub(crate) fn to_json(&self) -> String {
+    /// Returns the parameters as JSON, in the form that a strategy receives.
+    pub fn to_json(&self) -> String {
         Value::Object(self.parameters.clone()).to_string()
     }
 }
 
-/// Refuses parameters that the journal could not record.
+/// Rejects parameters that are too large for a journal record.
 fn fits_a_record(parameters: &Map<String, Value>) -> anyhow::Result<()> {
     let length = Value::Object(parameters.clone()).to_string().len();
     ensure!(length <= PARAMETERS_MAX, "the parameters have {length} bytes as JSON, expected at most {PARAMETERS_MAX}");
@@ -76,18 +77,18 @@ fn fits_a_record(parameters: &Map<String, Value>) -> anyhow::Result<()> {
 }
 
 fn table(text: &str) -> anyhow::Result<toml::Table> {
-    ensure!(text.len() <= FILE_MAX, "it has {} bytes, more than {FILE_MAX}", text.len());
-    text.parse().context("it is no TOML")
+    ensure!(text.len() <= FILE_MAX, "the file has {} bytes, expected at most {FILE_MAX}", text.len());
+    text.parse().context("not valid TOML")
 }
 
 fn markets(names: Vec<toml::Value>) -> anyhow::Result<Vec<String>> {
-    ensure!(!names.is_empty(), "`markets` names none; leave it out for whatever the host grants");
-    ensure!(names.len() <= MARKETS_MAX, "`markets` names {}, more than {MARKETS_MAX}", names.len());
+    ensure!(!names.is_empty(), "`markets` is empty; leave it out to get what the host grants");
+    ensure!(names.len() <= MARKETS_MAX, "`markets` has {} entries, expected at most {MARKETS_MAX}", names.len());
     let name = |name| if let toml::Value::String(name) = name { Ok(name) } else { bail!(MARKETS) };
     names.into_iter().map(name).collect()
 }
 
-/// Returns what an operator leaves to a strategy, and the fuel of a call.
+/// Parses the budget of a strategy, and the fuel per call.
 fn budget(table: toml::Table) -> anyhow::Result<(Budget, Option<u64>)> {
     let (mut budget, mut fuel) = (Budget::NONE, None);
     for (key, value) in table {
@@ -104,9 +105,7 @@ fn budget(table: toml::Table) -> anyhow::Result<(Budget, Option<u64>)> {
                 fuel =
                     Some(units.with_context(|| format!("budget.{key} is {value}, expected units, such as 5000000"))?);
             }
-            _ => bail!(
-                "the key `budget.{key}` is not known; there are capital_usd, daily_loss_usd, orders_per_minute and {FUEL}"
-            ),
+            _ => bail!("unknown key `budget.{key}`; expected capital_usd, daily_loss_usd, orders_per_minute or {FUEL}"),
         }
     }
     Ok((budget, fuel))
@@ -128,7 +127,7 @@ fn json(value: toml::Value) -> anyhow::Result<Value> {
         toml::Value::Integer(number) => number.into(),
         toml::Value::Float(number) => {
             let number = serde_json::Number::from_f64(number);
-            Value::Number(number.context("it is no number that a strategy can read")?)
+            Value::Number(number.context("not a finite number")?)
         }
         toml::Value::Boolean(flag) => flag.into(),
         toml::Value::Array(values) => Value::Array(values.into_iter().map(json).collect::<anyhow::Result<_>>()?),
@@ -136,17 +135,17 @@ fn json(value: toml::Value) -> anyhow::Result<Value> {
             let named = table.into_iter().map(|(name, value)| Ok((name, json(value)?)));
             Value::Object(named.collect::<anyhow::Result<_>>()?)
         }
-        toml::Value::Datetime(time) => bail!("{time} is a time; write a text or a number"),
+        toml::Value::Datetime(time) => bail!("{time} is a time; expected a string or a number"),
     })
 }
 
-/// Holds parameters against a manifest's schema.
+/// Checks parameters against a manifest's schema.
 ///
 /// # Errors
-/// The first that does not fit: its name, its value and what was expected.
-pub(crate) fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Result<()> {
+/// The first invalid parameter: its name, its value and what was expected.
+pub fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Result<()> {
     fits_a_record(parameters)?;
-    let schema: Value = serde_json::from_str(schema).context("the manifest's schema is no JSON")?;
+    let schema: Value = serde_json::from_str(schema).context("the manifest's schema is not JSON")?;
     let properties = schema.get("properties").and_then(Value::as_object);
     let open = schema.get("additionalProperties").and_then(Value::as_bool).unwrap_or(false);
     for (name, value) in parameters {
@@ -156,7 +155,7 @@ pub(crate) fn check(schema: &str, parameters: &Map<String, Value>) -> anyhow::Re
             None => {
                 let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                bail!("there is no parameter `{name}`; there are: {known}");
+                bail!("unknown parameter `{name}`; expected one of: {known}");
             }
         }
     }
@@ -188,7 +187,7 @@ fn fits(name: &str, value: &Value, property: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns the types that a schema names; none if it names others than JSON has.
+/// Returns the types of a schema; none if they are not all JSON types.
 fn kinds(named: &Value) -> Option<Vec<&str>> {
     let named = if let Value::Array(named) = named { named.as_slice() } else { std::slice::from_ref(named) };
     let kinds: Vec<&str> = named.iter().map(Value::as_str).collect::<Option<_>>()?;
@@ -212,7 +211,7 @@ fn article(kind: &str) -> &'static str {
     if kind.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
 }
 
-/// Compares two numbers, whole ones exactly.
+/// Compares two numbers; integers are compared exactly.
 fn compare(value: &Value, limit: &Value) -> Option<Ordering> {
     let whole = |value: &Value| value.as_i64().map(i128::from).or_else(|| value.as_u64().map(i128::from));
     match (whole(value), whole(limit)) {
@@ -258,13 +257,16 @@ mod tests {
             ("size = 2\ncash = true", "`cash` is true, expected a number or a string"),
             ("size = 2\ncash = 0.5", "`cash` is 0.5, expected minimum 1"),
             ("size = 2\nname = 'abcd'", "`name` has 4 characters, expected maxLength 3"),
-            ("size = 2\nsise = 1", "there is no parameter `sise`; there are: cash, edge, fast, free, name, side, size"),
+            (
+                "size = 2\nsise = 1",
+                "unknown parameter `sise`; expected one of: cash, edge, fast, free, name, side, size",
+            ),
         ] {
             assert_eq!(checked(&format!("[parameters]\n{text}")), expected, "{text}");
         }
         assert!(check("{}", &Map::new()).is_ok());
         let settings = Settings::parse("[parameters]\na = 1").unwrap();
-        assert!(check("{}", &settings.parameters).unwrap_err().to_string().contains("there are: none"));
+        assert!(check("{}", &settings.parameters).unwrap_err().to_string().contains("expected one of: none"));
     }
 
     #[test]
@@ -296,7 +298,7 @@ mod tests {
             ("orders_per_minute = -1", "expected a whole number"),
             ("fuel_per_call = 0", "budget.fuel_per_call is 0, expected units"),
             ("fuel_per_call = 1.5", "budget.fuel_per_call is 1.5"),
-            ("capital = 5", "`budget.capital` is not known"),
+            ("capital = 5", "unknown key `budget.capital`"),
         ] {
             let error = read(text).unwrap_err();
             assert!(format!("{error:#}").contains(words), "{text}: {error:#}");
@@ -331,8 +333,8 @@ mod tests {
                 match read {
                     Ok(settings) => assert_eq!(settings, whole, "{name} = {with}"),
                     Err(error) => {
-                        let (told, key) = (format!("{error:#}"), name.rsplit('.').next().unwrap());
-                        assert!(with != was && told.contains(key), "{name} = {with}: {told}");
+                        let (message, key) = (format!("{error:#}"), name.rsplit('.').next().unwrap());
+                        assert!(with != was && message.contains(key), "{name} = {with}: {message}");
                     }
                 }
             }
@@ -341,7 +343,7 @@ mod tests {
 
     #[test]
     fn parameters_that_the_journal_could_not_record_are_refused_wherever_they_come_from() {
-        // Each quote is two bytes as JSON, and the object around the text has eleven.
+        // Each quote takes two bytes in JSON, and the object around the text eleven.
         let quotes = (PARAMETERS_MAX - 11) / 2;
         let of = |count: usize| format!("[parameters]\ntext = '{}'", "\"".repeat(count));
         let longest = Settings::parse(&of(quotes)).unwrap();
@@ -356,15 +358,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_makes_no_sense_is_refused_with_its_key() {
+    fn an_invalid_file_is_rejected_with_its_key() {
         for (text, words) in [
-            ("x = ", "no TOML"),
-            ("parameters = 5", "not a table"),
-            ("budget = 5", "not a table"),
-            ("[limits]\nx = 1", "`limits` is not known"),
-            ("markets = 'a'", "slugs and condition ids"),
-            ("markets = [1]", "slugs and condition ids"),
-            ("markets = []", "names none"),
+            ("x = ", "not valid TOML"),
+            ("parameters = 5", "expected a table"),
+            ("budget = 5", "expected a table"),
+            ("[limits]\nx = 1", "unknown key `limits`"),
+            ("markets = 'a'", "slugs or condition ids"),
+            ("markets = [1]", "slugs or condition ids"),
+            ("markets = []", "is empty"),
             ("[parameters]\nat = 2026-01-01", "parameters.at"),
         ] {
             let error = Settings::parse(text).unwrap_err();

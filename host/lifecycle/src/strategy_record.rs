@@ -1,4 +1,4 @@
-//! What is known of one strategy.
+//! Record of one strategy.
 
 use super::Arming;
 use model::{Budget, MarketIx, StrategyId, Time};
@@ -6,23 +6,24 @@ use sandbox::{Contract, Module};
 use std::collections::{BTreeMap, VecDeque};
 use store::db::DecisionRow;
 
-/// Failures within a minute after which a strategy stays down until its file changes or somebody enables it.
+/// Number of failures within a minute after which a strategy is stopped until its file changes or an operator enables
+/// it.
 pub(super) const FAULTS_MAX: usize = 3;
 const MINUTE_MICROS: u64 = 60_000_000;
-/// The same of failures to give a state, which is asked for once a minute.
+/// The period for counting failed saves, which happen once a minute.
 const SAVES_MICROS: u64 = 600_000_000;
 
 /// A module that may run.
 #[derive(Debug, Clone)]
 pub(super) struct Version {
     pub(super) module: Module,
-    /// When it was first loaded under this name.
+    /// The time at which it was first loaded under this name.
     pub(super) since: Time,
     /// Its parameters, as JSON.
     pub(super) parameters: String,
-    /// The only markets that it may have, as its file of settings names them; any if it names none.
+    /// The only markets that it may have, as named in its settings file; any if empty.
     pub(super) named: Vec<String>,
-    /// The fuel of a call that its file of settings leaves to it.
+    /// The fuel per call set in its settings file.
     pub(super) fuel: Option<u64>,
 }
 
@@ -32,50 +33,50 @@ impl Version {
         Self { module, since, parameters: String::new(), named: Vec::new(), fuel: None }
     }
 
-    /// Says whether it is the same but for its parameters.
+    /// Returns whether it is the same except for its parameters.
     fn fits(&self, other: &Self) -> bool {
         let is_same_module = self.module.hash() == other.module.hash();
         is_same_module && self.named == other.named && self.fuel == other.fuel
     }
 }
 
-/// A strategy by its name.
+/// A managed strategy.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct ManagedStrategy {
     pub(super) id: StrategyId,
-    /// The number of the instance that was announced last.
+    /// The number of the last announced instance.
     pub(super) instance: u32,
     pub(super) markets: Vec<MarketIx>,
-    /// By which numbers it names them.
+    /// The strategy's own numbers of these markets.
     pub(super) places: Vec<u32>,
-    /// Markets that its file of settings names and that it does not get, with the reason.
+    /// Markets named in its settings file but not granted, with the reason.
     pub(super) missing: Vec<String>,
-    /// The budget that the engine was told last.
+    /// The budget last sent to the engine.
     pub(super) budget: Budget,
-    /// The budget that its file of settings gives.
+    /// The budget from its settings file.
     pub(super) file_budget: Budget,
-    /// The fuel that the engine was told last.
+    /// The fuel last sent to the engine.
     pub(super) fuel: Option<u64>,
-    /// What should run; none if its file is gone.
+    /// The version that should run; none if its file was removed.
     pub(super) wanted: Option<Version>,
-    /// What runs.
+    /// The running version.
     pub(super) running: Option<Version>,
-    /// What was announced and has neither started nor failed to.
+    /// Versions that were announced and have neither started nor failed, by instance.
     announced: BTreeMap<u32, Version>,
     pub(super) faults: VecDeque<Time>,
-    /// When it could not give its state.
+    /// Times of failed saves.
     pub(super) unsaved: VecDeque<Time>,
-    /// What its file has, if that can be loaded.
+    /// The version in its file, if it can be loaded.
     pub(super) file: Option<Version>,
-    /// The hash of what ran before.
+    /// The hash of the version that ran before.
     pub(super) previous: Option<[u8; 32]>,
-    /// What operators decided.
+    /// The operators' decision.
     pub(super) decision: DecisionRow,
-    /// Why its file of settings cannot be used; empty if it can, or if there is none.
+    /// The reason why its settings file cannot be used; empty if it can, or if there is none.
     pub(super) unusable: String,
 }
 
-impl Known {
+impl ManagedStrategy {
     pub(super) fn new(id: StrategyId, decision: DecisionRow) -> Self {
         let (markets, places, missing) = (Vec::new(), Vec::new(), Vec::new());
         let (budget, file_budget) = (Budget::NONE, Budget::NONE);
@@ -102,44 +103,45 @@ impl Known {
         }
     }
 
-    /// Says whether it has a module and has not failed for good.
+    /// Returns whether it has a version to run and is not stopped because of failures.
     pub(super) fn is_up(&self) -> bool {
         self.wanted.is_some() && !self.failed_too_often()
     }
 
-    /// Says whether it stays down until its file changes or somebody enables it.
+    /// Returns whether it is stopped because of failures, until its file changes or an operator enables it.
     pub(super) fn failed_too_often(&self) -> bool {
         self.faults.len() >= FAULTS_MAX || self.unsaved.len() >= FAULTS_MAX
     }
 
-    /// Returns what people have to know of it although it runs; empty if there is nothing, or it does not.
-    pub(super) fn note(&self) -> String {
+    /// Returns a note for operators about a running strategy; empty if there is none or it does not run.
+    pub(super) fn notice(&self) -> String {
         if self.running.is_none() {
             return String::new();
         }
         if !self.unusable.is_empty() {
-            return format!("its file of settings cannot be used: {}; what ran before goes on", self.unusable);
+            return format!("its settings file cannot be used: {}; the previous settings remain", self.unusable);
         }
         if self.missing.is_empty() {
             return String::new();
         }
-        format!("markets that its file names and that it does not get: {}", self.missing.join(", "))
+        format!("markets named in its file but not granted: {}", self.missing.join(", "))
     }
 
-    /// Nothing of it runs any more, nor should.
+    /// Records that no version runs or should run.
     pub(super) fn forget(&mut self) {
         self.wanted = None;
         self.running = None;
         self.announced.clear();
     }
 
-    /// Returns the versions that are needed here and now: what runs, should, is in the file, or ran before.
+    /// Returns the hashes of the versions that are currently needed: running, wanted, in the file, announced, or the
+    /// previous one.
     pub(super) fn needs(&self) -> impl Iterator<Item = [u8; 32]> {
         let versions = [&self.wanted, &self.running, &self.file].into_iter().flatten().chain(self.announced.values());
         versions.map(|version| version.module.hash()).chain(self.previous)
     }
 
-    /// Says whether a version may trade.
+    /// Returns whether a version may trade.
     pub(super) fn may_trade(&self, arming: Arming, hash: &str) -> bool {
         match arming {
             Arming::Dropped => true,
@@ -148,7 +150,7 @@ impl Known {
         }
     }
 
-    /// Returns the budget that somebody armed it with; it bounds a strategy where arming decides what trades.
+    /// Returns the armed budget; it applies only in modes in which arming decides what trades.
     pub(super) fn armed_budget(&self, arming: Arming) -> Budget {
         match arming {
             Arming::Dropped => Budget::NONE,
@@ -156,7 +158,7 @@ impl Known {
         }
     }
 
-    /// Says whether this module runs and should, with these settings.
+    /// Returns whether this version is running and wanted, with the same settings.
     pub(super) fn runs(&self, wanted: &Version) -> bool {
         let is = |version: &Option<Version>| {
             version.as_ref().is_some_and(|version| version.fits(wanted) && version.parameters == wanted.parameters)
@@ -164,9 +166,9 @@ impl Known {
         is(&self.wanted) && is(&self.running)
     }
 
-    /// Says whether what runs can go on with this version's settings once it was told of its parameters: nothing but they differs, and
-    /// nothing else is on its way.
-    pub(super) fn can_be_told(&self, wanted: &Version) -> bool {
+    /// Returns whether the running instance can continue with this version's parameters: nothing else differs, and no
+    /// other instance is announced.
+    pub(super) fn can_update_parameters(&self, wanted: &Version) -> bool {
         let manifest = wanted.module.manifest();
         let (Some(running), Some(last)) = (&self.running, &self.wanted) else { return false };
         let is_it = |version: &Version| version.fits(wanted) && version.parameters == running.parameters;
@@ -174,21 +176,21 @@ impl Known {
         idle && self.is_up() && running.parameters != wanted.parameters && manifest.contract != Contract::V0_1
     }
 
-    /// What runs has these parameters from now on, and so has what comes after it.
-    pub(super) fn told(&mut self, parameters: &str) {
+    /// Records that the running version and the wanted one have these parameters now.
+    pub(super) fn set_parameters(&mut self, parameters: &str) {
         for version in [&mut self.running, &mut self.wanted].into_iter().flatten() {
             parameters.clone_into(&mut version.parameters);
         }
     }
 
-    /// Returns the number of the next instance, which is of this version.
+    /// Records the announcement of an instance of this version, and returns its number.
     pub(super) fn announce(&mut self, version: &Version) -> u32 {
         self.instance = self.instance.saturating_add(1);
         self.announced.insert(self.instance, version.clone());
         self.instance
     }
 
-    /// An instance started.
+    /// Records that an instance started.
     pub(super) fn started(&mut self, instance: u32) {
         if let Some(version) = self.announced.remove(&instance) {
             let hash = |version: &Version| version.module.hash();
@@ -199,8 +201,8 @@ impl Known {
         self.forget_before(instance);
     }
 
-    /// An instance did not start and the one before it goes on. Returns what was refused, if nothing newer was announced; what runs is
-    /// what should run then.
+    /// Records that an instance did not start and its predecessor continues. If no newer instance was announced, the
+    /// running version becomes the wanted one, and the version that did not start is returned.
     pub(super) fn kept(&mut self, instance: u32) -> Option<Version> {
         let refused = self.announced.remove(&instance);
         self.forget_before(instance);
@@ -211,8 +213,8 @@ impl Known {
         refused
     }
 
-    /// An instance failed, by its own fault (a strike) or the machine's, perhaps when it was asked for its state. Says whether that was
-    /// once too often.
+    /// Records that an instance failed: by its own fault (`strike`) or the machine's, and possibly in a save
+    /// (`saving`). Returns whether the strategy has failed too often.
     pub(super) fn failed(&mut self, instance: u32, now: Time, (strike, saving): (bool, bool)) -> bool {
         self.announced.remove(&instance);
         self.running = None;
@@ -223,7 +225,7 @@ impl Known {
         self.failed_too_often()
     }
 
-    /// What it did wrong is forgiven: something else runs, or somebody wants to try it once more.
+    /// Clears its failures, because another version runs or an operator enabled it.
     pub(super) fn forgive(&mut self) {
         self.faults.clear();
         self.unsaved.clear();
@@ -238,9 +240,9 @@ impl Known {
 mod tests {
     use super::*;
 
-    /// Lets a strategy fail at these seconds, and says when it is down.
+    /// Records failures at these seconds, and returns after which of them the strategy is stopped.
     fn down(faults: &[(u64, bool, bool)]) -> Vec<bool> {
-        let mut known = Known::new(StrategyId(1), DecisionRow::default());
+        let mut known = ManagedStrategy::new(StrategyId(1), DecisionRow::default());
         let at = |second: u64| Time(second.saturating_mul(1_000_000));
         faults.iter().map(|(second, strike, saving)| known.failed(1, at(*second), (*strike, *saving))).collect()
     }
@@ -255,7 +257,7 @@ mod tests {
     #[test]
     fn one_that_cannot_give_its_state_each_minute_is_down_after_the_third_time() {
         assert_eq!(down(&[(0, true, true), (61, true, true), (122, true, true)]), [false, false, true]);
-        assert_eq!(down(&[(0, true, true), (400, true, true), (800, true, true)]), [false; 3], "once in a while");
+        assert_eq!(down(&[(0, true, true), (400, true, true), (800, true, true)]), [false; 3], "occasional failures");
         assert_eq!(down(&[(0, true, true), (1, true, true), (2, true, true)]), [false, false, true]);
     }
 }

@@ -1,4 +1,5 @@
-//! What the venue's public records tell of the account beside its trades: money and shares that moved with a transaction of their own.
+//! Account activity from the venue's public Data API other than trades: transactions of their own that moved money or
+//! shares.
 
 use crate::amount::Usd;
 use crate::event::Reason;
@@ -6,38 +7,39 @@ use crate::id::{MarketIx, TokenIx};
 use crate::time::Time;
 use crate::transfer::TransferKind;
 
-/// The most activities whose keys are remembered, the latest ones, so that none is taken twice.
+/// The most activities whose keys are remembered, latest first, so that no activity is processed twice.
 pub const ACTIVITIES_MAX: usize = 2_000;
 
-/// One thing that the records tell.
+/// One activity row of the Data API.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Activity {
-    /// What tells it apart from all others, whoever tells of it and however often.
+    /// Identifies the activity. The same activity has the same key in every response and from every source.
     pub key: [u8; 32],
-    /// When it happened, by the records.
+    /// Time of the activity according to the Data API.
     pub at: Time,
-    /// What happened.
+    /// The kind of activity.
     pub kind: ActivityKind,
-    /// The transaction.
+    /// The transaction hash.
     pub reference: Reason,
 }
 
-/// What happened.
+/// The kinds of account activity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ActivityKind {
-    /// A named transfer of which everything is told.
+    /// A named transfer, completely described by the row.
     Transfer(TransferKind),
-    /// Shares of a market were paid; the records tell what for all of them, and not reliably how many of which outcome.
+    /// Shares of a market were redeemed. The row gives the total payout; it does not reliably say how many shares of
+    /// which outcome.
     Redeemed {
         /// The market.
         market: MarketIx,
-        /// What was paid.
+        /// The amount paid out.
         paid: Usd,
     },
 }
 
 impl ActivityKind {
-    /// Returns the word in rows and requests.
+    /// Returns the name used in rows and requests.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Transfer(kind) => kind.as_str(),

@@ -1,4 +1,4 @@
-//! Prices, sizes and money as integers of millionths. Rounding stands in each name and is against us.
+//! Prices, sizes and money as integer millionths. Each name states its rounding, which is against us.
 
 use core::fmt;
 
@@ -7,7 +7,7 @@ pub const SCALE: u32 = 1_000_000;
 const SCALE_U64: u64 = 1_000_000;
 const SCALE_U128: u128 = 1_000_000;
 
-/// Which side of a token's book an order is on.
+/// The side of a token's book that an order is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Side {
     /// Pays dollars for shares; rests as a bid.
@@ -66,26 +66,26 @@ impl Price {
         Self(SCALE.saturating_sub(self.0))
     }
 
-    /// Returns what `size` costs at this price, rounded up, so that a limit check never undercounts.
+    /// Returns the cost of `size` at this price, rounded up, so that a limit check never undercounts.
     pub fn cost_ceil(self, size: Size) -> Option<Usd> {
         let micros = u128::from(self.0).checked_mul(u128::from(size.0))?.div_ceil(SCALE_U128);
         i64::try_from(micros).ok().map(Usd)
     }
 
-    /// Returns what `size` is worth at this price, rounded down.
+    /// Returns the value of `size` at this price, rounded down.
     pub fn cost_floor(self, size: Size) -> Option<Usd> {
         let micros = u128::from(self.0).checked_mul(u128::from(size.0))?.checked_div(SCALE_U128)?;
         i64::try_from(micros).ok().map(Usd)
     }
 
-    /// Returns how many shares `dollars` buy at this price, rounded down; saturates far above any supply.
+    /// Returns the number of shares that `dollars` buy at this price, rounded down; saturates far above any supply.
     pub fn shares_for(self, dollars: Usd) -> Size {
         let scaled = u128::try_from(dollars.0).unwrap_or(0).saturating_mul(SCALE_U128);
         let shares = scaled.checked_div(u128::from(self.0)).unwrap_or(0);
         Size(u64::try_from(shares).unwrap_or(u64::MAX))
     }
 
-    /// Says whether this price stands on the grid of `tick` (`tick <= price <= 1 - tick`, a whole number of ticks).
+    /// Returns true if this price is on the grid of `tick` (`tick <= price <= 1 - tick`, a whole number of ticks).
     pub fn is_on(self, tick: TickSize) -> bool {
         let step = tick.micros();
         self.0.checked_rem(step) == Some(0) && self.0 >= step && self.0 <= SCALE.saturating_sub(step)
@@ -137,12 +137,12 @@ impl Size {
         self.0
     }
 
-    /// Says whether there is nothing.
+    /// Returns true if the size is zero.
     pub const fn is_zero(self) -> bool {
         self.0 == 0
     }
 
-    /// Adds, or `None` on overflow.
+    /// Adds; returns `None` on overflow.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
             Some(sum) => Some(Self(sum)),
@@ -150,7 +150,7 @@ impl Size {
         }
     }
 
-    /// Subtracts, or `None` below zero.
+    /// Subtracts; returns `None` below zero.
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
         match self.0.checked_sub(other.0) {
             Some(rest) => Some(Self(rest)),
@@ -158,25 +158,25 @@ impl Size {
         }
     }
 
-    /// Subtracts, stopping at zero.
+    /// Subtracts; saturates at zero.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
     }
 
-    /// Adds, stopping at the largest size.
+    /// Adds; saturates at the largest size.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// Returns the size cut to whole hundredths of a share, the finest an order may have.
+    /// Returns the size rounded down to whole hundredths of a share, the finest step of an order's size.
     #[must_use]
     pub const fn floor_to_cents(self) -> Self {
         Self(self.0.saturating_sub(self.0 % 10_000))
     }
 
-    /// Returns the money that one dollar a share would pay: the most these shares can be worth.
+    /// Returns the payout at one dollar a share: the most these shares can be worth.
     pub fn face_value(self) -> Option<Usd> {
         i64::try_from(self.0).ok().map(Usd)
     }
@@ -216,7 +216,7 @@ impl Usd {
         self.0
     }
 
-    /// Adds, or `None` on overflow.
+    /// Adds; returns `None` on overflow.
     pub const fn checked_add(self, other: Self) -> Option<Self> {
         match self.0.checked_add(other.0) {
             Some(sum) => Some(Self(sum)),
@@ -224,7 +224,7 @@ impl Usd {
         }
     }
 
-    /// Subtracts, or `None` on overflow.
+    /// Subtracts; returns `None` on overflow.
     pub const fn checked_sub(self, other: Self) -> Option<Self> {
         match self.0.checked_sub(other.0) {
             Some(rest) => Some(Self(rest)),
@@ -232,13 +232,14 @@ impl Usd {
         }
     }
 
-    /// Adds, stopping at the ends of the range; only for sums that are shown or compared, never for the ledger.
+    /// Adds; saturates at the ends of the range. Only for sums that are displayed or compared, never for the ledger.
     #[must_use]
     pub const fn saturating_add(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
 
-    /// Subtracts, stopping at the ends of the range; only for sums that are shown or compared, never for the ledger.
+    /// Subtracts; saturates at the ends of the range. Only for sums that are displayed or compared, never for the
+    /// ledger.
     #[must_use]
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))
@@ -257,7 +258,7 @@ impl fmt::Display for Usd {
     }
 }
 
-/// The grid on which a market's prices stand: 0.1, 0.01, 0.005, 0.0025, 0.001 or 0.0001 dollars (PROTOCOL 5.1).
+/// The price grid of a market: 0.1, 0.01, 0.005, 0.0025, 0.001 or 0.0001 dollars (PROTOCOL 5.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct TickSize(u32);
 
@@ -267,7 +268,7 @@ impl TickSize {
     /// A tenth of a cent, used near 0 and 1.
     pub const MILL: Self = Self(1_000);
 
-    /// Returns the tick of `micros` micro-dollars if the venue knows it.
+    /// Returns the tick of `micros` micro-dollars if the venue has such a tick.
     pub const fn from_micros(micros: u32) -> Option<Self> {
         match micros {
             100_000 | 10_000 | 5_000 | 2_500 | 1_000 | 100 => Some(Self(micros)),
@@ -292,8 +293,8 @@ impl fmt::Display for TickSize {
     }
 }
 
-/// Parses a non-negative decimal (`12`, `0.5`, `.5`, `12.`) into millionths, exactly. At most six decimals that are not
-/// zero; no sign, exponent, blanks or separators.
+/// Parses a non-negative decimal (`12`, `0.5`, `.5`, `12.`) into millionths, exactly. At most six decimals, not
+/// counting trailing zeros; no sign, exponent, blanks or separators.
 pub fn parse_micros(text: &str) -> Option<u64> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     if whole.is_empty() && fraction.is_empty() {

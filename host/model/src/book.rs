@@ -3,7 +3,8 @@
 use crate::amount::{Price, Side, Size};
 use alloc::vec::Vec;
 
-/// The most levels kept on one side: every price of the finest grid (0.0001) would be 9,999; real books have under 300.
+/// The most levels kept on one side. Every price of the finest grid (0.0001) would be 9,999 levels; real books have
+/// under 300.
 pub const LEVELS_MAX: usize = 10_000;
 
 /// The total size that rests at one price.
@@ -15,21 +16,20 @@ pub struct Level {
     pub size: Size,
 }
 
-/// The two sides of a book. Bids rise and asks fall towards the end, so the best of each is the last, where changes are
-/// most frequent and cheapest.
+/// The two sides of a book. Both are sorted with the best price last, where changes are most frequent and cheapest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Book {
     bids: Vec<Level>,
     asks: Vec<Level>,
 }
 
-/// A change did not fit: more than [`LEVELS_MAX`] levels on one side.
+/// Error: a change did not fit, because one side would have more than [`LEVELS_MAX`] levels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooManyLevels;
 
 impl Book {
-    /// Returns the book that a snapshot describes; the levels may come in any order, the last word on a price counts, and
-    /// empty levels are left out.
+    /// Returns the book described by a snapshot. Levels may come in any order; the last entry for a price counts, and
+    /// empty levels are dropped.
     ///
     /// # Errors
     /// [`TooManyLevels`] if a side does not fit.
@@ -39,7 +39,7 @@ impl Book {
         Ok(book)
     }
 
-    /// Replaces everything by a snapshot, keeping the memory; see [`Book::from_levels`].
+    /// Replaces the whole book with a snapshot, reusing the allocation; see [`Book::from_levels`].
     ///
     /// # Errors
     /// [`TooManyLevels`] if a side does not fit; the book is empty then.
@@ -55,8 +55,8 @@ impl Book {
         Ok(())
     }
 
-    /// Sets the total size at a price; zero removes the level. Returns how many better levels the side has, if anything changed: 0 is
-    /// the best.
+    /// Sets the total size at a price; zero removes the level. Returns the number of better levels on that side (0 is
+    /// the best) if anything changed.
     ///
     /// # Errors
     /// [`TooManyLevels`] if a new level does not fit; nothing changes then.
@@ -112,17 +112,17 @@ impl Book {
         self.levels(side).find(|level| level.price == price).map_or(Size::ZERO, |level| level.size)
     }
 
-    /// Says whether the best bid is at or above the best ask, which real books are for moments between frames.
+    /// Returns true if the best bid is at or above the best ask, which happens briefly between frames of real books.
     pub fn is_crossed(&self) -> bool {
         matches!((self.bids.last(), self.asks.last()), (Some(bid), Some(ask)) if bid.price >= ask.price)
     }
 
-    /// Says whether nothing rests on either side.
+    /// Returns true if both sides are empty.
     pub fn is_empty(&self) -> bool {
         self.bids.is_empty() && self.asks.is_empty()
     }
 
-    /// Forgets all levels, keeping the memory.
+    /// Removes all levels, keeping the allocation.
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
@@ -159,7 +159,7 @@ mod tests {
                 let rank = book.set(side, price(cents), Size::shares(shares)).unwrap();
                 let now: Vec<Level> = book.levels(side).copied().collect();
                 let differs = (0..now.len().max(before.len())).find(|place| now.get(*place) != before.get(*place));
-                prop_assert_eq!(rank, differs, "the first level that differs");
+                prop_assert_eq!(rank, differs, "rank of the first level that differs");
                 let map = &mut maps[usize::from(buy)];
                 if shares == 0 { map.remove(&price(cents)); } else { map.insert(price(cents), Size::shares(shares)); }
             }

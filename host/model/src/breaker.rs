@@ -1,8 +1,8 @@
-//! Circuit breakers and restrictions: what can be tripped, how far it restricts, and whom.
+//! Circuit breakers and restrictions: the breakers, how far each restriction goes, and its scope.
 
 use crate::id::{MarketIx, StrategyId};
 
-/// The circuit breakers, by the runbook's names and ours.
+/// The circuit breakers, named as in the runbook where it names them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Breaker {
     /// A market's book has no proof of life.
@@ -11,35 +11,35 @@ pub enum Breaker {
     WebsocketDisconnect,
     /// Too many requests fail.
     HighErrorRate,
-    /// Orders, fills or positions differ from the venue's, unexplained.
+    /// Orders, fills or positions differ from the venue's without an explanation.
     ReconciliationMismatch,
     /// Today's loss reached its limit.
     DailyLossLimit,
     /// The journal cannot be written.
     JournalFailure,
-    /// Our own books contradict themselves.
+    /// The engine's own books contradict each other.
     InvariantBroken,
     /// The portfolio fell too far from its peak.
     Drawdown,
     /// A strategy's calls failed three times within a minute.
     StrategyFault,
-    /// A strategy repeats itself, or is filled again and again.
+    /// A strategy repeats the same order, or is filled again and again.
     RepeatedExecution,
-    /// Too many matches fail to settle, or one takes too long.
+    /// Too many matches fail to settle, or one takes too long to settle.
     SettlementFailures,
-    /// Our clock is not the venue's.
+    /// The host's clock differs from the venue's.
     ClockSkew,
     /// A strategy lost too much today.
     StrategyLoss,
-    /// A strategy lost too many round trips running.
+    /// A strategy lost too many round trips in a row.
     LossStreak,
     /// A market's price jumped.
     PriceJump,
-    /// The venue takes no heartbeat of ours and cancels everything.
+    /// The venue does not accept our heartbeats and cancels all orders.
     HeartbeatLost,
 }
 
-/// What is forbidden although the bot runs; the larger is the tighter.
+/// Restrictions on trading while the bot is running; a larger value is tighter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Restriction {
     /// Nothing.
@@ -48,12 +48,12 @@ pub enum Restriction {
     ReduceOnly,
     /// Only cancels.
     CancelOnly,
-    /// Only cancels, until an operator releases it.
+    /// Only cancels, until released by an operator.
     Halted,
 }
 
 impl Restriction {
-    /// Returns the word in rows and streams.
+    /// Returns the name used in rows and streams.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -65,13 +65,13 @@ impl Restriction {
 }
 
 impl Restriction {
-    /// Returns the restriction of that word.
+    /// Parses a name as returned by [`Restriction::as_str`].
     pub fn parse(word: &str) -> Option<Self> {
         [Self::None, Self::ReduceOnly, Self::CancelOnly, Self::Halted].into_iter().find(|it| it.as_str() == word)
     }
 }
 
-/// What a breaker restricts.
+/// The scope of a breaker or restriction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
     /// Everything.
@@ -83,7 +83,7 @@ pub enum Scope {
 }
 
 impl Breaker {
-    /// All of them, in the order they are shown.
+    /// All breakers, in display order.
     pub const ALL: [Self; 16] = [
         Self::StaleData,
         Self::WebsocketDisconnect,
@@ -103,7 +103,7 @@ impl Breaker {
         Self::HeartbeatLost,
     ];
 
-    /// Returns the name in addresses and rows.
+    /// Returns the name used in URLs and rows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::StaleData => "stale_data",
@@ -125,14 +125,14 @@ impl Breaker {
         }
     }
 
-    /// Returns the breaker of that name.
+    /// Parses a name as returned by [`Breaker::as_str`].
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|breaker| breaker.as_str() == name)
     }
 }
 
 impl Scope {
-    /// Says whether it covers what a strategy does in a market.
+    /// Returns true if the scope covers orders of a strategy in a market.
     pub fn covers(self, strategy: StrategyId, market: MarketIx) -> bool {
         match self {
             Self::Session => true,

@@ -1,12 +1,13 @@
-//! What one strategy may use, as far as its operator says so. A budget only ever lowers what the session's limits leave to it.
+//! Per-strategy budgets set by the operator. A budget can only lower the session's limits.
 
 use crate::amount::Usd;
 use crate::limits::Limits;
 
-/// What an operator leaves to one strategy. Where it says nothing, and where it says more than the session's limit, the limit holds.
+/// The operator's budget for one strategy. The session's limit applies to each field that is `None` or larger than that
+/// limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Budget {
-    /// The most that its positions cost and its open buys hold back, together.
+    /// The most that its positions cost and its open buys reserve, together.
     pub capital: Option<Usd>,
     /// The loss since 00:00 UTC at which it is stopped.
     pub daily_loss: Option<Usd>,
@@ -15,10 +16,10 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Says nothing: the session's limits hold.
+    /// An empty budget: the session's limits apply.
     pub const NONE: Self = Self { capital: None, daily_loss: None, orders_per_minute: None };
 
-    /// Returns what is left where another word lowers this one: of each field the smaller.
+    /// Returns this budget lowered by another one: the smaller value of each field.
     #[must_use]
     pub fn lowered_by(self, other: Self) -> Self {
         Self {
@@ -28,17 +29,17 @@ impl Budget {
         }
     }
 
-    /// Returns the loss of today at which the strategy is stopped.
+    /// Returns today's loss at which the strategy is stopped.
     pub fn daily_loss_within(&self, limits: &Limits) -> Usd {
         lower(self.daily_loss, limits.max_strategy_loss)
     }
 
-    /// Returns how often the strategy may place in any 60 seconds.
+    /// Returns the number of placements that the strategy may make in any 60 seconds.
     pub fn orders_within(&self, limits: &Limits) -> u32 {
         lower(self.orders_per_minute, limits.max_strategy_orders_per_minute)
     }
 
-    /// Returns what is in force under these limits while the portfolio is worth `portfolio`.
+    /// Returns the effective allowance under these limits for a portfolio worth `portfolio`.
     pub fn within(&self, limits: &Limits, portfolio: Usd) -> Allowance {
         Allowance {
             capital: lower(self.capital, portfolio.bps_floor(limits.max_strategy_bps)),
@@ -55,7 +56,7 @@ fn lower<T: Ord>(budget: Option<T>, limit: T) -> T {
     }
 }
 
-/// Returns the smaller of two; who says nothing lowers nothing.
+/// Returns the smaller of two optional values; `None` counts as unlimited.
 fn lowest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     match (one, other) {
         (Some(one), Some(other)) => Some(one.min(other)),
@@ -63,10 +64,10 @@ fn lowest<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
     }
 }
 
-/// What is in force for one strategy: the smaller of its budget and the session's limits.
+/// The effective allowance of one strategy: the smaller of its budget and the session's limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Allowance {
-    /// The most that its positions cost and its open buys hold back, together.
+    /// The most that its positions cost and its open buys reserve, together.
     pub capital: Usd,
     /// The loss since 00:00 UTC at which it is stopped.
     pub daily_loss: Usd,

@@ -1,4 +1,4 @@
-//! What strategies hear: market events, which may be conflated, and their own events, which never are.
+//! Events for strategies: market events, which may be conflated, and the strategy's own events, which never are.
 
 use crate::amount::{Price, Side, Size, TickSize, Usd};
 use crate::book::{Book, Level};
@@ -10,18 +10,18 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// One message of the venue about one token.
+/// One venue message about one token.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MarketEvent {
     /// The token it is about.
     pub token: TokenIx,
     /// The venue's time.
     pub venue_time: Time,
-    /// What happened.
+    /// The content.
     pub kind: MarketEventKind,
 }
 
-/// What happened to a token's market.
+/// The content of a market event.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum MarketEventKind {
     /// A whole book, which replaces the one known.
@@ -54,24 +54,25 @@ pub enum MarketEventKind {
         /// The new grid.
         tick: TickSize,
     },
-    /// The outcome is known; nothing trades any more.
+    /// The outcome is known; trading has ended.
     Resolved {
-        /// What a share of this token pays: a dollar, nothing, or half a dollar where the outcome is undecided (PROTOCOL 14).
+        /// Payout per share of this token: a dollar, nothing, or half a dollar where the outcome is undecided (PROTOCOL
+        /// 14).
         pays: Usd,
     },
-    /// Something was said of the token that is not understood, so its book cannot be trusted.
+    /// The venue sent a message about the token that could not be parsed, so its book cannot be trusted.
     Unread {
-        /// Whether it was about the grid of prices: no book is trusted before the grid is said in a way that is understood.
+        /// True if the message was about the price grid: the book stays untrusted until a grid message was parsed.
         grid: bool,
     },
 }
 
-/// Something that concerns one strategy alone. These never drop.
+/// An event for one strategy only. These events are never dropped.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum OwnEvent {
     /// An order changed its state.
     Order {
-        /// Our number of it.
+        /// The order's number.
         order: OrderId,
         /// The tag of the intent that made it.
         tag: u64,
@@ -98,18 +99,18 @@ pub enum OwnEvent {
         token: TokenIx,
         /// The order's side.
         side: Side,
-        /// The price paid or got.
+        /// The price paid or received.
         price: Price,
         /// The shares.
         size: Size,
-        /// What the venue charged.
+        /// The fee charged by the venue.
         fee: Usd,
         /// The trade.
         trade: TradeId,
         /// The trade's part.
         part: u32,
     },
-    /// A match that was told as a fill has settled further, or has failed.
+    /// A match that was reported as a fill has settled further, or has failed.
     Settlement {
         /// The order.
         order: OrderId,
@@ -119,7 +120,7 @@ pub enum OwnEvent {
         token: TokenIx,
         /// The order's side.
         side: Side,
-        /// The price paid or got.
+        /// The price paid or received.
         price: Price,
         /// The shares.
         size: Size,
@@ -127,74 +128,74 @@ pub enum OwnEvent {
         trade: TradeId,
         /// The trade's part.
         part: u32,
-        /// How far it is.
+        /// Its settlement state.
         settlement: Settlement,
     },
     /// An intent was refused by the host.
     Refused {
         /// The intent's tag.
         tag: u64,
-        /// The rule, in lower-case words with underscores.
+        /// The rule, in lower case with underscores.
         rule: &'static str,
-        /// What the intent came to, in the rule's unit.
+        /// The value of the intent, in the rule's unit.
         value: i64,
-        /// What is allowed, in the rule's unit.
+        /// The limit, in the rule's unit.
         limit: i64,
     },
-    /// The strategy's own position is now this.
+    /// The strategy's own position has changed.
     Position {
         /// The token.
         token: TokenIx,
-        /// Shares owned through this strategy.
+        /// Shares owned by this strategy.
         size: Size,
-        /// What they cost, fees apart.
+        /// Their cost, before fees.
         cost: Usd,
     },
     /// A timer that the strategy set is due.
     Timer {
-        /// The number that it gave.
+        /// The timer's number, chosen by the strategy.
         timer: u32,
     },
-    /// What intents can lead to has changed.
+    /// The set of actions that intents may lead to has changed.
     Session {
-        /// What they can lead to now.
+        /// The new state.
         state: SessionState,
     },
-    /// An operator changed the parameters.
+    /// An operator changed the strategy's parameters.
     Parameters {
         /// All of them, as JSON.
         text: String,
     },
-    /// Word from outside.
+    /// A signal from an external system.
     Signal(Signal),
     /// Market events were lost because the strategy lagged.
     Dropped {
-        /// How many.
+        /// Number of lost events.
         count: u64,
     },
 }
 
-/// What a strategy's intents can lead to.
+/// The actions that a strategy's intents may lead to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum SessionState {
-    /// To orders.
+    /// Orders of every kind.
     Running,
-    /// To orders that only sell what is owned.
+    /// Orders that only sell owned shares, and cancels.
     ReduceOnly,
-    /// To cancels.
+    /// Cancels only.
     CancelOnly,
-    /// To cancels; guards go on.
+    /// Cancels only; guards stay active.
     Paused,
-    /// To cancels; the bot does not trade.
+    /// Cancels only; the bot does not trade.
     Stopped,
 }
 
-/// Word from outside for one strategy.
+/// A signal from an external system to one strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Signal {
-    /// What it is about; cut at [`SIGNAL_NAME_MAX`] bytes.
+    /// Its name; cut at [`SIGNAL_NAME_MAX`] bytes.
     pub name: String,
-    /// What it says; cut at [`SIGNAL_VALUE_MAX`] bytes.
+    /// Its value; cut at [`SIGNAL_VALUE_MAX`] bytes.
     pub value: String,
 }
 
@@ -203,36 +204,36 @@ pub const SIGNAL_NAME_MAX: usize = 64;
 /// The most bytes of a signal's value.
 pub const SIGNAL_VALUE_MAX: usize = 16 * 1024;
 
-/// Text from a strategy or the venue that is kept with a verdict; cut at [`REASON_MAX`] bytes.
+/// Text from a strategy or the venue that is recorded with a decision; cut at [`REASON_MAX`] bytes.
 pub type Reason = String;
 
-/// The most bytes of a reason that are kept.
+/// The most bytes of a reason that are recorded.
 pub const REASON_MAX: usize = 200;
 
-/// A market event as a strategy hears it; the engine makes it, the sandbox packs it into words.
+/// A market event as delivered to a strategy. The engine creates it and the sandbox packs it into words.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct MarketNote {
     /// The token it is about.
     pub token: TokenIx,
     /// The venue's time.
     pub venue_time: Time,
-    /// When the host received it.
+    /// Time of receipt by the host.
     pub host_time: Time,
-    /// What it says.
+    /// The content.
     pub kind: NoteKind,
 }
 
-/// What a [`MarketNote`] says.
+/// The content of a [`MarketNote`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum NoteKind {
-    /// The top of the book is now this. A later top of the same token replaces an earlier one that was not heard yet.
+    /// The new top of the book. A later top of the same token replaces an earlier one that was not delivered yet.
     Top {
         /// The best bid.
         bid: Option<Level>,
         /// The best ask.
         ask: Option<Level>,
     },
-    /// Somebody traded.
+    /// A trade.
     Trade {
         /// The taker's side.
         side: Side,
@@ -241,20 +242,20 @@ pub enum NoteKind {
         /// The shares.
         size: Size,
     },
-    /// The market's grid or state changed.
+    /// The market's price grid or state changed.
     Status {
-        /// The grid now.
+        /// The current price grid.
         tick: TickSize,
-        /// Whether orders are taken.
+        /// The market's state.
         state: MarketState,
-        /// What a share of the token pays, once that is known.
+        /// Payout per share of the token, once it is known.
         pays: Option<Usd>,
     },
-    /// The best levels of both sides are now these. Conflated as tops are.
+    /// The new best levels of both sides. Conflated like tops.
     Depth(Depth),
 }
 
-/// The best levels of a book. Cheap to clone: strategies that want equally many share one.
+/// The best levels of a book. Cheap to clone: strategies that subscribe to the same depth share one copy.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Depth {
     levels: Arc<[Level]>,
@@ -270,13 +271,13 @@ impl Depth {
         Self { levels: bids.chain(asks).collect(), bids: count }
     }
 
-    /// Returns the bids and the asks, each from its best.
+    /// Returns the bids and the asks, best first.
     pub fn sides(&self) -> (&[Level], &[Level]) {
         self.levels.split_at_checked(self.bids).unwrap_or((&self.levels, &[]))
     }
 }
 
-/// Whether a market can be traded.
+/// The tradability of a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum MarketState {
     /// The book is fresh.

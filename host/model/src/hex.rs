@@ -1,4 +1,4 @@
-//! Hexadecimal text: two digits for each byte. A prefix `0x` belongs to the text only where a name says so.
+//! Hexadecimal text: two digits for each byte. The prefix `0x` is only used where a name says so.
 
 use alloc::string::String;
 use alloc::vec;
@@ -14,7 +14,8 @@ pub fn write(out: &mut impl fmt::Write, bytes: &[u8]) -> fmt::Result {
     values.filter_map(|value| char::from_digit(value.into(), 16)).try_for_each(|digit| out.write_char(digit))
 }
 
-/// Returns two lower-case digits for each byte. The text is allocated once and never moves, so wiping it leaves no copy of a key.
+/// Returns two lower-case digits for each byte. The text is allocated once and never reallocated, so wiping it leaves
+/// no copy of a key.
 pub fn encode(bytes: &[u8]) -> String {
     encode_after("", bytes)
 }
@@ -46,8 +47,8 @@ pub fn decode_array<const N: usize>(digits: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-/// Fills `bytes` from exactly twice as many digits of either case, without a prefix. It is for keys: no other copy of the bytes is made.
-/// If it returns `None`, some of the bytes may be filled.
+/// Fills `bytes` from exactly twice as many digits of either case, without a prefix. Intended for keys: it makes no
+/// other copy of the bytes. If it returns `None`, some of the bytes may have been written.
 pub fn decode_into(digits: &str, bytes: &mut [u8]) -> Option<()> {
     if digits.len() != bytes.len().checked_mul(2)? {
         return None;
@@ -95,7 +96,7 @@ mod tests {
         for text in ["0", "000", "0x00", "0g", "g0", " 0", "0 ", "+0", "-1", "0_", "é", "０"] {
             assert_eq!(decode(text), None, "{text}");
         }
-        // The character has as many bytes as the digits that it stands for.
+        // `é` has two bytes, so the length in bytes is right.
         assert_eq!(decode_array::<2>("00é"), None);
     }
 

@@ -1,4 +1,4 @@
-//! Identifiers. Two that could be confused are two types.
+//! Identifiers. Ids that could be confused have different types.
 
 use crate::hex;
 use core::fmt;
@@ -18,15 +18,15 @@ macro_rules! number_id {
 }
 
 number_id!(
-    /// Our number of an order, rising within a session from 1; given by the engine before anything is signed.
+    /// The number of an order, rising within a session from 1; assigned by the engine before anything is signed.
     OrderId(u64)
 );
 number_id!(
-    /// The place of an input in the journal, rising from 1 without gaps.
+    /// The position of an input in the journal, rising from 1 without gaps.
     Seq(u64)
 );
 number_id!(
-    /// A trading session: one run of the host on one account, named by its start in microseconds.
+    /// A trading session: one run of the host on one account, identified by its start in microseconds.
     SessionId(u64)
 );
 number_id!(
@@ -34,17 +34,18 @@ number_id!(
     StrategyId(u16)
 );
 number_id!(
-    /// The place of a market in the engine's table.
+    /// The index of a market in the engine's table.
     MarketIx(u32)
 );
 number_id!(
-    /// The place of a token in the engine's table; the tokens of market `m` are `2m` and `2m + 1`.
+    /// The index of a token in the engine's table; the tokens of market `m` are `2m` and `2m + 1`.
     TokenIx(u32)
 );
 
 impl StrategyId {
-    /// Nobody's strategy: what people trade by hand on the same account, and what transfers brought. Strategies are numbered from 1.
-    pub const BY_HAND: Self = Self(0);
+    /// The owner of what belongs to no strategy: external orders on the same account, and what transfers brought.
+    /// Strategies are numbered from 1.
+    pub const EXTERNAL: Self = Self(0);
 }
 
 impl MarketIx {
@@ -71,14 +72,14 @@ impl TokenIx {
         self.0 & 1
     }
 
-    /// Returns the place as an index.
+    /// Returns the index as `usize`.
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
 
 impl MarketIx {
-    /// Returns the place as an index.
+    /// Returns the index as `usize`.
     pub fn index(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }

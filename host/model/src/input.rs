@@ -1,5 +1,5 @@
-//! Everything that can reach the engine. Nothing unrepeatable enters it otherwise, and each input is journaled before it
-//! acts, so a journal replays to the same decisions.
+//! All inputs of the engine. Nothing unrepeatable enters it in any other way, and each input is journaled before it
+//! takes effect, so replaying a journal yields the same decisions.
 
 mod strategy;
 
@@ -7,177 +7,180 @@ pub use strategy::{Blob, StrategyChange};
 
 use crate::activity::Activity;
 use crate::amount::{Price, Side, Size, Usd};
-use crate::assignment::Assignment;
 pub use crate::breaker::{Breaker, Restriction, Scope};
-use crate::carry::{Carry, RealisedBefore};
+use crate::carry_over::{CarryOver, RealisedBefore};
 use crate::event::{MarketEvent, Reason};
-use crate::id::{OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
+use crate::id::{MarketIx, OrderId, Seq, SessionId, StrategyId, TokenIx, TradeId, VenueOrderId};
 use crate::intent::Intent;
 use crate::limits::Limits;
 use crate::market::Market;
+use crate::reallocation::Reallocation;
 pub use crate::settlement::Settlement;
 use crate::time::Time;
 use crate::transfer::Transfer;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// One input with its place in the journal and the host's time.
+/// One input with its journal position and the host's time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Input {
-    /// The place in the journal; rises by one.
+    /// The journal position; rises by one.
     pub seq: Seq,
-    /// The host's clock when it arrived; the engine knows no other. Never falls.
+    /// The host's clock on arrival, the engine's only clock. Never falls.
     pub at: Time,
-    /// What arrived.
-    pub body: Body,
+    /// The content.
+    pub kind: InputKind,
 }
 
 /// The kinds of inputs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
+pub enum InputKind {
     /// A session begins; the first input of every journal.
     Session(SessionStart),
     /// The limits are replaced.
     Limits(Limits),
-    /// A market is added to the table; its place is the number of markets before it.
+    /// A market is added to the table; its index is the number of markets added before it.
     Market(Market),
-    /// What the account's last session left; comes after the markets and before all else.
-    TakeOver(Box<Carry>),
-    /// The venue said something about a token.
+    /// The carry-over from the account's last session; follows the markets and precedes everything else.
+    CarryOver(Box<CarryOver>),
+    /// A venue event about a token.
     Event(MarketEvent),
     /// A connection to the venue came up or was lost.
     Feed {
-        /// Which channel.
+        /// The channel.
         channel: Channel,
-        /// Whether it is up, subscribed and, for the user channel, caught up by REST.
+        /// True if it is up, subscribed and, for the user channel, caught up by REST.
         up: bool,
     },
-    /// A frame or a PONG-proof witness showed that the venue still stands behind a token's book.
-    Alive {
+    /// A frame, or a book check while PONGs arrive, showed that a token's book is still valid at the venue.
+    BookConfirmed {
         /// The token.
         token: TokenIx,
     },
-    /// Time passed; sent several times a second.
-    Tick,
-    /// A strategy came, changed or went.
+    /// A clock event; sent several times a second.
+    Clock,
+    /// A strategy was added, changed or removed.
     Strategy(StrategyChange),
-    /// A strategy answered a batch.
+    /// A strategy's answer to a batch.
     Intents(StrategyAnswer),
-    /// What came of a placement.
+    /// The outcome of a placement.
     Placed {
         /// The order.
         order: OrderId,
-        /// What is known.
+        /// The outcome.
         outcome: PlaceOutcome,
     },
-    /// What came of a cancel.
+    /// The outcome of a cancel.
     CancelAnswer {
         /// The order.
         order: OrderId,
-        /// What is known.
+        /// The outcome.
         outcome: CancelOutcome,
     },
-    /// The venue told an order's state, by the user channel or by REST.
+    /// The venue reported an order's state, on the user channel or by REST.
     OrderUpdate {
         /// The order.
         order: OrderId,
         /// The state at the venue.
         status: VenueStatus,
-        /// Shares matched in total, as far as the venue counts.
+        /// Total shares matched, as counted by the venue.
         matched: Size,
     },
-    /// The venue told of a trade of one of our orders; sent again as it settles.
+    /// The venue reported a trade of one of our orders; repeated as it settles.
     Trade(TradeUpdate),
-    /// The venue was asked for an order of unknown outcome.
-    Looked {
+    /// The result of querying the venue for an order of unknown outcome.
+    OrderQueried {
         /// The order.
         order: OrderId,
-        /// Whether order by id, open orders and trades all deny it.
-        denied: bool,
-        /// When the question left. An answer may wait for long before it is heard, and then proves nothing about now.
+        /// True if order by id, open orders and trades all report that the order does not exist.
+        not_found: bool,
+        /// Time at which the query was sent. The answer may have been queued for long, and says nothing about the
+        /// present then.
         asked: Time,
     },
-    /// An operator's word.
+    /// An operator command.
     Command(Command),
-    /// Requests to the venue since the last such input.
+    /// Counts of requests to the venue since the last such input.
     Requests {
-        /// Those that were answered properly, refusals included.
+        /// Requests that were answered properly, refusals included.
         ok: u32,
-        /// Those that failed: transport, 5xx, 429, authentication.
+        /// Failed requests: transport, 5xx, 429, authentication.
         failed: u32,
     },
     /// Money or shares moved without a trade.
     Transfer(Transfer),
-    /// What the venue takes at all has changed.
+    /// The set of requests that the venue accepts has changed.
     Venue {
-        /// What it takes now.
+        /// The new state.
         state: VenueState,
     },
-    /// Whether the venue takes our heartbeats; without them it cancels everything.
+    /// State of our heartbeats at the venue; without them it cancels everything.
     Heartbeat {
-        /// Whether it took one lately.
+        /// True if the venue accepted one recently.
         alive: bool,
     },
-    /// An order of the account that none of ours is: somebody placed it by hand.
-    Adopt(HandOrder),
-    /// How far the venue's clock is ahead of ours (behind, if negative), in microseconds.
-    Skew {
-        /// The distance.
+    /// An external order: an order on the account that is not one of ours.
+    Adopt(ExternalOrder),
+    /// Offset of the venue's clock from ours, in microseconds; negative if it is behind.
+    ClockSkew {
+        /// The offset.
         micros: i64,
     },
-    /// The venue's own account, read by REST.
+    /// The venue's view of the account, read by REST.
     Account(AccountView),
-    /// Something in the host failed and trading must stop until a restart.
+    /// A part of the host failed; trading must stop until a restart.
     HostFault {
-        /// What failed.
+        /// The failure.
         fault: HostFault,
     },
-    /// The venue's records tell that money or shares moved. Nothing is booked by that alone: it may explain how the account differs.
+    /// The venue's Data API reports that money or shares moved. It is not booked on that basis alone: it may explain a
+    /// difference in the account.
     Activity(Activity),
-    /// The keys of the activities that earlier sessions have done with, oldest first; comes after the take-over.
+    /// The keys of the activities already processed by earlier sessions, oldest first; follows the carry-over.
     KnownActivities(Vec<[u8; 32]>),
-    /// An operator gives shares from one strategy to another.
-    Assign(Assignment),
-    /// What earlier sessions realised on markets that are not carried any more; comes before the take-over.
+    /// A reallocation of shares from one strategy to another by an operator.
+    Reallocate(Reallocation),
+    /// Profit realised by earlier sessions on markets that are no longer carried over; precedes the carry-over.
     RealisedBefore(RealisedBefore),
 }
 
-/// What a session starts from.
+/// The starting state of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SessionStart {
-    /// Its name.
+    /// Its id.
     pub session: SessionId,
-    /// How it trades.
+    /// Its trading mode.
     pub mode: Mode,
-    /// Free money on the account.
+    /// Free cash on the account.
     pub cash: Usd,
-    /// The valuation from which today's loss counts, with its UTC day; the engine takes the opening valuation if none.
+    /// The valuation from which today's loss is measured, with its UTC day; if absent, the engine uses the opening
+    /// valuation.
     pub day_start: Option<(u64, Usd)>,
     /// The limits.
     pub limits: Limits,
-    /// Seeds the orders' salts.
+    /// Seed of the orders' salts.
     pub salt_seed: u64,
-    /// The restriction that outlived the last run: an emergency stop that nobody released.
+    /// True if an emergency stop of an earlier run was never released.
     pub halted: bool,
 }
 
-/// How a session trades.
+/// The trading mode of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Mode {
-    /// A local exchange and play money.
+    /// Local exchange, play money.
     Demo,
-    /// The real feed, invented fills.
+    /// Real market data, simulated fills.
     Paper,
     /// Real money.
     Live,
     /// Recorded events.
     Backtest,
-    /// A journal, again.
+    /// A journal, replayed.
     Replay,
 }
 
 impl Mode {
-    /// Returns the lower-case word of the command line.
+    /// Returns the lower-case name used on the command line.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Demo => "demo",
@@ -189,19 +192,19 @@ impl Mode {
     }
 }
 
-/// The venue's two streams.
+/// The venue's two WebSocket channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
-    /// Books and trades of everybody.
+    /// Books and public trades.
     Market,
     /// Our orders and trades.
     User,
 }
 
-/// An order that somebody placed by hand on the same account.
+/// An external order: placed outside this host on the same account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HandOrder {
-    /// The venue's id.
+pub struct ExternalOrder {
+    /// The venue's order id.
     pub venue: VenueOrderId,
     /// The token.
     pub token: TokenIx,
@@ -209,13 +212,13 @@ pub struct HandOrder {
     pub side: Side,
     /// The limit.
     pub price: Price,
-    /// Shares asked for.
+    /// Order size in shares.
     pub size: Size,
-    /// Shares whose trades are in our books already.
+    /// Shares whose trades are booked already.
     pub counted: Size,
 }
 
-/// What the venue takes (PROTOCOL 9: trading modes).
+/// The set of requests that the venue accepts (PROTOCOL 9: trading modes).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub enum VenueState {
     /// Everything.
@@ -225,87 +228,87 @@ pub enum VenueState {
     PostOnly,
     /// Only cancels.
     CancelOnly,
-    /// Nothing: its matching engine restarts.
+    /// Nothing: the matching engine is restarting.
     Restarting,
 }
 
 /// A strategy's answer to one batch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StrategyAnswer {
-    /// Who.
+    /// The strategy.
     pub strategy: StrategyId,
-    /// Which instance of it; answers of an older one are ignored.
+    /// Its instance; answers of an older one are ignored.
     pub instance: u32,
     /// The number of the batch's first event.
     pub first: u64,
     /// Events in the batch.
     pub count: u32,
-    /// How many of them it heard.
+    /// Number of those events that it processed.
     pub consumed: u32,
-    /// Fuel that the call used.
+    /// Fuel used by the call.
     pub fuel: u64,
-    /// Why the call failed, if it did; there are no intents then.
+    /// The reason if the call failed; there are no intents then.
     pub fault: Option<Reason>,
-    /// What it wants.
+    /// The intents.
     pub intents: Vec<Intent>,
-    /// The numbers of what it was told since its start and never shown, since its last answer: what was conflated or dropped because it
-    /// lags. For running it again.
+    /// Numbers of the events that were queued for the strategy but never delivered, because they were conflated or
+    /// dropped while it lagged; only those since its last answer. Needed for replay.
     pub lost: Vec<u64>,
 }
 
 impl StrategyAnswer {
-    /// Returns what a strategy's first instance answers to one event with these intents.
+    /// Returns the answer of a strategy's first instance to one event, with these intents.
     pub fn to_one(strategy: StrategyId, intents: Vec<Intent>) -> Self {
         let (instance, first, count, consumed, fuel, fault, lost) = (1, 1, 1, 1, 1, None, Vec::new());
         Self { strategy, instance, first, count, consumed, fuel, fault, intents, lost }
     }
 }
 
-/// What is known of a placement.
+/// The known outcome of a placement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PlaceOutcome {
     /// It rests.
     Live,
     /// It matched at once, wholly or partly; a resting kind may rest with what is left.
     Matched {
-        /// Shares matched, as the answer says; zero if it does not say.
+        /// Shares matched according to the response; zero if it does not say.
         matched: Size,
     },
-    /// The venue accepted it into a delay; what came of it follows on the user channel.
+    /// The venue accepted it into a delay; the result follows on the user channel.
     Delayed,
-    /// The venue said no; nothing is there.
+    /// The venue refused it; no order exists.
     Refused {
-        /// The venue's words.
+        /// The venue's message.
         reason: Reason,
     },
-    /// It never left this machine.
+    /// It was never sent.
     NotSent {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// It may be there.
+    /// An order may exist.
     Unknown {
-        /// Why we do not know.
+        /// The reason.
         reason: Reason,
     },
 }
 
-/// What is known of a cancel.
+/// The known outcome of a cancel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CancelOutcome {
     /// It is cancelled.
     Cancelled,
-    /// The venue says that there is nothing to cancel any more: matched or cancelled before.
+    /// The venue reports that there is nothing to cancel: the order was matched or cancelled earlier.
     NotOpen,
-    /// The answer was lost or an error; ask again.
+    /// The response was lost or an error; the cancel has to be repeated.
     Failed {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    // Outcomes are only ever added at the end: the place is written in journals.
-    /// It is cancelled, although nothing asked for it: the host cancelled more than was named.
+    // New outcomes are only added at the end: journals store the position of the variant.
+    /// It was cancelled without a request for this order, because the host cancelled more than was named.
     Swept {
-        /// Why the host did.
+        /// The host's reason.
         reason: Reason,
     },
 }
@@ -319,7 +322,7 @@ pub enum VenueStatus {
     Matched,
     /// Cancelled by us, by the venue or by time.
     Cancelled,
-    /// Refused after all.
+    /// Rejected after having been accepted.
     Invalid,
 }
 
@@ -328,99 +331,107 @@ pub enum VenueStatus {
 pub struct TradeUpdate {
     /// The trade.
     pub trade: TradeId,
-    /// Which of the trade's parts: a taker's trade lists one part for each maker order it met.
+    /// The part of the trade: a taker's trade lists one part for each maker order that it met.
     pub part: u32,
     /// Our order.
     pub order: OrderId,
-    /// How far it has settled.
+    /// Its settlement state.
     pub settlement: Settlement,
     /// The resting order's price, on the resting order's own token.
     pub maker_price: Price,
     /// The shares of this part.
     pub size: Size,
-    /// Whether our order was the resting one (and pays no fee).
+    /// True if our order was the resting one (and pays no fee).
     pub maker: bool,
-    /// Whether the other order was on the complementary token (mint or merge).
+    /// True if the other order was on the complementary token (mint or merge).
     pub crossed: bool,
 }
 
 impl TradeUpdate {
-    /// Returns the price that our order traded at, on its own token.
+    /// Returns the price of the trade for our order, on its own token.
     pub const fn price(&self) -> Price {
         if self.crossed && !self.maker { self.maker_price.complement() } else { self.maker_price }
     }
 
-    /// Returns the money that changed hands for our order, fees apart. Same token: the maker's price, rounded down.
-    /// Complement: the taker pays (or gets) a dollar a share less what the maker does, so the two sum to a whole set.
+    /// Returns the money that changed hands for our order, before fees. Same token: the maker's price, rounded down.
+    /// Complement: the taker pays (or receives) a dollar a share less the maker's amount, so the two sum to a whole
+    /// set.
     pub fn cost(&self) -> Option<Usd> {
         let maker_cost = self.maker_price.cost_floor(self.size)?;
         if self.crossed && !self.maker { self.size.face_value()?.checked_sub(maker_cost) } else { Some(maker_cost) }
     }
 }
 
-/// An operator's word. Who said it stands in the audit log.
+/// An operator command. The audit log has its author.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
     /// STOPPED or PAUSED to RUNNING.
     Start,
-    /// To STOPPED: clears targets and cancels all our orders.
+    /// To STOPPED: clears standing quotes and cancels all our orders.
     Stop,
-    /// RUNNING to PAUSED: as stop, but guards go on.
+    /// RUNNING to PAUSED: like stop, but guards stay active.
     Pause,
     /// PAUSED to RUNNING.
     Resume,
-    /// Halts the session, cancels everything on the account; only a release ends it.
+    /// Halts the session and cancels everything on the account; ends only by a release.
     EmergencyStop {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Ends an emergency stop; the bot is STOPPED then.
+    /// Ends an emergency stop; the bot is then STOPPED.
     Release {
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
     /// Cancels one order.
     Cancel {
-        /// Which.
+        /// The order.
         order: OrderId,
     },
-    /// Cancels all our orders and clears all targets.
+    /// Cancels all our orders and clears all standing quotes.
     CancelAll,
-    /// Closes a position: cancels what its owners have in that market, then sells as the guards do.
+    /// Closes a position: cancels its owners' orders in that market, then sells as the guards do.
     Close {
         /// The token.
         token: TokenIx,
     },
-    /// Restricts a scope until it is set to something else.
+    /// Restricts a scope until another restriction is set.
     Restrict {
-        /// What.
+        /// The scope.
         scope: Scope,
-        /// How far.
+        /// The restriction.
         restriction: Restriction,
     },
-    /// Closes a breaker, unless its cause still stands.
+    /// Resets a breaker, unless its cause persists.
     ResetBreaker {
-        /// Which.
+        /// The breaker.
         breaker: Breaker,
+    },
+    /// Locks a market: strategies may only reduce there until a time. A time in the past ends the lock.
+    Lock {
+        /// The market.
+        market: MarketIx,
+        /// The end of the lock.
+        until: Time,
     },
 }
 
-/// The venue's account as REST shows it, in the venue's own words.
+/// The venue's view of the account as returned by REST, in the venue's own terms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountView {
     /// Cash.
     pub cash: Usd,
-    /// Shares by token, zeros left out.
+    /// Shares by token, zero balances omitted.
     pub shares: Vec<(TokenIx, Size)>,
 }
 
-/// What can fail in the host around the engine.
+/// Failures in the host around the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HostFault {
     /// The journal cannot be written or synced.
     Journal,
     /// Account events did not fit their queue.
     AccountOverflow,
-    /// A task ended that must not.
+    /// A task ended that must never end.
     TaskEnded,
 }

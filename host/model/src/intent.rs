@@ -1,4 +1,4 @@
-//! What strategies want. An intent is only ever a wish: the risk gate decides.
+//! Intents of strategies. An intent is only a request: the risk gate decides.
 
 use crate::amount::{Price, Side, Size};
 use crate::event::Reason;
@@ -6,17 +6,17 @@ use crate::id::{OrderId, TokenIx};
 use crate::order::OrderKind;
 use crate::time::Time;
 
-/// One wish of a strategy.
+/// One request of a strategy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Intent {
-    /// The strategy's own mark, echoed in all that follows from it.
+    /// The strategy's own mark, echoed in all events that result from it.
     pub tag: u64,
-    /// Why, for the log and the order's history; may be empty.
+    /// The strategy's reason, for the log and the order's history; may be empty.
     pub reason: Reason,
-    /// What the strategy thinks that a share of the token is worth. If it says so, an order that adds risk must be better than that by the
-    /// fee and `min_edge_usd`.
+    /// The strategy's fair value of a share of the token. If it is set, an order that adds risk must be better than
+    /// this value by the fee and `min_edge_usd`.
     pub fair: Option<Price>,
-    /// What is wanted.
+    /// The requested action.
     pub kind: IntentKind,
 }
 
@@ -29,7 +29,7 @@ pub struct Quote {
     pub size: Size,
 }
 
-/// The kinds of wishes.
+/// The kinds of intents.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IntentKind {
     /// Place one order.
@@ -42,20 +42,21 @@ pub enum IntentKind {
         price: Price,
         /// The shares.
         size: Size,
-        /// How long it stands.
+        /// Order kind.
         kind: OrderKind,
     },
     /// Cancel one of the strategy's own orders.
     Cancel {
-        /// Our number of it.
+        /// The order's number.
         order: OrderId,
     },
-    /// Cancel the strategy's orders and clear its targets, of one token or of all.
+    /// Cancel the strategy's orders and clear its standing quotes, of one token or of all.
     CancelAll {
         /// The token; all if none.
         token: Option<TokenIx>,
     },
-    /// Set the standing target orders of a token. The engine keeps them there; an unchanged target is no action.
+    /// Set the standing quote of a token. The engine keeps its orders on the book; setting an unchanged quote has no
+    /// effect.
     Quote {
         /// The token.
         token: TokenIx,
@@ -64,11 +65,11 @@ pub enum IntentKind {
         /// The ask that should rest, or none.
         ask: Option<Quote>,
     },
-    /// Ask for a timer event at a moment; the same number replaces, a moment of zero clears.
+    /// Request a timer event at a given time; a timer of the same number is replaced, and a time of zero clears it.
     SetTimer {
-        /// The strategy's number for it.
+        /// The timer's number, chosen by the strategy.
         timer: u32,
-        /// When.
+        /// The time.
         at: Time,
     },
 }

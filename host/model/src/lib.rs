@@ -1,6 +1,8 @@
-//! The words of the trade: prices, sizes, money, ids, markets, books, orders, intents, events and the engine's inputs.
-//! Pure and `no_std`: no IO, clock, threads or randomness, and no serialization (the shells at the edge have their own twins).
-//! Start reading in [`amount`], then [`input`], which is everything that can reach the engine.
+//! The vocabulary of trading: prices, sizes, money, ids, markets, books, orders, intents, events and the engine's
+//! inputs.
+//! Pure and `no_std`: no IO, clock, threads or randomness, and no wire formats (the crates at the edge have their own
+//! types for those).
+//! Start reading in [`amount`], then [`input`], which lists everything that can reach the engine.
 #![no_std]
 
 extern crate alloc;
@@ -9,12 +11,11 @@ extern crate std;
 
 pub mod activity;
 pub mod amount;
-pub mod assignment;
 pub mod book;
 pub mod bounds;
 pub mod breaker;
 pub mod budget;
-pub mod carry;
+pub mod carry_over;
 pub mod event;
 pub mod hex;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod limits;
 pub mod market;
 pub mod order;
 pub mod position;
+pub mod reallocation;
 pub mod settlement;
 pub mod time;
 pub mod transfer;
@@ -31,22 +33,22 @@ pub mod wants;
 
 pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
-pub use assignment::Assignment;
 pub use book::{Book, Level};
 pub use budget::{Allowance, Budget};
-pub use carry::{CarriedFill, CarriedOrder, Carry, FillEntry, RealisedBefore, Score};
+pub use carry_over::{CarriedFill, CarriedOrder, CarryOver, FillEntry, RealisedBefore, Score};
 pub use event::{
     Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
 };
 pub use id::{
     ConditionId, EventId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId,
 };
-pub use input::{Body, Input};
+pub use input::{Input, InputKind};
 pub use intent::{Intent, IntentKind, Quote};
 pub use limits::Limits;
 pub use market::{FeeRate, Market};
 pub use order::{NewOrder, OrderKind, OrderState};
 pub use position::Position;
+pub use reallocation::Reallocation;
 pub use time::Time;
 pub use transfer::{Transfer, TransferKind};
 pub use wants::{DEPTH_MAX, REGULAR_TIMER, Wants};

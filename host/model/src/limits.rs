@@ -1,16 +1,16 @@
-//! The risk limits. Every one has a safe default, and none can be missing.
+//! The risk limits. Each one has a safe default, and none can be missing.
 
 use crate::amount::{Size, Usd};
 
-/// What the gate, the guards and the breakers compare with. Percentages are in basis points (1/100 of a percent).
+/// The limits of the gate, the guards and the breakers. Percentages are in basis points (1/100 of a percent).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Limits {
     /// `portfolio_trade_pct`: the cost of one risk-increasing order as a share of the portfolio.
     pub portfolio_trade_bps: u32,
     /// `max_order_usd`: the cost of one risk-increasing order.
     pub max_order: Usd,
-    /// `max_order_shares`: the shares of one risk-increasing order; catches a size in the wrong unit. Of a FOK or FAK BUY count those
-    /// that its dollars buy at the best ask less the collar.
+    /// `max_order_shares`: the shares of one risk-increasing order; catches a size in the wrong unit. A FOK or FAK BUY
+    /// counts as the shares that its dollars buy at the best ask less the collar.
     pub max_order_size: Size,
     /// `max_market_usd`: worst-case loss over the outcomes of one condition, all open orders filled.
     pub max_market: Usd,
@@ -28,13 +28,16 @@ pub struct Limits {
     pub max_open_positions: u32,
     /// `max_strategy_loss_usd`: the loss of one strategy since 00:00 UTC at which it stops.
     pub max_strategy_loss: Usd,
-    /// `max_losing_trips`: losing round trips of one strategy running after which it rests for an hour.
+    /// `max_losing_trips`: consecutive losing round trips of one strategy after which it is paused for an hour.
     pub max_losing_trips: u32,
-    /// `max_jump_usd`: how far the middle of a market's book may move within 10 seconds, a share; beyond it quotes are pulled.
+    /// `max_jump_usd`: the largest move of a market's mid price within 10 seconds, a share; beyond it quotes are
+    /// cancelled.
     pub max_jump: Usd,
-    /// `min_edge_usd`: by how much, a share and after the fee, an order must be better than the strategy's own fair value.
+    /// `min_edge_usd`: the margin, a share and after the fee, by which an order must be better than the strategy's own
+    /// fair value.
     pub min_edge: Usd,
-    /// `probation_s`, in microseconds: how long a new module trades a tenth of `max_order_usd`; live only.
+    /// `probation_s`, in microseconds: the time during which a new module may use only a tenth of `max_order_usd`; live
+    /// only.
     pub probation_micros: u64,
     /// `daily_loss_limit_usd`: the loss since 00:00 UTC at which trading stops.
     pub daily_loss: Usd,
@@ -44,34 +47,36 @@ pub struct Limits {
     pub take_profit_bps: u32,
     /// `stop_loss_pct`: the loss on cost at which the host closes a position.
     pub stop_loss_bps: u32,
-    /// `price_collar_pct`: how far beyond the middle of the book an order may reach, as a share of it; 5 cents at the least.
+    /// `price_collar_pct`: the largest distance of an order's price beyond the mid price, as a share of it; 5 cents at
+    /// the least.
     pub price_collar_bps: u32,
-    /// `max_slippage_ticks`: how many ticks beyond the best opposite price an order may reach.
+    /// `max_slippage_ticks`: the largest number of ticks beyond the best opposite price that an order may reach.
     pub max_slippage_ticks: u32,
     /// `max_depth_pct`: the part of the visible opposite depth within that reach that one order may take.
     pub max_depth_bps: u32,
-    /// `max_open_orders`: orders that are not over, for the whole session.
+    /// `max_open_orders`: open orders, for the whole session.
     pub max_open_orders: u32,
-    /// `max_market_orders`: orders that are not over in one market.
+    /// `max_market_orders`: open orders in one market.
     pub max_market_orders: u32,
     /// `max_orders_per_minute`: placements in any 60 seconds, for the whole session.
     pub max_orders_per_minute: u32,
     /// `max_strategy_orders_per_minute`: placements in any 60 seconds, for one strategy.
     pub max_strategy_orders_per_minute: u32,
-    /// `max_repeats`: equal placements of one strategy in any 10 seconds; one more disables it. Standing quotes do not count.
+    /// `max_repeats`: equal placements of one strategy in any 10 seconds; one more disables it. Standing quotes do not
+    /// count.
     pub max_repeats: u32,
     /// `max_fills_per_minute`: fills of one strategy on one side of one market in any 60 seconds; one more disables it.
     pub max_fills_per_minute: u32,
     /// `min_time_to_end_s`, in microseconds: no new risk in a market that is due to end sooner.
     pub min_time_to_end_micros: u64,
-    /// `exit_orphans`: whether the guards close what a removed or disabled strategy holds.
+    /// `exit_orphans`: true if the guards close the positions of removed or disabled strategies.
     pub exit_orphans: bool,
-    /// `stale_after_s`, in microseconds: how long a book is fresh after the last proof of life.
+    /// `stale_after_s`, in microseconds: the time that a book stays fresh after the last proof of life.
     pub stale_after_micros: u64,
 }
 
 impl Limits {
-    /// The runbook's defaults, and those of the table of controls where it has none.
+    /// The runbook's defaults; where it has none, those of the table of controls.
     pub const DEFAULT: Self = Self {
         portfolio_trade_bps: 500,
         max_order: Usd::dollars(100),
@@ -106,7 +111,7 @@ impl Limits {
         stale_after_micros: 60_000_000,
     };
 
-    /// Limits that nothing reaches, to let a test or a self-test see one control alone.
+    /// Limits that are never reached, so that a test or self-test can exercise one control alone.
     pub const WIDE: Self = Self {
         portfolio_trade_bps: 10_000_000,
         max_order: Usd(i64::MAX),

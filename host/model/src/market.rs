@@ -24,7 +24,7 @@ impl FeeRate {
         i64::try_from(steps.checked_mul(FEE_STEP_MICROS)?).ok().map(Usd)
     }
 
-    /// Returns the most a taker could be charged for buying `size` at `price` or lower, rounded up.
+    /// Returns the highest fee that a taker could be charged for buying `size` at `price` or lower, rounded up.
     pub fn taker_fee_worst(self, price: Price, size: Size) -> Option<Usd> {
         // p(1-p) is largest at one half, and a buyer may be filled anywhere below the limit.
         let half = Price::from_micros(500_000)?;
@@ -32,14 +32,14 @@ impl FeeRate {
         i64::try_from(exact.div_ceil(10u128.pow(18))).ok().map(Usd)
     }
 
-    /// Returns the most a taker could be charged for spending `dollars` at whatever price, rounded up. A share's fee is rate times
-    /// p(1-p), so a dollar's is rate times 1-p: the lower the price, the more.
+    /// Returns the highest fee that a taker could be charged for spending `dollars` at any price, rounded up. A share's
+    /// fee is rate times p(1-p), so a dollar's is rate times 1-p: the lower the price, the higher the fee.
     pub fn taker_fee_spending(self, dollars: Usd) -> Option<Usd> {
         let exact = u128::try_from(dollars.0).ok()?.checked_mul(u128::from(self.rate_micros))?;
         i64::try_from(exact.div_ceil(u128::from(SCALE))).ok().map(Usd)
     }
 
-    /// The fee in micro-dollars times 10^18.
+    /// Returns the fee in micro-dollars times 10^18.
     fn scaled(self, price: Price, size: Size) -> Option<u128> {
         u128::from(size.0)
             .checked_mul(u128::from(self.rate_micros))?
@@ -48,7 +48,7 @@ impl FeeRate {
     }
 }
 
-/// What the host knows of a market, as it was last told.
+/// The latest market data known to the host.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Market {
     /// The venue's id of the condition.
@@ -65,21 +65,21 @@ pub struct Market {
     pub tick: TickSize,
     /// The smallest order in shares.
     pub min_size: Size,
-    /// Whether orders are signed for the negative-risk exchange.
+    /// True if orders are signed for the negative-risk exchange.
     pub neg_risk: bool,
-    /// The event whose markets exclude each other, if it is one of several: at most one of them resolves to YES.
+    /// The negative-risk event of the market, if it has one: at most one market of an event resolves to YES.
     pub event: Option<EventId>,
-    /// What takers pay.
+    /// The taker fee.
     pub fee: FeeRate,
-    /// When the market is due to end, if it says.
+    /// The scheduled end, if the venue gives one.
     pub end: Option<Time>,
 }
 
 impl Market {
-    /// Returns a made-up market, for what runs without a venue: the gate's self-test, backtests, benchmarks and tests. It follows from
-    /// the number alone, and no two numbers share an id.
+    /// Returns a made-up market for uses without a venue: the gate's self-test, backtests, benchmarks and tests. It
+    /// depends only on the number, and no two numbers share an id.
     ///
-    /// Prices are cents and orders have five shares or more; there is no fee, no event and no end.
+    /// The tick is a cent and the minimum order size five shares; there is no fee, no event and no end.
     pub fn synthetic(number: u32) -> Self {
         let id = |kind: u8| {
             let mut bytes = [kind; 32];

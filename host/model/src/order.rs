@@ -1,26 +1,26 @@
-//! Orders: what is asked of the venue, and the life of an order as the host knows it.
+//! Orders: order requests, and the life cycle of an order in the host.
 
 use crate::amount::{Price, Side, Size, Usd};
 use crate::id::{OrderId, StrategyId, TokenIx};
 use crate::time::Time;
 use core::fmt;
 
-/// The venue ends an order so many seconds before the time that it states (PROTOCOL 6).
+/// The venue ends an order this many seconds before its stated expiration (PROTOCOL 6).
 pub const EXPIRES_EARLY_S: u64 = 60;
 
-/// What rounding may leave of the dollars of a FOK or FAK BUY: with less than a cent left it is filled, and a cent more than
-/// was signed is more than rounding. A cent is the finest amount that is signed (PROTOCOL 5.3).
+/// Tolerance for rounding of the dollars of a FOK or FAK BUY: it counts as filled with less than a cent left, and a
+/// cent more than was signed cannot be rounding. A cent is the finest amount that is signed (PROTOCOL 5.3).
 pub const DOLLARS_DUST: Usd = Usd(10_000);
-/// What rounding may take of a match of a FOK or FAK BUY: the venue rounds its last two micro-shares down (PROTOCOL 6).
+/// Tolerance for rounding of a match of a FOK or FAK BUY: the venue rounds its last two micro-shares down (PROTOCOL 6).
 pub const SHARES_DUST: Size = Size(100);
 
-/// The finest step of the dollars and of the shares of a FOK or FAK BUY as it is signed (PROTOCOL 5.3).
+/// The step of the dollars and of the shares of a FOK or FAK BUY when signed (PROTOCOL 5.3).
 const DOLLARS_STEP: i64 = 10_000;
 const SHARES_STEP: u64 = 100;
-/// The lowest price on the finest grid that the venue has.
+/// The lowest price on the venue's finest grid.
 const PRICE_MIN_MICROS: u32 = 100;
 
-/// How long an order stands and what it may do at once (PROTOCOL 6).
+/// Time in force and whether the order may match at once (PROTOCOL 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OrderKind {
     /// Rests until it is filled or cancelled.
@@ -28,32 +28,32 @@ pub enum OrderKind {
         /// Refused by the venue instead of matching at once.
         post_only: bool,
     },
-    /// As [`OrderKind::Gtc`], and cancelled by the venue at a time.
+    /// Like [`OrderKind::Gtc`], but cancelled by the venue at a given time.
     Gtd {
         /// Refused by the venue instead of matching at once.
         post_only: bool,
-        /// When it ends, in seconds since the epoch. The venue ends orders a minute before the time that they state, so an
+        /// Its end, in seconds since the epoch. The venue ends orders a minute before their stated expiration, so the
         /// order states a minute more (PROTOCOL 6).
         until_s: u32,
     },
-    /// Fills what is there at its price or better and forgets the rest.
+    /// Fills what is available at its price or better and cancels the rest.
     Fak,
-    /// Fills whole at once or not at all.
+    /// Fills completely at once or not at all.
     Fok,
 }
 
 impl OrderKind {
-    /// Says whether such an order can rest on the book.
+    /// Returns true if such an order can rest on the book.
     pub const fn rests(self) -> bool {
         matches!(self, Self::Gtc { .. } | Self::Gtd { .. })
     }
 
-    /// Says whether it is refused rather than matched at once.
+    /// Returns true if the venue refuses it rather than matching it at once.
     pub const fn is_post_only(self) -> bool {
         matches!(self, Self::Gtc { post_only: true } | Self::Gtd { post_only: true, .. })
     }
 
-    /// Returns when it ends by itself; never, for most.
+    /// Returns the time at which it expires; `None` for most kinds.
     pub fn until(self) -> Option<Time> {
         match self {
             Self::Gtd { until_s, .. } => Some(Time::from_millis(u64::from(until_s).saturating_mul(1_000))),
@@ -61,7 +61,7 @@ impl OrderKind {
         }
     }
 
-    /// Returns the `expiration` that such an order states, in seconds since the epoch; 0 for one that does not end.
+    /// Returns the `expiration` to state in the order, in seconds since the epoch; 0 for one that does not expire.
     pub fn expiration_s(self) -> u64 {
         match self {
             Self::Gtd { until_s, .. } => u64::from(until_s).saturating_add(EXPIRES_EARLY_S),
@@ -69,7 +69,7 @@ impl OrderKind {
         }
     }
 
-    /// Returns the venue's word.
+    /// Returns the venue's name of the kind.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Gtc { .. } => "GTC",
@@ -80,14 +80,14 @@ impl OrderKind {
     }
 }
 
-/// An order that is to be placed. The price is the worst that it may trade at.
+/// An order to be placed. Its price is the worst price at which it may trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct NewOrder {
-    /// Our number.
+    /// The order's number.
     pub id: OrderId,
-    /// Who wants it.
+    /// The strategy that requested it.
     pub strategy: StrategyId,
-    /// The strategy's own mark, echoed in all that follows.
+    /// The strategy's own mark, echoed in all events that result from it.
     pub tag: u64,
     /// The outcome token.
     pub token: TokenIx,
@@ -95,16 +95,16 @@ pub struct NewOrder {
     pub side: Side,
     /// The limit.
     pub price: Price,
-    /// Shares, in whole hundredths. A FOK or FAK BUY gives the dollars that so many shares cost at the limit, and gets more
-    /// shares at a better price.
+    /// Shares, in whole hundredths. A FOK or FAK BUY spends the dollars that this many shares cost at the limit, and
+    /// receives more shares at a better price.
     pub size: Size,
-    /// How long it stands.
+    /// Order kind.
     pub kind: OrderKind,
 }
 
 impl NewOrder {
-    /// Returns the dollars that a FOK or FAK BUY is counted in, fees apart, as they are signed: cut to whole cents. None for
-    /// every other order, which is counted in shares (PROTOCOL 6).
+    /// Returns the dollars of a FOK or FAK BUY before fees, as signed: rounded down to whole cents. `None` for every
+    /// other order, which is counted in shares (PROTOCOL 6).
     pub fn dollars(&self) -> Option<Usd> {
         if self.side == Side::Sell || self.kind.rests() {
             return None;
@@ -113,48 +113,49 @@ impl NewOrder {
         Some(Usd(cost.0.saturating_sub(cost.0.checked_rem(DOLLARS_STEP).unwrap_or(0))))
     }
 
-    /// Returns the fewest shares for which all of the order matches: of a FOK or FAK BUY what its dollars buy at the limit, as
-    /// it is signed (a decimal more than that where the tick is a dime); of every other order its size.
+    /// Returns the fewest shares with which the order is completely matched: for a FOK or FAK BUY the shares that its
+    /// dollars buy at the limit, as signed (with one decimal more than that where the tick is 0.1); for every other
+    /// order its size.
     pub fn shares_min(&self) -> Size {
         let Some(dollars) = self.dollars() else { return self.size };
         let shares = self.price.shares_for(dollars).0;
         Size(shares.saturating_sub(shares.checked_rem(SHARES_STEP).unwrap_or(0)))
     }
 
-    /// Returns the most shares that can match: of a FOK or FAK BUY what its dollars buy at the lowest price of any grid; of
-    /// every other order its size.
+    /// Returns the most shares that can match: for a FOK or FAK BUY the shares that its dollars buy at the lowest price
+    /// of any grid; for every other order its size.
     pub fn shares_max(&self) -> Size {
         let lowest = Price::from_micros(PRICE_MIN_MICROS).unwrap_or(Price::MIN);
         self.dollars().map_or(self.size, |dollars| lowest.shares_for(dollars))
     }
 }
 
-/// The life of an order.
+/// The states of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum OrderState {
-    /// Approved and on its way; the venue has not answered.
+    /// Approved and submitted; no response from the venue yet.
     Pending,
     /// On the book, nothing filled.
     Live,
-    /// On the book, a part filled.
+    /// On the book, partly filled.
     PartlyFilled,
-    /// All shares matched; of a FOK or FAK BUY, all dollars are spent, less than a cent apart.
+    /// All shares matched; for a FOK or FAK BUY, all dollars spent but less than a cent.
     Filled,
-    /// Over, with or without a part filled.
+    /// Finished, with or without a partial fill.
     Cancelled,
-    /// The venue, or our own signer, said no; nothing was ever there.
+    /// Refused by the venue or by our signer; it never existed at the venue.
     Refused,
-    /// It may be live: the answer was lost. Its full cost stays reserved until the venue's silence is proven.
+    /// It may be live: the response was lost. Its full cost stays reserved until the order is proven not to exist.
     Unknown,
 }
 
 impl OrderState {
-    /// Says whether nothing more can come of the order.
+    /// Returns true if the state is final.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Filled | Self::Cancelled | Self::Refused)
     }
 
-    /// Returns the lower-case word used in rows, streams and logs.
+    /// Returns the lower-case name used in rows, streams and logs.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -187,7 +188,8 @@ mod tests {
     fn a_market_buy_is_counted_in_dollars_and_every_other_order_in_shares() {
         for kind in [OrderKind::Fak, OrderKind::Fok] {
             let buy = order(Side::Buy, kind, "0.48", "20.83");
-            // 9.9984 dollars, cut to cents; 9.99 / 0.48 = 20.8125 shares at the limit, ten thousand times as many at 0.0001.
+            // 9.9984 dollars, rounded down to cents; 9.99 / 0.48 = 20.8125 shares at the limit, 99,900 shares at
+            // 0.0001.
             assert_eq!(buy.dollars(), Some(Usd(9_990_000)));
             assert_eq!((buy.shares_min(), buy.shares_max()), (Size(20_812_500), Size(99_900_000_000)));
             let third = order(Side::Buy, kind, "0.3", "10.03");

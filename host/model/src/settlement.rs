@@ -1,16 +1,16 @@
-//! The states of a trade on the way from its match to the chain.
+//! Settlement states of a trade, from its match to its confirmation on chain.
 
-/// How far a trade has settled.
+/// Settlement state of a trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Settlement {
-    /// Matched by the operator.
+    /// Matched by the operator of the exchange.
     Matched,
     /// In a block.
     Mined,
     /// Final.
     Confirmed,
-    /// Sent again after a failed transaction.
+    /// Resubmitted after a failed transaction.
     Retrying,
-    /// Final: nothing moved.
+    /// Final: the trade did not take place.
     Failed,
 }

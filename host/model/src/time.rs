@@ -1,9 +1,9 @@
-//! Moments and spans. The clock itself is outside: every time in this workspace arrives as a value.
+//! Points in time and durations. The clock itself is outside: each time in this workspace is passed in as a value.
 
 use alloc::format;
 use alloc::string::String;
 
-/// A moment in microseconds since 1970-01-01 00:00 UTC.
+/// A point in time in microseconds since 1970-01-01 00:00 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Time(pub u64);
 
@@ -11,7 +11,7 @@ pub struct Time(pub u64);
 pub const DAY_MICROS: u64 = 86_400_000_000;
 
 impl Time {
-    /// Returns the moment `millis` milliseconds after the epoch; saturates.
+    /// Returns the time `millis` milliseconds after the epoch; saturates.
     pub const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000))
     }
@@ -26,19 +26,19 @@ impl Time {
         self.0 / 1_000_000
     }
 
-    /// Returns the moment `micros` later; saturates.
+    /// Returns the time `micros` later; saturates.
     #[must_use]
     pub const fn plus_micros(self, micros: u64) -> Self {
         Self(self.0.saturating_add(micros))
     }
 
-    /// Returns the moment `millis` later; saturates.
+    /// Returns the time `millis` later; saturates.
     #[must_use]
     pub const fn plus_millis(self, millis: u64) -> Self {
         self.plus_micros(millis.saturating_mul(1_000))
     }
 
-    /// Returns the microseconds since `earlier`, zero if that lies in the future.
+    /// Returns the microseconds since `earlier`, zero if that is in the future.
     pub const fn since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0)
     }
@@ -48,7 +48,7 @@ impl Time {
         self.0 / DAY_MICROS
     }
 
-    /// Returns the moment as the venue writes it, to the second: `2026-11-23T09:05:00Z`.
+    /// Returns the time in the venue's format, to the second: `2026-11-23T09:05:00Z`.
     pub fn iso(self) -> String {
         let (year, month, day) = civil(self.day());
         let seconds = self.seconds() % 86_400;

@@ -1,4 +1,5 @@
-//! Money and shares that move without a trade, each with a name, so that they are neither profit by trading nor a mismatch.
+//! Money and shares that move without a trade. Each such transfer is named, so that it counts neither as trading profit
+//! nor as a mismatch.
 
 use crate::amount::{Size, Usd};
 use crate::event::Reason;
@@ -7,61 +8,61 @@ use crate::id::{MarketIx, TokenIx};
 /// A named transfer.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Transfer {
-    /// What happened.
+    /// The kind of transfer.
     pub kind: TransferKind,
-    /// The transaction, or the words of the operator who booked it.
+    /// The transaction hash, or the note of the operator who booked it.
     pub reference: Reason,
 }
 
-/// What moved.
+/// The kinds of transfers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum TransferKind {
-    /// Money came from outside.
+    /// Money was paid in from outside the venue.
     Deposit(Usd),
-    /// Money went outside.
+    /// Money was paid out.
     Withdrawal(Usd),
-    /// The venue paid for resting orders.
+    /// The venue paid a reward for resting orders.
     Reward(Usd),
-    /// The venue gave back fees.
+    /// The venue refunded fees.
     Rebate(Usd),
-    /// The chain took its price.
+    /// Gas was paid on chain.
     Gas(Usd),
-    /// Dollars became pairs of both outcomes.
+    /// Dollars were split into pairs of both outcomes.
     Split {
         /// The market.
         market: MarketIx,
-        /// Pairs.
+        /// Number of pairs.
         size: Size,
     },
-    /// Pairs of both outcomes became dollars.
+    /// Pairs of both outcomes were merged into dollars.
     Merge {
         /// The market.
         market: MarketIx,
-        /// Pairs.
+        /// Number of pairs.
         size: Size,
     },
-    /// Shares of a resolved market were paid.
+    /// Shares of a resolved market were redeemed.
     Redeem {
         /// The token.
         token: TokenIx,
         /// Shares.
         size: Size,
-        /// What was paid for all of them.
+        /// The payout for all of them.
         paid: Usd,
     },
-    /// NO shares of one market of an event became YES shares of the others and dollars.
+    /// NO shares of one market of an event were converted into YES shares of the others and dollars.
     Convert {
         /// The NO token.
         token: TokenIx,
         /// Shares of it.
         size: Size,
-        /// Dollars that came out.
+        /// Dollars received.
         paid: Usd,
     },
 }
 
 impl TransferKind {
-    /// Returns the word in rows and requests.
+    /// Returns the name used in rows and requests.
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Deposit(_) => "deposit",
@@ -76,7 +77,7 @@ impl TransferKind {
         }
     }
 
-    /// Returns what came from outside the venue (went there, if negative): neither gain nor loss.
+    /// Returns the money that came from outside the venue (negative if it went there): neither profit nor loss.
     pub const fn external(&self) -> Usd {
         match self {
             Self::Deposit(amount) => *amount,

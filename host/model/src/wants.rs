@@ -1,27 +1,27 @@
-//! What a strategy asked to hear, as its manifest says.
+//! Market data subscriptions of a strategy, from its manifest.
 
-/// The most levels a side that a strategy can ask for.
+/// The most levels per side that a strategy can subscribe to.
 pub const DEPTH_MAX: u8 = 20;
-/// The shortest time between two of a strategy's regular timers: the engine hears of time ten times a second.
+/// The shortest interval of a strategy's regular timer: the engine receives ten clock events a second.
 pub const TIMER_MIN_MICROS: u64 = 100_000;
 /// The number of the regular timer.
 pub const REGULAR_TIMER: u32 = u32::MAX;
 
-/// What a strategy wants to hear besides states of markets and its own events.
+/// A strategy's subscriptions in addition to market states and its own events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Wants {
     /// The best bid and ask.
     pub tops: bool,
     /// Trades.
     pub trades: bool,
-    /// So many levels of both sides.
+    /// Number of levels of each side.
     pub depth: u8,
-    /// How often its regular timer is due, in microseconds; 0 for never.
+    /// Interval of its regular timer, in microseconds; 0 for never.
     pub every_micros: u64,
 }
 
 impl Wants {
-    /// What every strategy heard before it could say.
+    /// The default, and the fixed subscriptions of strategies of contract 0.1, which cannot state any.
     pub const FIRST: Self = Self { tops: true, trades: true, depth: 0, every_micros: 0 };
 }
 

@@ -1,6 +1,7 @@
-//! What a wallet may be asked to do: the claims of [`crate::calls`], and the approvals that trading needs (PROTOCOL 3). An
-//! action makes its call, and a call is read back to its action; whatever is not to the byte what an action makes is none. So
-//! who signs only actions signs no transfer, no approval of a stranger, and nothing for another contract.
+//! Allowed wallet actions: the claims of [`crate::calls`], and the approvals that trading needs (PROTOCOL 3). An action
+//! encodes to its call, and a call is decoded by encoding again: a call that differs by one byte is not an action. A
+//! signer that signs only actions therefore never signs a transfer, an approval of an unknown address, or a call of
+//! another contract.
 
 use crate::address::Address;
 use crate::calls::{ADAPTER, COLLATERAL, Call, Claim, NEG_RISK_ADAPTER, selector};
@@ -9,18 +10,19 @@ use crate::eip712::word;
 use hex_literal::hex;
 use model::{ConditionId, Size};
 
-/// Conditional Tokens, the shares of CLOB V2's markets.
+/// Conditional Tokens, the contract of the shares of CLOB V2's markets.
 const CONDITIONAL_TOKENS: Address = Address(hex!("4D97DCd97eC945f40cF65F87097ACe5EA0476045"));
 
-/// The shares of Protocol V2.
+/// The contract of the shares of Protocol V2.
 const POSITION_MANAGER: Address = Address(hex!("006F54F7f9A22e0000CC2AB60031000000ae9fEF"));
 
-/// Who may be allowed to move what a wallet holds: contracts of the venue, which move it by the owner's orders and claims only.
+/// Contracts of the venue that may be allowed to move a wallet's holdings; they do so only for the owner's orders and
+/// claims.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operator {
-    /// An exchange: it settles orders.
+    /// An exchange, which settles orders.
     Exchange(Exchange),
-    /// The adapter that splits, merges and redeems; of negative-risk markets if true.
+    /// The adapter that splits, merges and redeems; the one of negative-risk markets if true.
     Adapter(bool),
 }
 
@@ -44,7 +46,7 @@ impl Operator {
     }
 }
 
-/// What a wallet holds.
+/// A kind of holding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holding {
     /// Dollars.
@@ -53,25 +55,26 @@ pub enum Holding {
     Shares,
 }
 
-/// What one call does.
+/// The effect of one call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Action {
-    /// Turns shares into dollars or dollars into shares; what comes out is the wallet's, as the contracts pay whoever calls them.
+    /// Converts shares to dollars or dollars to shares; the proceeds go to the wallet, because the contracts pay their
+    /// caller.
     Claim {
-        /// What is wanted.
+        /// The conversion.
         claim: Claim,
         /// The market's condition.
         condition: ConditionId,
-        /// Whether it is a negative-risk market.
+        /// True for a negative-risk market.
         neg_risk: bool,
     },
-    /// Allows a contract of the venue to move all of a holding, or takes that back.
+    /// Allows a contract of the venue to move all of a holding, or revokes that.
     Allow {
-        /// What.
+        /// The holding.
         holding: Holding,
-        /// Who.
+        /// The contract.
         operator: Operator,
-        /// Whether it may.
+        /// True to allow, false to revoke.
         allowed: bool,
     },
 }
@@ -88,12 +91,12 @@ impl Action {
         }
     }
 
-    /// Returns the action that makes exactly this call.
+    /// Returns the action that encodes to exactly this call.
     pub fn read(chain: Chain, call: &Call) -> Option<Self> {
         claims(call).chain(allowances()).find(|action| action.call(chain).as_ref() == Some(call))
     }
 
-    /// Returns the dollars that it turns into shares, or the shares that it turns into dollars, in millionths.
+    /// Returns the dollars that it converts to shares, or the shares that it converts to dollars, in millionths.
     pub const fn worth(&self) -> u64 {
         match self {
             Self::Claim { claim: Claim::Merge(size) | Claim::Split(size), .. } => size.0,
@@ -120,11 +123,11 @@ const fn shares_of(operator: Operator) -> Address {
     }
 }
 
-/// The claims that a call could be, by the words in which condition and amount stand.
+/// Returns the claims that a call could be, from the words at the positions of condition and amount.
 fn claims(call: &Call) -> impl Iterator<Item = Action> {
     let words = call.data.get(4..).unwrap_or_default().as_chunks::<32>().0;
     let condition = ConditionId(words.get(2).copied().unwrap_or_default());
-    // An amount of more than eight bytes is none that we make, and does not compare equal.
+    // We never encode an amount of more than eight bytes, so a larger one does not compare equal.
     let amount = words.get(4).and_then(|word| word.last_chunk()).copied().unwrap_or_default();
     let size = Size(u64::from_be_bytes(amount));
     let claims = [Claim::Redeem, Claim::Merge(size), Claim::Split(size)];
@@ -169,13 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn a_call_with_one_byte_changed_is_no_action_or_another_one_of_the_same_kind() {
+    fn a_call_with_one_byte_changed_is_not_an_action_or_another_one_of_the_same_kind() {
         for action in actions() {
             let call = action.call(Chain::Polygon).unwrap();
             for place in 0..call.data.len() {
                 let mut other = call.clone();
                 other.data[place] ^= 1;
-                // What may change is the condition, the amount, and whether a contract of the venue is allowed.
+                // Only the condition, the amount, and the approval flag may change.
                 let read = Action::read(Chain::Polygon, &other);
                 let (free, boolean) = match action {
                     Action::Claim { claim: Claim::Redeem, .. } => ((68..100).contains(&place), false),
@@ -211,14 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn transfers_and_approvals_of_strangers_are_no_actions() {
+    fn transfers_and_approvals_of_unknown_addresses_are_not_actions() {
         let stranger = Address([9; 20]);
         for signature in ["approve(address,uint256)", "transfer(address,uint256)"] {
             let mut data = selector(signature);
             [stranger.word(), word(1)].iter().for_each(|part| data.extend(part));
             assert_eq!(Action::read(Chain::Polygon, &Call { to: COLLATERAL, data }), None);
         }
-        // Short and empty ones too.
+        // Short and empty calls too.
         for length in 0..8 {
             let data = selector("approve(address,uint256)").into_iter().cycle().take(length).collect();
             assert_eq!(Action::read(Chain::Polygon, &Call { to: COLLATERAL, data }), None);

@@ -10,13 +10,13 @@ use model::hex;
 pub struct Address(pub [u8; 20]);
 
 impl Address {
-    /// Parses `0x` and 40 hexadecimal digits of any case. A checksum in mixed case is not checked: clients of the venue
-    /// write addresses in every case.
+    /// Parses `0x` and 40 hexadecimal digits of either case. A mixed-case checksum is not verified: clients of the
+    /// venue write addresses in every case.
     pub fn parse(text: &str) -> Option<Self> {
         hex::decode_array(text.strip_prefix("0x")?).map(Self)
     }
 
-    /// Returns the address at the end of a hash, where those of keys and of contracts stand.
+    /// Returns the address in the last 20 bytes of a hash, for addresses of keys and of contracts.
     pub(crate) fn at_end_of(hash: &[u8; 32]) -> Self {
         Self(hash.last_chunk().copied().unwrap_or_default())
     }
@@ -34,7 +34,7 @@ impl Address {
         text
     }
 
-    /// Returns the address as a 32-byte word, zeros in front, as EIP-712 encodes it.
+    /// Returns the address as a 32-byte word with leading zeros, as EIP-712 encodes it.
     pub fn word(&self) -> [u8; 32] {
         let mut word = [0; 32];
         for (to, from) in word.iter_mut().rev().zip(self.0.iter().rev()) {
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_refused() {
+    fn an_invalid_address_is_refused() {
         for bad in [
             "",
             "0x",

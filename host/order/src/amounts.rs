@@ -1,5 +1,5 @@
-//! What an order gives and wants, in the venue's base units (PROTOCOL 5.1 to 5.3). Integers only: equal to the `exact`
-//! amounts of the venue's decimal clients, without the float quirks of its Python client.
+//! Maker and taker amounts of an order, in the venue's base units (PROTOCOL 5.1 to 5.3). Integers only: equal to the
+//! `exact` amounts of the venue's decimal clients, without the float quirks of its Python client.
 
 use model::{Price, SCALE, Side, Size, TickSize};
 
@@ -8,20 +8,20 @@ const CENT: u64 = 10_000;
 /// The server's rule for market orders: takerAmount has at most 4 decimals.
 const PLACEABLE_STEP: u64 = 100;
 
-/// The two amounts of an order, in millionths of a dollar or share. The maker, in the venue's words, is whoever made the
-/// order, whether or not it rests.
+/// The two amounts of an order, in millionths of a dollar or share. In the venue's terms the maker is the account that
+/// made the order, whether or not it rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Amounts {
-    /// What the order gives at most: dollars for a BUY, shares for a SELL.
+    /// The most that the order gives: dollars for a BUY, shares for a SELL.
     pub maker: u64,
-    /// What it wants for that at least: shares for a BUY, dollars for a SELL.
+    /// The least that it asks for in return: shares for a BUY, dollars for a SELL.
     pub taker: u64,
 }
 
-/// Why an order has no amounts.
+/// Reasons why an order has no valid amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum AmountError {
-    /// The price does not stand on the market's grid. It is refused and never rounded: the gate judged this price.
+    /// The price is not on the market's grid. It is refused and never rounded: the gate approved this exact price.
     #[error("price {price} is not on the grid of {tick}")]
     OffGrid {
         /// The price.
@@ -45,11 +45,11 @@ pub enum AmountError {
     },
 }
 
-/// Returns the amounts of a limit order (GTC, GTD) of `size` shares, cut to whole hundredths. Always exact: the ratio of
-/// the amounts is the price.
+/// Returns the amounts of a limit order (GTC, GTD) of `size` shares, truncated to whole hundredths. Always exact: the
+/// ratio of the amounts is the price.
 ///
 /// # Errors
-/// If the price is off the grid, nothing is left of the size, or it is too large.
+/// If the price is off the grid, the truncated size is zero, or it is too large.
 pub fn limit_amounts(side: Side, price: Price, size: Size, tick: TickSize) -> Result<Amounts, AmountError> {
     on_grid(price, tick)?;
     let shares = size.floor_to_cents();
@@ -61,14 +61,14 @@ pub fn limit_amounts(side: Side, price: Price, size: Size, tick: TickSize) -> Re
     Ok(of_side(side, dollars, shares.micros()))
 }
 
-/// Returns the amounts of a market order (FOK, FAK) as the venue's official table rounds them. `amount` is millionths of
-/// dollars before fees for a BUY and of shares for a SELL, cut to two decimals.
+/// Returns the amounts of a market order (FOK, FAK) as the venue's official table rounds them. `amount` is millionths
+/// of dollars before fees for a BUY and of shares for a SELL, truncated to two decimals.
 ///
-/// On grids finer than a cent takerAmount can have 5 or 6 decimals, which the venue was reported to refuse: what we place
-/// is made by [`placeable_market_amounts`].
+/// On grids finer than a cent takerAmount can have 5 or 6 decimals, which the venue was reported to refuse: the orders
+/// that we place use [`placeable_market_amounts`].
 ///
 /// # Errors
-/// If the price is off the grid, nothing is left of the amount, or it is too large.
+/// If the price is off the grid, the truncated amount is zero, or it is too large.
 pub fn market_amounts(side: Side, price: Price, amount: u64, tick: TickSize) -> Result<Amounts, AmountError> {
     on_grid(price, tick)?;
     market(side, price, amount, table_step(tick))
@@ -77,10 +77,11 @@ pub fn market_amounts(side: Side, price: Price, amount: u64, tick: TickSize) -> 
 /// Returns the amounts of a market order (FOK, FAK) of at most `size` shares, within the server's precision rule:
 /// makerAmount has 2 decimals, takerAmount 4.
 ///
-/// A BUY gives `size * price` cut to whole cents, so it never pays more than was reserved and never gets more than `size`
-/// shares at its limit. A SELL gives `size` cut to whole hundredths. Both ask for what the limit yields, cut to 4
-/// decimals: rounded the other way, the order would not meet a resting one at exactly its limit. Cutting loosens the
-/// limit by a hair; an order so small that the hair is a whole tick is refused, so no worse price on the grid can match.
+/// A BUY gives `size * price` truncated to whole cents, so it never pays more than was reserved and never gets more
+/// than `size` shares at its limit. A SELL gives `size` truncated to whole hundredths. Both ask for the yield at the
+/// limit, truncated to 4 decimals: rounded up, the order would not match a resting one at exactly its limit. Truncation
+/// loosens the limit slightly; an order so small that the difference is a whole tick is refused, so no worse price on
+/// the grid can match.
 ///
 /// # Errors
 /// If the price is off the grid, the order is too small, or it is too large.
@@ -104,8 +105,8 @@ fn on_grid(price: Price, tick: TickSize) -> Result<(), AmountError> {
 
 fn market(side: Side, price: Price, amount: u64, step: u64) -> Result<Amounts, AmountError> {
     let maker = cut(amount, CENT);
-    // The table rounds up four decimals further out first. That never carries over: the fraction that is cut off has a
-    // price of at most 9,999 ten-thousandths as its denominator.
+    // The table first rounds up four decimals further out. That never carries over: the truncated fraction has a price
+    // of at most 9,999 ten-thousandths as its denominator.
     let wanted = match side {
         Side::Buy => over(maker, price),
         Side::Sell => times(maker, price),
@@ -117,7 +118,7 @@ fn market(side: Side, price: Price, amount: u64, step: u64) -> Result<Amounts, A
     Ok(Amounts { maker, taker })
 }
 
-/// Says whether the ratio of the amounts is better for us than the next worse price of the grid.
+/// Returns true if the ratio of the amounts is better for us than the next worse price of the grid.
 fn within_a_tick(side: Side, price: Price, amounts: Amounts, tick: TickSize) -> bool {
     let Amounts { maker, taker } = amounts;
     let (dollars, shares, worse) = match side {
@@ -132,7 +133,7 @@ fn within_a_tick(side: Side, price: Price, amounts: Amounts, tick: TickSize) -> 
     }
 }
 
-/// The step of the official table's "amount decimals" in millionths: 3 to 6 decimals (PROTOCOL 5.1).
+/// Returns the step of the official table's "amount decimals" in millionths: 3 to 6 decimals (PROTOCOL 5.1).
 fn table_step(tick: TickSize) -> u64 {
     match tick.micros() {
         100_000 => 1_000,
@@ -149,13 +150,13 @@ fn of_side(side: Side, dollars: u64, shares: u64) -> Amounts {
     }
 }
 
-/// `micros * price`, rounded down.
+/// Returns `micros * price`, rounded down.
 fn times(micros: u64, price: Price) -> Option<u64> {
     let product = u128::from(micros).checked_mul(u128::from(price.micros()))?;
     u64::try_from(product.checked_div(u128::from(SCALE))?).ok()
 }
 
-/// `micros / price`, rounded down.
+/// Returns `micros / price`, rounded down.
 fn over(micros: u64, price: Price) -> Option<u64> {
     let scaled = u128::from(micros).checked_mul(u128::from(SCALE))?;
     u64::try_from(scaled.checked_div(u128::from(price.micros()))?).ok()
@@ -309,7 +310,7 @@ mod tests {
                     }
                 }
             } else {
-                // From five shares and a dollar on, the venue's smallest orders, nothing is too small.
+                // From five shares and one dollar upwards, the venue's minimum, no order is too small.
                 let dollars = u128::from(micros) * u128::from(price.micros()) / 1_000_000;
                 prop_assert!(micros < 5_000_000 || dollars < 1_000_000, "refused {} at {}", size, price);
             }

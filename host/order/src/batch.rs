@@ -1,6 +1,6 @@
-//! Batches of a deposit wallet: calls that the wallet makes one after another, all or none, once its key has signed them
-//! (PROTOCOL 17.5). The venue's relayer sends them and pays for them. The signature is the key's 65 bytes over the EIP-712
-//! digest as it is: the wallet asks it of its owner directly, without the wrapping of orders (ERC-7739).
+//! Batches of a deposit wallet: calls that the wallet executes in order, all or none, once its key has signed them
+//! (PROTOCOL 17.5). The venue's relayer sends them and pays the gas. The signature is the key's 65 bytes over the plain
+//! EIP-712 digest: the wallet verifies it against its owner directly, without the wrapping of orders (ERC-7739).
 
 use crate::address::Address;
 use crate::calls::Call;
@@ -10,22 +10,22 @@ use crate::signing::{Signature65, SigningKey};
 use crate::wrapped::{WALLET_NAME, WALLET_VERSION};
 use alloc::vec::Vec;
 
-/// Calls in one batch; a redemption of more markets takes several.
+/// Maximum calls per batch; a redemption of more markets takes several.
 pub const CALLS_MAX: usize = 16;
-/// Bytes of one call: the longest that we make (a split) has 260.
+/// Maximum bytes of one call: the longest that we make (a split) has 260.
 pub const DATA_MAX: usize = 288;
 
-/// The call's type as EIP-712 writes it.
+/// The call's type in EIP-712 notation.
 const CALL_TYPE: &str = "Call(address target,uint256 value,bytes data)";
-/// The batch's; the types that it names follow it.
+/// The batch's type; the types that it references follow it.
 const BATCH_TYPE: &str = "Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls)";
 
-/// Calls that a deposit wallet is to make. None sends the chain's own coin along: each call's `value` is zero.
+/// Calls to be executed by a deposit wallet. No call transfers the chain's native coin: each `value` is zero.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {
     /// The wallet.
     pub wallet: Address,
-    /// The wallet's next number, as the relayer tells it; the contract takes each once.
+    /// The wallet's next nonce, as the relayer reports it; the contract accepts each once.
     pub nonce: u64,
     /// The contract refuses the batch after this, in seconds since the epoch.
     pub deadline: u64,
@@ -34,12 +34,12 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// Says whether it has calls, and neither too many nor too long ones.
+    /// Returns true if it has calls, and neither too many nor too long ones.
     pub fn is_within_bounds(&self) -> bool {
         (1..=CALLS_MAX).contains(&self.calls.len()) && self.calls.iter().all(|call| call.data.len() <= DATA_MAX)
     }
 
-    /// Returns what the key of the wallet signs.
+    /// Returns the digest that the wallet's key signs.
     pub fn digest(&self, chain: Chain) -> [u8; 32] {
         let calls: Vec<[u8; 32]> = self.calls.iter().map(call_hash).collect();
         let words = [
@@ -52,7 +52,7 @@ impl Batch {
         Domain::contract(WALLET_NAME, WALLET_VERSION, chain, self.wallet).digest(&hash_words(&words))
     }
 
-    /// Signs it with the key of the wallet.
+    /// Signs it with the wallet's key.
     pub fn sign(&self, chain: Chain, key: &SigningKey) -> Signature65 {
         key.sign_digest(&self.digest(chain))
     }

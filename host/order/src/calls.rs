@@ -1,5 +1,5 @@
-//! What turns shares into dollars and dollars into shares at the venue's contracts: split, merge and redeem, as calls that somebody else
-//! sends (a wallet, or the venue's relayer; PROTOCOL 17). Nothing here is signed.
+//! Conversions between shares and dollars at the venue's contracts: split, merge and redeem, as calls to be sent by
+//! another party (a wallet, or the venue's relayer; PROTOCOL 17). Nothing is signed here.
 
 use crate::address::Address;
 use crate::contracts::Chain;
@@ -8,23 +8,23 @@ use alloc::vec::Vec;
 use hex_literal::hex;
 use model::{ConditionId, Size};
 
-/// pUSD, which all markets are paid in (PROTOCOL 1.3).
+/// pUSD, the collateral of all markets (PROTOCOL 1.3).
 pub(crate) const COLLATERAL: Address = Address(hex!("C011a7E12a19f7B1f670d46F03B03f3342E82DFB"));
 
 /// Splits, merges and redeems CTF tokens in pUSD.
 pub(crate) const ADAPTER: Address = Address(hex!("AdA100Db00Ca00073811820692005400218FcE1f"));
 
-/// The same for negative-risk markets.
+/// The adapter of negative-risk markets.
 pub(crate) const NEG_RISK_ADAPTER: Address = Address(hex!("adA2005600Dec949baf300f4C6120000bDB6eAab"));
 
-/// What is wanted of the contract.
+/// The requested conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Claim {
-    /// All shares of a market whose outcome is known, for what they pay.
+    /// Redeems all shares of a resolved market for their payout.
     Redeem,
-    /// So many pairs of both outcomes for a dollar each.
+    /// Converts pairs of both outcomes to a dollar each.
     Merge(Size),
-    /// So many dollars for a pair of both outcomes each.
+    /// Converts dollars to a pair of both outcomes each.
     Split(Size),
 }
 
@@ -33,7 +33,7 @@ pub enum Claim {
 pub struct Call {
     /// The contract.
     pub to: Address,
-    /// The function and its arguments, as Solidity encodes them. No value is sent along.
+    /// The function and its arguments in Solidity's encoding. No value is sent.
     pub data: Vec<u8>,
 }
 
@@ -49,7 +49,7 @@ impl Call {
             Claim::Split(size) => ("splitPosition(address,bytes32,bytes32,uint256[],uint256)", Some(size)),
         };
         let mut data = selector(signature);
-        // The fixed arguments, the list's place among them by its distance; then the list: both outcomes, by their bits.
+        // The fixed arguments, with the offset of the list; then the list: both outcomes, by their bits.
         let distance = if amount.is_some() { 5 * 32 } else { 4 * 32 };
         let fixed = [COLLATERAL.word(), [0; 32], condition.0, word(distance)];
         let amount = amount.map(|size| word(size.0));
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_risk_markets_have_an_adapter_of_their_own() {
+    fn negative_risk_markets_have_a_separate_adapter() {
         assert_eq!(call(Claim::Redeem).to, ADAPTER);
         let exclusive = Call::new(Chain::Polygon, Claim::Redeem, &CONDITION, true).unwrap();
         assert_eq!(exclusive.to, NEG_RISK_ADAPTER);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_merge_is_encoded_as_the_contract_reads_it() {
-        // Selectors as the Conditional Tokens contract has them on chain.
+        // Selectors as deployed in the Conditional Tokens contract.
         let data = hex::encode(&call(Claim::Merge(Size::shares(7))).data);
         let (selector, arguments) = data.split_at(8);
         assert_eq!(selector, "9e7212ad");

@@ -4,7 +4,7 @@ use crate::address::Address;
 use hex_literal::hex;
 use model::TokenId;
 
-/// A chain that the venue's contracts are on.
+/// A chain with the venue's contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Chain {
     /// Polygon, production: 137.
@@ -14,7 +14,7 @@ pub enum Chain {
 }
 
 impl Chain {
-    /// Returns the chain of a number, or `None` if no exchange is known there.
+    /// Returns the chain of an id, or `None` if no exchange is known there.
     pub const fn from_id(id: u64) -> Option<Self> {
         match id {
             137 => Some(Self::Polygon),
@@ -23,7 +23,7 @@ impl Chain {
         }
     }
 
-    /// Returns the chain's number.
+    /// Returns the chain id.
     pub const fn id(self) -> u64 {
         match self {
             Self::Polygon => 137,
@@ -32,19 +32,19 @@ impl Chain {
     }
 }
 
-/// Which contract settles an order. A wrong one makes an invalid signature at the venue.
+/// The contract that settles an order. A wrong one makes the signature invalid at the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Exchange {
-    /// The CTF exchange, of markets that stand alone.
+    /// The CTF exchange, for markets that stand alone.
     Standard,
     /// The exchange of negative-risk markets, whose outcomes exclude each other.
     NegRisk,
-    /// Exchange V3, of the positions of Protocol V2, and of everything once the venue's order version is 3.
+    /// Exchange V3, for the positions of Protocol V2, and for all tokens once the venue's order version is 3.
     V3,
 }
 
 impl Exchange {
-    /// All of them, in the order of their numbers.
+    /// All of them, in the order of their codes.
     pub const ALL: [Self; 3] = [Self::Standard, Self::NegRisk, Self::V3];
 
     /// Returns the exchange of a market of CTF tokens at order version 2.
@@ -53,7 +53,7 @@ impl Exchange {
     }
 
     /// Returns the exchange that settles orders on a token while `GET /version` answers `version` (PROTOCOL 1.4), or
-    /// `None` for an order version that is not known.
+    /// `None` for an unknown order version.
     pub fn route(version: u64, token: &TokenId, neg_risk: bool) -> Option<Self> {
         match version {
             2 if is_position(token) => Some(Self::V3),
@@ -63,7 +63,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the version that its domain names.
+    /// Returns the version in its domain.
     pub const fn order_version(self) -> &'static str {
         match self {
             Self::Standard | Self::NegRisk => "2",
@@ -71,7 +71,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the number that the signer's messages have for it.
+    /// Returns its code in the signer's messages.
     pub const fn code(self) -> u8 {
         match self {
             Self::Standard => 0,
@@ -80,7 +80,7 @@ impl Exchange {
         }
     }
 
-    /// Returns the exchange of a number.
+    /// Returns the exchange of a code.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|exchange| exchange.code() == code)
     }
@@ -96,7 +96,8 @@ impl Exchange {
     }
 }
 
-/// Says whether a token is a position of Protocol V2 and not a CTF token: its bits 40 to 103 are zero (PROTOCOL 1.5).
+/// Returns true if a token is a position of Protocol V2 and not a CTF token: its bits 40 to 103 are zero (PROTOCOL
+/// 1.5).
 pub fn is_position(token: &TokenId) -> bool {
     token.0.iter().skip(19).take(8).all(|byte| *byte == 0)
 }

@@ -16,7 +16,7 @@ pub fn keccak(bytes: &[u8]) -> [u8; 32] {
     Keccak256::digest(bytes).into()
 }
 
-/// Returns the hash of words that follow each other, which is how EIP-712 hashes a struct; the first is its type hash.
+/// Returns the hash of concatenated words, which is how EIP-712 hashes a struct; the first is its type hash.
 pub fn hash_words(words: &[[u8; 32]]) -> [u8; 32] {
     keccak(words.as_flattened())
 }
@@ -30,8 +30,8 @@ pub fn word(value: u64) -> [u8; 32] {
     word
 }
 
-/// Who is asked to verify a signature: an exchange contract or the venue's login, by its domain separator. Making one
-/// costs several hashes, so it is made once and kept.
+/// The verifier of a signature, as a domain separator: an exchange contract or the venue's login. Computing one costs
+/// several hashes, so it is computed once and kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Domain {
     separator: [u8; 32],
@@ -50,13 +50,13 @@ impl Domain {
         Self { separator: hash_words(&words), chain }
     }
 
-    /// Returns the domain of the venue's login (L1), which names no contract.
+    /// Returns the domain of the venue's login (L1), which has no contract.
     pub fn auth(chain: Chain) -> Self {
         let words = [keccak(AUTH_DOMAIN_TYPE), keccak(b"ClobAuthDomain"), keccak(b"1"), word(chain.id())];
         Self { separator: hash_words(&words), chain }
     }
 
-    /// Returns the chain that it is on.
+    /// Returns its chain.
     pub const fn chain(&self) -> Chain {
         self.chain
     }
@@ -66,7 +66,7 @@ impl Domain {
         self.separator
     }
 
-    /// Returns the digest that is signed, of a struct's hash in this domain.
+    /// Returns the digest to be signed, for a struct's hash in this domain.
     pub fn digest(&self, struct_hash: &[u8; 32]) -> [u8; 32] {
         let mut hasher = Keccak256::new();
         hasher.update([0x19, 0x01]);
@@ -76,7 +76,7 @@ impl Domain {
     }
 }
 
-/// The domains of one chain that the host signs in.
+/// The domains of one chain in which the host signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Domains {
     standard: Domain,
@@ -86,7 +86,7 @@ pub struct Domains {
 }
 
 impl Domains {
-    /// Computes the domains of a chain, to be kept.
+    /// Computes the domains of a chain, for reuse.
     pub fn new(chain: Chain) -> Self {
         let exchange = |exchange: Exchange| Domain::exchange(exchange.order_version(), chain, exchange.contract(chain));
         Self {

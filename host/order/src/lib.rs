@@ -1,6 +1,6 @@
-//! The venue's orders: amounts and rounding, EIP-712 hashes, order ids and signatures of CLOB V2 (PROTOCOL 1.3, 2.1, 4 and 5).
-//! Pure and `no_std`: no IO, clock or randomness; salt, time and key are arguments. It never logs or prints a key.
-//! Start reading in [`order`], then [`amounts`].
+//! The venue's orders: amounts and rounding, EIP-712 hashes, order ids and signatures of CLOB V2 (PROTOCOL 1.3, 2.1, 4
+//! and 5). Pure and `no_std`: no IO, clock or randomness; salt, time and key are arguments. It never logs or prints a
+//! key. Start reading in [`order`], then [`amounts`].
 #![no_std]
 
 extern crate alloc;
@@ -26,6 +26,6 @@ pub use batch::Batch;
 pub use calls::{Call, Claim};
 pub use contracts::{Chain, Exchange};
 pub use eip712::{Domain, Domains};
-pub use order::{Account, BuildError, Listing, SignatureType, SignedOrder, UnsignedOrder};
+pub use order::{Account, BuildError, OrderTerms, SignatureType, SignedOrder, UnsignedOrder};
 pub use signing::{KeyError, Signature65, SigningKey, recover};
 pub use wallets::Wallet;

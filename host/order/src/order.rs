@@ -10,17 +10,17 @@ use alloc::string::{String, ToString};
 use hex_literal::hex;
 use model::{NewOrder, OrderKind, Side, Size, TickSize, TokenId, VenueOrderId, hex};
 
-/// Salts travel as JSON numbers, which are exact below 2^53 only.
+/// Salts are sent as JSON numbers, which are exact only below 2^53.
 pub const SALT_END: u64 = 1 << 53;
 
-/// The order's type as EIP-712 writes it.
+/// The order's type in EIP-712 notation.
 pub(crate) const ORDER_TYPE: &str = "Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,\
     uint256 takerAmount,uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)";
 
 /// The hash of [`ORDER_TYPE`].
 const ORDER_TYPE_HASH: [u8; 32] = hex!("bb86318a2138f5fa8ae32fbe8e659f8fcf13cc6ae4014a707893055433818589");
 
-/// How an account's orders are verified (PROTOCOL 3).
+/// The verification of an account's orders (PROTOCOL 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureType {
     /// The key's own account holds the funds: 0.
@@ -34,7 +34,7 @@ pub enum SignatureType {
 }
 
 impl SignatureType {
-    /// Returns the type of the venue's number, or `None` if there is no such type.
+    /// Returns the type of the venue's code, or `None` if there is no such type.
     pub const fn from_code(code: u8) -> Option<Self> {
         match code {
             0 => Some(Self::Eoa),
@@ -45,7 +45,7 @@ impl SignatureType {
         }
     }
 
-    /// Returns the venue's number.
+    /// Returns the venue's code.
     pub const fn code(self) -> u8 {
         match self {
             Self::Eoa => 0,
@@ -56,16 +56,16 @@ impl SignatureType {
     }
 }
 
-/// Whose orders they are.
+/// The account that places orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Account {
     /// The address of the key that signs.
     pub signer: Address,
     /// The address that holds dollars and shares: the signer itself for [`SignatureType::Eoa`].
     pub funder: Address,
-    /// How the two belong together.
+    /// The relation of the two.
     pub signature_type: SignatureType,
-    /// The chain that the exchange contracts are on.
+    /// The chain of the exchange contracts.
     pub chain: Chain,
 }
 
@@ -75,7 +75,7 @@ impl Account {
         Self { signer: address, funder: address, signature_type: SignatureType::Eoa, chain }
     }
 
-    /// Returns the address that orders name as signer: the key's, or the wallet's where that one verifies.
+    /// Returns the address that orders name as signer: the key's, or the deposit wallet's if it verifies.
     pub const fn order_signer(&self) -> Address {
         match self.signature_type {
             SignatureType::Deposit => self.funder,
@@ -84,57 +84,58 @@ impl Account {
     }
 }
 
-/// What an order needs to know of its market.
+/// The market properties that an order depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Listing {
+pub struct OrderTerms {
     /// The outcome token.
     pub token_id: TokenId,
-    /// The grid of prices now.
+    /// The current price grid.
     pub tick: TickSize,
     /// The contract that settles it.
     pub exchange: Exchange,
 }
 
-/// Why an order cannot be built.
+/// Reasons why an order cannot be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BuildError {
-    /// The size has more than two decimals. It is refused and not cut, as the books reserve for the size that was gated.
+    /// The size has more than two decimals. It is refused and not truncated, because the engine has reserved for the
+    /// approved size.
     #[error("size {size} is not whole hundredths of a share")]
     FineSize {
         /// The shares.
         size: Size,
     },
-    /// The salt does not survive a JSON number.
-    #[error("salt {salt} is not below {SALT_END}")]
+    /// The salt is not exact as a JSON number.
+    #[error("salt {salt} must be below {SALT_END}")]
     Salt {
         /// The salt.
         salt: u64,
     },
-    /// There are no amounts.
+    /// The amounts are invalid.
     #[error(transparent)]
     Amounts(#[from] AmountError),
 }
 
-/// An order as it is signed. Its hash in the domain of its exchange is its id at the venue.
+/// An order to be signed. Its hash in the domain of its exchange is its id at the venue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnsignedOrder {
-    /// Makes equal orders different; below [`SALT_END`].
+    /// Distinguishes equal orders; below [`SALT_END`].
     pub salt: u64,
-    /// Who gives: the funder.
+    /// The address that pays: the funder.
     pub maker: Address,
-    /// Who verifies: the address of the key, or the deposit wallet.
+    /// The address that verifies: the key's, or the deposit wallet's.
     pub signer: Address,
     /// The outcome token.
     pub token_id: TokenId,
-    /// What it gives: millionths of dollars for a BUY, of shares for a SELL.
+    /// The amount given: millionths of dollars for a BUY, of shares for a SELL.
     pub maker_amount: u64,
-    /// What it wants: millionths of shares for a BUY, of dollars for a SELL.
+    /// The amount asked for: millionths of shares for a BUY, of dollars for a SELL.
     pub taker_amount: u64,
     /// Buy or sell.
     pub side: Side,
-    /// How maker and signer belong together.
+    /// The relation of maker and signer.
     pub signature_type: SignatureType,
-    /// When it was made, in milliseconds since the epoch. No expiry; it makes the order unique.
+    /// Creation time, in milliseconds since the epoch. Not an expiry; it makes the order unique.
     pub timestamp_ms: u64,
     /// Free bytes, zero by default.
     pub metadata: [u8; 32],
@@ -146,11 +147,12 @@ impl UnsignedOrder {
     /// Builds the order that the gate approved: limit amounts for GTC, [`placeable_market_amounts`] for FAK and FOK.
     ///
     /// # Errors
-    /// If size or price do not fit the market's grid, the order is too small to keep its price, or the salt is too large.
+    /// If size or price do not fit the market's grid, the order is too small to keep its price, or the salt is too
+    /// large.
     pub fn build(
         order: &NewOrder,
         account: &Account,
-        listing: &Listing,
+        listing: &OrderTerms,
         salt: u64,
         timestamp_ms: u64,
     ) -> Result<Self, BuildError> {
@@ -202,12 +204,13 @@ impl UnsignedOrder {
         ])
     }
 
-    /// Returns the order's id at the venue: its digest, which is what is signed unless a deposit wallet verifies.
+    /// Returns the order's id at the venue: its digest, which is also the signed digest unless a deposit wallet
+    /// verifies.
     pub fn order_id(&self, domain: &Domain) -> VenueOrderId {
         VenueOrderId(domain.digest(&self.struct_hash()))
     }
 
-    /// Signs the order. Allocates nothing; the time goes into the signature itself.
+    /// Signs the order. Allocates nothing; the running time is that of the signature itself.
     pub fn sign(self, domain: &Domain, key: &SigningKey) -> SignedOrder {
         let hash = self.struct_hash();
         let id = VenueOrderId(domain.digest(&hash));
@@ -218,8 +221,8 @@ impl UnsignedOrder {
         SignedOrder { order: self, id, domain: *domain, signature: key.sign_digest(&digest) }
     }
 
-    /// Returns the address of the key that made a signature, as it travels, of this order; `None` if it is no signature
-    /// of it.
+    /// Returns the address whose key made a signature of this order, given in wire format; `None` if it is not a
+    /// signature of it.
     pub fn signed_by(&self, domain: &Domain, signature: &str) -> Option<Address> {
         if self.signature_type == SignatureType::Deposit {
             let bytes: [u8; wrapped::WRAPPED_LEN] = hex::decode_array(signature.strip_prefix("0x")?)?;
@@ -232,18 +235,18 @@ impl UnsignedOrder {
 /// An order with its signature, ready to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignedOrder {
-    /// What was signed.
+    /// The signed order.
     pub order: UnsignedOrder,
     /// Its id at the venue.
     pub id: VenueOrderId,
-    /// Where it is valid.
+    /// The domain in which it is valid.
     pub domain: Domain,
-    /// The key's signature: over the id, or over typed data of the wallet where a deposit wallet verifies.
+    /// The key's signature: over the id, or over the wallet's typed data if a deposit wallet verifies.
     pub signature: Signature65,
 }
 
 impl SignedOrder {
-    /// Returns the signature as it travels: `0x` and 65 bytes, or the 317 of a deposit wallet.
+    /// Returns the signature in wire format: `0x` and 65 bytes, or the 317 of a deposit wallet.
     pub fn signature_text(&self) -> String {
         if self.order.signature_type != SignatureType::Deposit {
             return self.signature.to_string();
@@ -279,8 +282,8 @@ mod tests {
         }
     }
 
-    fn listing() -> Listing {
-        Listing { token_id: TokenId([3; 32]), tick: TickSize::CENT, exchange: Exchange::Standard }
+    fn listing() -> OrderTerms {
+        OrderTerms { token_id: TokenId([3; 32]), tick: TickSize::CENT, exchange: Exchange::Standard }
     }
 
     #[test]

@@ -7,26 +7,26 @@ use k256::ecdsa::{self, RecoveryId, VerifyingKey};
 use model::hex;
 use zeroize::{Zeroize, Zeroizing};
 
-/// Recovery ids travel as 27 and 28.
+/// Recovery ids are sent as 27 and 28.
 const V_BASE: u8 = 27;
 
-/// Why bytes are no private key. Says nothing about the bytes.
+/// Reasons why bytes are not a private key. Never contains the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// The text is not 64 hexadecimal digits, with or without `0x`.
-    #[error("a private key is 64 hexadecimal digits")]
+    #[error("invalid private key: expected 64 hexadecimal digits")]
     NotHex,
     /// The number is zero or not below the order of the curve.
-    #[error("the number is outside the range of private keys")]
+    #[error("private key is outside the valid range")]
     OutOfRange,
 }
 
-/// A signature as the venue takes it: r, s and v, 65 bytes, v being 27 or 28.
+/// A signature in the venue's format: r, s and v, 65 bytes, v being 27 or 28.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Signature65(pub [u8; 65]);
 
 impl Signature65 {
-    /// Parses `0x` and 130 hexadecimal digits. Does not say that they are a signature of anything: see [`recover`].
+    /// Parses `0x` and 130 hexadecimal digits. Does not verify that they are a signature: see [`recover`].
     pub fn parse(text: &str) -> Option<Self> {
         hex::decode_array(text.strip_prefix("0x")?).map(Self)
     }
@@ -45,9 +45,9 @@ impl fmt::Debug for Signature65 {
     }
 }
 
-/// A private key. Lives in the signer process only; wiped when dropped; cannot be printed, copied or compared.
+/// A private key. Exists only in the signer process; wiped when dropped; cannot be printed, copied or compared.
 pub struct SigningKey {
-    // Wipes itself when dropped (`ecdsa::SigningKey` is `ZeroizeOnDrop`).
+    // Wiped when dropped (`ecdsa::SigningKey` is `ZeroizeOnDrop`).
     key: ecdsa::SigningKey,
     address: Address,
 }
@@ -56,7 +56,7 @@ impl SigningKey {
     /// Parses 64 hexadecimal digits, with or without `0x`.
     ///
     /// # Errors
-    /// If the text is something else or the number is no key. The caller wipes the text.
+    /// If the text has another format or the number is out of range. The caller wipes the text.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let mut bytes = [0; 32];
         let parsed = hex::decode_into(text.strip_prefix("0x").unwrap_or(text), &mut bytes);
@@ -65,13 +65,13 @@ impl SigningKey {
         key
     }
 
-    /// Takes a key's 32 bytes, big-endian, such as fresh random ones.
+    /// Builds a key from 32 bytes, big-endian, such as fresh random ones.
     ///
     /// # Errors
-    /// If the number is zero or not below the order of the curve, which random bytes practically never are. The caller
-    /// wipes the bytes.
+    /// If the number is zero or not below the order of the curve, which practically never happens with random bytes.
+    /// The caller wipes the bytes.
     pub fn from_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        // The cause says only "signature error".
+        // The cause has no details, only "signature error".
         let key = ecdsa::SigningKey::from_slice(bytes).ok().ok_or(KeyError::OutOfRange)?;
         let address = address_of(key.verifying_key());
         Ok(Self { key, address })
@@ -82,8 +82,8 @@ impl SigningKey {
         self.address
     }
 
-    /// Returns a secret that only the holder of this key can know, another one for each purpose: the hash of a signature that is
-    /// never given out. What is signed is no digest of EIP-712 or of a transaction.
+    /// Returns a secret that only the holder of this key can compute, different for each purpose: the hash of a
+    /// signature that is never disclosed. The signed digest is not one of EIP-712 or of a transaction.
     pub fn derive(&self, purpose: &str) -> Zeroizing<[u8; 32]> {
         let digest = keccak(&[b"secret derived from a key: ", purpose.as_bytes()].concat());
         let mut signature = self.sign_digest(&digest);
@@ -95,7 +95,7 @@ impl SigningKey {
     /// Signs a digest. The same digest always gives the same signature.
     pub fn sign_digest(&self, digest: &[u8; 32]) -> Signature65 {
         let (signature, recovery) = self.key.sign_prehash_recoverable(digest);
-        // k256 answers with the low s already, and with the recovery id that belongs to it.
+        // k256 already returns the low s, with the recovery id that belongs to it.
         let mut bytes = [0; 65];
         let v = V_BASE.saturating_add(recovery.to_byte());
         for (to, from) in bytes.iter_mut().zip(signature.to_bytes().into_iter().chain([v])) {
@@ -111,8 +111,8 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Returns the address whose key signed `digest`, or `None` if the bytes are no signature that the exchange contracts
-/// accept: v other than 27 or 28, r or s out of range, or s in the upper half.
+/// Returns the address whose key signed `digest`, or `None` if the bytes are not a signature that the exchange
+/// contracts accept: v other than 27 or 28, r or s out of range, or s in the upper half.
 pub fn recover(digest: &[u8; 32], signature: &Signature65) -> Option<Address> {
     let (v, rs) = signature.0.split_last()?;
     let recovery = v.checked_sub(V_BASE).filter(|id| *id < 2).and_then(RecoveryId::from_byte)?;
@@ -126,7 +126,7 @@ pub fn recover(digest: &[u8; 32], signature: &Signature65) -> Option<Address> {
 
 fn address_of(key: &VerifyingKey) -> Address {
     let point = key.to_sec1_point(false);
-    // An uncompressed point is a tag and both coordinates; the address is at the end of their hash.
+    // An uncompressed point is a tag and both coordinates; the address is the end of their hash.
     Address::at_end_of(&keccak(point.as_bytes().get(1..).unwrap_or_default()))
 }
 
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn each_key_and_purpose_has_a_secret_of_its_own() {
+    fn each_key_and_purpose_has_a_different_secret() {
         let [one, two] = [1, 2].map(|byte| SigningKey::from_bytes(&[byte; 32]).unwrap());
         assert_eq!(one.derive("x"), one.derive("x"));
         assert_ne!(one.derive("x"), one.derive("y"));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused() {
+    fn an_invalid_key_is_refused() {
         assert_eq!(SigningKey::parse("").unwrap_err(), KeyError::NotHex);
         assert_eq!(SigningKey::parse(&KEY[..65]).unwrap_err(), KeyError::NotHex);
         assert_eq!(SigningKey::parse(&"0".repeat(64)).unwrap_err(), KeyError::OutOfRange);
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_with_a_high_s_or_another_v_recovers_to_nobody() {
+    fn a_signature_with_a_high_s_or_another_v_does_not_recover() {
         let key = SigningKey::parse(KEY).unwrap();
         let digest = keccak(b"x");
         let good = key.sign_digest(&digest);
@@ -181,7 +181,7 @@ mod tests {
             bad.0[64] = v;
             assert_eq!(recover(&digest, &bad), None, "{v}");
         }
-        // (r, -s) with the other v is the same point: valid mathematics, refused by the contracts.
+        // (r, -s) with the other v recovers the same point: mathematically valid, refused by the contracts.
         let s = ecdsa::Signature::from_slice(&good.0[..64]).unwrap();
         let high = ecdsa::Signature::from_scalars(s.r().to_bytes(), (-*s.s()).to_bytes()).unwrap();
         let mut bad = good;
@@ -194,7 +194,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
         #[test]
-        fn a_signature_recovers_to_its_signer_and_to_nobody_else(secret in 1u64.., digest in any::<[u8; 32]>()) {
+        fn a_signature_recovers_to_its_signer_and_to_no_other(secret in 1u64.., digest in any::<[u8; 32]>()) {
             let key = SigningKey::from_bytes(&crate::eip712::word(secret)).unwrap();
             let signature = key.sign_digest(&digest);
             prop_assert_eq!(signature, key.sign_digest(&digest));

@@ -1,5 +1,5 @@
-//! The wallets that belong to a key (PROTOCOL 3): their addresses follow from it, so the kind of an account is found by comparing
-//! them with the address that holds its money.
+//! The wallets that belong to a key (PROTOCOL 3): their addresses derive from it, so an account's wallet type is found
+//! by comparing them with the address that holds its funds.
 
 use crate::address::Address;
 use crate::eip712::keccak;
@@ -13,7 +13,7 @@ const SAFE_INIT_HASH: [u8; 32] = hex!("2bce2127ff07fb632d16c8347c4ebf501f4841168
 const PROXY_FACTORY: Address = Address(hex!("aB45c5A4B0c941a2F231C04C3f49182e1A254052"));
 const PROXY_INIT_HASH: [u8; 32] = hex!("d21df8dc65880a8606f09fe0ce3df9b8869287ab0b058be05aa9e8af6330a00b");
 const DEPOSIT_FACTORY: Address = Address(hex!("00000000000Fb5C9ADea0298D729A0CB3823Cc07"));
-/// A beacon proxy's code: a head with the length of what follows it, the beacon, a body.
+/// Bytecode of a beacon proxy: a head with the length of the rest, the beacon, a body.
 const BEACON_HEAD: [u8; 10] = hex!("6100523D8160233D3973");
 const BEACON: Address = Address(hex!("7A18EDfe055488A3128f01F563e5B479D92ffc3a"));
 const BEACON_BODY: &[u8] = &hex!(
@@ -21,7 +21,7 @@ const BEACON_BODY: &[u8] = &hex!(
     "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c"
     "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
 );
-/// An upgradable proxy's code, as early wallets have it.
+/// Bytecode of an upgradable proxy, as used by early wallets.
 const UUPS_HEAD: [u8; 10] = hex!("61003D3D8160233D3973");
 const UUPS: Address = Address(hex!("58CA52ebe0DadfdF531Cde7062e76746de4Db1eB"));
 const UUPS_BODY: &[u8] = &hex!(
@@ -30,18 +30,18 @@ const UUPS_BODY: &[u8] = &hex!(
     "cc3735a920a3ca505d382bbc545af43d6000803e6038573d6000fd5b3d6000f3"
 );
 
-/// A kind of wallet.
+/// A type of wallet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wallet {
     /// The key's own address.
     Key,
-    /// The proxy of an account that was made with an e-mail address.
+    /// The proxy of an account created with an e-mail address.
     Proxy,
     /// A Safe.
     Safe,
     /// A deposit wallet, the default of new accounts since May 2026.
     Deposit,
-    /// A deposit wallet of the first weeks.
+    /// A deposit wallet created in the first weeks.
     EarlyDeposit,
 }
 
@@ -49,7 +49,7 @@ impl Wallet {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Key, Self::Proxy, Self::Safe, Self::Deposit, Self::EarlyDeposit];
 
-    /// Returns the address of this kind of wallet that belongs to a key.
+    /// Returns the address of this type of wallet that belongs to a key.
     pub fn of(self, key: Address) -> Address {
         match self {
             Self::Key => key,
@@ -60,12 +60,12 @@ impl Wallet {
         }
     }
 
-    /// Returns the kind of wallet that `funder` is for a key; none if it is no wallet of that key.
+    /// Returns the type of the wallet `funder` of a key; `None` if it is not a wallet of that key.
     pub fn find(key: Address, funder: Address) -> Option<Self> {
         Self::ALL.into_iter().find(|wallet| wallet.of(key) == funder)
     }
 
-    /// Returns how orders of such a wallet are signed.
+    /// Returns the signature type of orders of such a wallet.
     pub const fn signature_type(self) -> SignatureType {
         match self {
             Self::Key => SignatureType::Eoa,
@@ -88,12 +88,13 @@ impl fmt::Display for Wallet {
     }
 }
 
-/// Returns the address at which a factory makes a contract (EIP-1014).
+/// Returns the address at which a factory creates a contract (EIP-1014).
 fn create2(factory: Address, salt: [u8; 32], init_hash: [u8; 32]) -> Address {
     Address::at_end_of(&keccak(&[&[0xff], factory.0.as_slice(), &salt, &init_hash].concat()))
 }
 
-/// Deposit wallets carry their arguments behind their code: the factory, and the key's address as a word.
+/// Returns the address of a deposit wallet, whose code is followed by its arguments: the factory, and the key's address
+/// as a word.
 fn deposit(key: Address, head: [u8; 10], target: Address, body: &[u8]) -> Address {
     let arguments = [DEPOSIT_FACTORY.word(), key.word()].concat();
     let mut code: Vec<u8> = head.into();

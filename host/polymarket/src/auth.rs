@@ -1,4 +1,5 @@
-//! Authentication (PROTOCOL 2): HMAC headers of L2 from an API key, and L1 headers around a signature made elsewhere.
+//! Authentication (PROTOCOL 2): L2 HMAC headers from an API key, and L1 headers around a signature made by the signer
+//! process.
 
 use base64::Engine;
 use base64::alphabet;
@@ -8,10 +9,10 @@ use order::{Address, Signature65};
 use sha2::Sha256;
 use std::fmt;
 
-/// The most bytes of one part of an API key; real ones have under 70.
+/// Maximum bytes of one part of an API key; real ones have under 70.
 const PART_MAX: usize = 256;
 
-/// Padding is always written, as the venue wants it, and not insisted upon when a secret is read.
+/// Padding is always written, as the venue requires, and optional when a secret is decoded.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -20,13 +21,13 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A header's name and value.
 pub(crate) type Header = (&'static str, String);
 
-/// Why three texts are no API key. Never repeats the secret.
+/// Reasons to reject three texts as an API key. Never contains the secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CredentialsError {
-    /// A part is empty, too long, or cannot stand in a header.
-    #[error("the {part} of the API key is not 1 to {PART_MAX} visible characters")]
+    /// A part is empty, too long, or cannot be used in a header.
+    #[error("the {part} of the API key must have 1 to {PART_MAX} visible ASCII characters")]
     Text {
-        /// Which part.
+        /// Name of the part.
         part: &'static str,
     },
     /// The secret is not base64.
@@ -44,10 +45,10 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Takes the three texts as the venue gave them.
+    /// Builds credentials from the three texts exactly as the venue issued them.
     ///
     /// # Errors
-    /// If one cannot stand in a header or the secret is not base64.
+    /// If a part cannot be used in a header or the secret is not base64.
     pub fn new(api_key: &str, secret: &str, passphrase: &str) -> Result<Self, CredentialsError> {
         for (part, text) in [("key", api_key), ("secret", secret), ("passphrase", passphrase)] {
             let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
@@ -55,19 +56,19 @@ impl Credentials {
                 return Err(CredentialsError::Text { part });
             }
         }
-        // Some clients store the secret in the other alphabet.
+        // Some clients store the secret in the standard base64 alphabet.
         let url_safe = secret.replace('+', "-").replace('/', "_");
         let key = BASE64.decode(url_safe).ok().ok_or(CredentialsError::Secret)?;
         let hmac = Hmac::new_from_slice(&key).ok().ok_or(CredentialsError::Secret)?;
         Ok(Self { api_key: api_key.to_owned(), passphrase: passphrase.to_owned(), secret: secret.to_owned(), hmac })
     }
 
-    /// Returns the key's id, which owns orders and is no secret.
+    /// Returns the key's id, which owns orders and is not secret.
     pub fn api_key(&self) -> &str {
         &self.api_key
     }
 
-    /// Returns the secret text: the user channel wants it as it is.
+    /// Returns the secret as text; the user channel sends it unchanged.
     pub(crate) fn secret(&self) -> &str {
         &self.secret
     }
@@ -76,7 +77,7 @@ impl Credentials {
         &self.passphrase
     }
 
-    /// Returns the signature of a request: `path` without query and host, `body` the exact bytes that are sent.
+    /// Returns the signature of a request. `path` excludes host and query; `body` is the exact bytes that are sent.
     fn sign(&self, timestamp_s: u64, method: &str, path: &str, body: &str) -> String {
         let mut hmac = self.hmac.clone();
         for part in [&timestamp_s.to_string(), method, path, body] {
@@ -85,7 +86,7 @@ impl Credentials {
         BASE64.encode(hmac.finalize().into_bytes())
     }
 
-    /// Returns the L2 headers of a request by the key of `signer` (PROTOCOL 2.2).
+    /// Returns the L2 headers of a request made with the API key of `signer` (PROTOCOL 2.2).
     pub(crate) fn headers(
         &self,
         signer: Address,
@@ -120,7 +121,7 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// The L1 proof that an address is ours: it makes or finds an API key. The signature comes from the signer process.
+/// The L1 proof of address ownership, which creates or derives an API key. The signature comes from the signer process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct L1Headers {
     /// The address of the key that signed.
@@ -129,7 +130,7 @@ pub struct L1Headers {
     pub signature: Signature65,
     /// The time in the message, in seconds since the epoch.
     pub timestamp_s: u64,
-    /// The nonce in the message; each has an API key of its own.
+    /// The nonce in the message; each nonce has its own API key.
     pub nonce: u64,
 }
 
@@ -168,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_refused_and_a_key_is_not_printed() {
+    fn an_invalid_key_is_refused_and_a_key_is_not_printed() {
         let error = |key: &str, secret: &str, pass: &str| Credentials::new(key, secret, pass).unwrap_err();
         assert_eq!(error("", SECRET, "p"), CredentialsError::Text { part: "key" });
         assert_eq!(error("k\r\nx", SECRET, "p"), CredentialsError::Text { part: "key" });

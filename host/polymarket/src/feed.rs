@@ -1,5 +1,5 @@
-//! The venue's two channels (PROTOCOL 13 and 14): one task each that connects, subscribes, pings, notices silence and connects
-//! again. Frames go out unparsed with their time of receipt, through a bounded queue.
+//! The venue's two channels (PROTOCOL 13 and 14): one task each that connects, subscribes, pings, detects silence and
+//! reconnects. Frames are passed on unparsed with their receive time, through a bounded queue.
 
 mod connection;
 mod merge;
@@ -18,25 +18,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-/// The most tokens of one connection; beyond a few hundred the venue was seen to leave out snapshots (PROTOCOL 13.1).
+/// Maximum tokens per connection; beyond a few hundred the venue was seen to omit snapshots (PROTOCOL 13.1).
 pub const ASSETS_MAX: usize = 200;
-/// Frames that wait for the host; a host that lags more than this has lost the picture, and the connection starts anew.
+/// Maximum frames queued for the host. A host that lags further has lost its books, and the feed reconnects.
 const QUEUE_MAX: usize = 4_096;
-/// Requests to a feed that wait.
+/// Maximum queued requests to a feed.
 const REQUESTS_MAX: usize = 256;
 
-/// How patient a feed is.
+/// Timeouts and intervals of a feed.
 #[derive(Debug, Clone, Copy)]
 pub struct Timings {
-    /// For the connection and its handshakes.
+    /// Limit for the connection and its handshakes.
     pub connect: Duration,
-    /// Between two PINGs; the venue wants one every 10 s.
+    /// Interval between two PINGs; the venue requires one every 10 s.
     pub ping: Duration,
-    /// Without any frame, PONG included, after which the connection counts as dead.
+    /// Time without any frame, PONG included, after which the connection counts as dead.
     pub silence: Duration,
-    /// Before each attempt to connect again; the last stays.
+    /// Waits before successive reconnects; the last one repeats.
     pub backoff: [Duration; 5],
-    /// How long a connection must have been up for its loss to be the first of a row of attempts again.
+    /// Uptime after which a lost connection restarts the backoff from its first wait.
     pub healthy: Duration,
 }
 
@@ -52,54 +52,54 @@ impl Default for Timings {
     }
 }
 
-/// Where and how to listen.
+/// Address, timing and clock of a feed.
 #[derive(Debug, Clone)]
 pub struct FeedConfig {
     /// The base address, such as `wss://ws-subscriptions-clob.polymarket.com`.
     pub address: String,
-    /// How patient to be.
+    /// Timeouts and intervals.
     pub timings: Timings,
-    /// The host's clock, for the times of receipt.
+    /// The host's clock, for receive times.
     pub now: fn() -> Time,
 }
 
-/// What a feed tells.
+/// An event of a feed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FeedEvent {
-    /// Connected, and the subscription was sent. What was missed meanwhile has to be asked by REST.
+    /// Connected, and the subscription was sent. Events missed meanwhile must be read by REST.
     Up,
-    /// The connection is lost; the feed connects again by itself.
+    /// The connection is lost; the feed reconnects by itself.
     Down {
-        /// Why.
+        /// The cause.
         reason: String,
     },
     /// A frame.
     Frame {
-        /// When it was received.
+        /// Receive time.
         at: Time,
         /// Its text.
         text: Utf8Bytes,
     },
-    /// The connection is alive: a PONG came.
+    /// The connection is alive: a PONG arrived.
     Alive {
-        /// When it was received.
+        /// Receive time.
         at: Time,
     },
 }
 
-/// Why there is no feed.
+/// Reasons why a feed cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
-    /// The address is none.
-    #[error("`{0}` is no WebSocket address; write wss://HOST, or ws://HOST for this machine")]
+    /// The address is invalid.
+    #[error("`{0}` is not a WebSocket address; expected wss://HOST, or ws://HOST for this machine")]
     Address(String),
-    /// The user channel takes secrets, which must not cross a network in the clear.
+    /// The user channel sends secrets, which must not cross a network unencrypted.
     #[error("the user channel sends secrets, so `{0}` must be wss:// or on this machine")]
     Plain(String),
-    /// There are more tokens than one connection takes.
-    #[error("{got} tokens are more than the {ASSETS_MAX} of one connection")]
+    /// There are more tokens than one connection allows.
+    #[error("{got} tokens exceed the maximum of {ASSETS_MAX} per connection")]
     TooMany {
-        /// How many there are.
+        /// Number of tokens.
         got: usize,
     },
     /// TLS is not available.
@@ -107,7 +107,7 @@ pub enum FeedError {
     Tls(#[from] tls::TlsError),
 }
 
-/// What a feed subscribes to.
+/// The subscription of a feed.
 #[derive(Debug, Clone)]
 enum Subscription {
     Market(Vec<TokenId>),
@@ -115,14 +115,14 @@ enum Subscription {
 }
 
 impl Subscription {
-    /// Takes tokens in.
+    /// Adds tokens.
     fn add(&mut self, tokens: &[TokenId]) {
         if let Self::Market(subscribed) = self {
             subscribed.extend(tokens.iter().filter(|token| !subscribed.contains(token)).copied().collect::<Vec<_>>());
         }
     }
 
-    /// Leaves tokens out.
+    /// Removes tokens.
     fn remove(&mut self, tokens: &[TokenId]) {
         if let Self::Market(subscribed) = self {
             subscribed.retain(|token| !tokens.contains(token));
@@ -132,7 +132,7 @@ impl Subscription {
     /// Returns the first frame of a connection.
     fn frame(&self) -> String {
         match self {
-            // Without the flag the venue does not tell that a market is over (PROTOCOL 13.1).
+            // Without the flag the venue does not report resolutions (PROTOCOL 13.1).
             Self::Market(tokens) => {
                 json!({"type": "market", "assets_ids": texts(tokens), "custom_feature_enabled": true}).to_string()
             }
@@ -165,10 +165,10 @@ enum Request {
 }
 
 impl Feed {
-    /// Listens to the market channel of these tokens.
+    /// Subscribes to the market channel of these tokens.
     ///
     /// # Errors
-    /// If the address is none or there are more than [`ASSETS_MAX`] tokens. Losing the connection is no error.
+    /// If the address is invalid or there are more than [`ASSETS_MAX`] tokens. Losing the connection is not an error.
     pub fn market(config: FeedConfig, tokens: Vec<TokenId>) -> Result<(Self, mpsc::Receiver<FeedEvent>), FeedError> {
         if tokens.len() > ASSETS_MAX {
             return Err(FeedError::TooMany { got: tokens.len() });
@@ -176,10 +176,10 @@ impl Feed {
         Self::start(config, "/ws/market", Subscription::Market(tokens))
     }
 
-    /// Listens to the user channel of this API key: all its markets.
+    /// Subscribes to the user channel of this API key: all its markets.
     ///
     /// # Errors
-    /// If the address is none or would send the key in the clear.
+    /// If the address is invalid or would send the key unencrypted.
     pub fn user(config: FeedConfig, credentials: Credentials) -> Result<(Self, mpsc::Receiver<FeedEvent>), FeedError> {
         let url = parse(&config.address)?;
         if !tls::is_private(&url, "wss", "ws") {
@@ -188,24 +188,24 @@ impl Feed {
         Self::start(config, "/ws/user", Subscription::User(Box::new(credentials)))
     }
 
-    /// Asks for fresh books of these tokens, by subscribing to them again. Ignored if too much is asked at once: the host
-    /// asks again when a book stays blind.
+    /// Requests fresh books of these tokens by subscribing to them again. Dropped if the request queue is full: the
+    /// host requests again while a book stays blind.
     pub fn resnapshot(&self, tokens: Vec<TokenId>) {
         self.request(Request::Resnapshot(tokens));
     }
 
-    /// Listens to these tokens too, now and after each reconnect; false if there was no room among the waiting requests.
-    /// The caller sees to it that one connection has [`ASSETS_MAX`] tokens at most.
+    /// Adds these tokens to the subscription, now and after each reconnect; false if the request queue is full. The
+    /// caller ensures that one connection has at most [`ASSETS_MAX`] tokens.
     pub fn subscribe(&self, tokens: Vec<TokenId>) -> bool {
         self.request(Request::Subscribe(tokens))
     }
 
-    /// Listens to these tokens no longer; false if there was no room among the waiting requests.
+    /// Removes these tokens from the subscription; false if the request queue is full.
     pub fn unsubscribe(&self, tokens: Vec<TokenId>) -> bool {
         self.request(Request::Unsubscribe(tokens))
     }
 
-    /// Drops the connection and makes a new one, which brings every book anew.
+    /// Drops the connection and reconnects, which resends every book.
     pub fn reconnect(&self) {
         self.request(Request::Reconnect);
     }
@@ -213,7 +213,7 @@ impl Feed {
     fn request(&self, request: Request) -> bool {
         let sent = self.requests.try_send(request);
         if let Err(error) = &sent {
-            tracing::warn!(%error, "a feed is too busy for a request");
+            tracing::warn!(%error, "feed request dropped; its queue is full or closed");
         }
         sent.is_ok()
     }

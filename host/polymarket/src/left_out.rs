@@ -1,20 +1,20 @@
-//! What was left out of what the venue said, because it was not understood: counted, and each thing named once with its reason.
+//! Record of venue data that failed to parse or could not be read: counted, and each item logged once with its reason.
 
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// The most names that one list keeps, so that each is logged once; what comes after them is only counted.
+/// Maximum names kept per list, so that each is logged once; further ones are only counted.
 const NAMES_MAX: usize = 1_000;
-/// The most lists; more are counted as one.
+/// Maximum lists; further ones are counted as one.
 const LISTS_MAX: usize = 50;
 const OTHERS: &str = "others";
 
-/// What was left out, by the list in which it stood. Cheap to clone; clones share it.
+/// Items that failed to parse or could not be read, by list. Cheap to clone; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct LeftOut(Arc<Mutex<BTreeMap<String, Entry>>>);
 
-/// What was left out of one list.
+/// Items that failed to parse in one list.
 #[derive(Debug, Default)]
 struct Entry {
     count: u64,
@@ -22,22 +22,22 @@ struct Entry {
     last: (String, String),
 }
 
-/// What was left out of one list, to be shown.
+/// Summary of one list, for display.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOutOf {
     /// The list.
     pub list: String,
-    /// How often something was left out of it.
+    /// Number of items left out of it.
     pub count: u64,
-    /// The name of the last thing that was.
+    /// Name of the last such item.
     pub name: String,
-    /// Why it was not understood.
+    /// Error of the last such item.
     pub reason: String,
 }
 
 impl LeftOut {
-    /// Counts something that was not understood, and logs it if it is new. `consequence` says what that means.
-    pub fn note(&self, list: &str, name: &str, reason: &str, consequence: &str) {
+    /// Counts an item that failed to parse or could not be read, and logs it if it is new. `consequence` describes the effect.
+    pub fn record(&self, list: &str, name: &str, reason: &str, consequence: &str) {
         let mut lists = self.0.lock();
         let list = if lists.len() < LISTS_MAX || lists.contains_key(list) { list } else { OTHERS };
         let entry = lists.entry(list.to_owned()).or_default();
@@ -46,13 +46,13 @@ impl LeftOut {
         if entry.named.len() >= NAMES_MAX || !entry.named.insert(entry.last.clone()) {
             return;
         }
-        tracing::warn!(list, name, reason, "not understood; {consequence}");
+        tracing::warn!(list, name, reason, "venue data not used; {consequence}");
         if entry.named.len() == NAMES_MAX {
-            tracing::warn!(list, "{NAMES_MAX} things were not understood; more are counted and not named");
+            tracing::warn!(list, "{NAMES_MAX} items not used; further ones are counted but not logged");
         }
     }
 
-    /// Returns what was left out of each list.
+    /// Returns a summary of each list.
     pub fn lists(&self) -> Vec<LeftOutOf> {
         let lists = self.0.lock();
         let shown = lists.iter().map(|(list, entry)| {
@@ -71,14 +71,14 @@ mod tests {
     fn each_thing_is_counted_and_what_is_kept_of_it_has_a_limit() {
         let left_out = LeftOut::default();
         for _ in 0..3 {
-            left_out.note("trades", "a", "field price is \"x\"", "left out");
+            left_out.record("trades", "a", "field price is \"x\"", "left out");
         }
         let shown = left_out.clone().lists();
         let [trades] = &shown[..] else { panic!("{shown:?}") };
         assert_eq!((&*trades.list, trades.count, &*trades.name), ("trades", 3, "a"));
         for number in 0..NAMES_MAX + 10 {
-            left_out.note("trades", &number.to_string(), "x", "left out");
-            left_out.note(&number.to_string(), "a", "x", "left out");
+            left_out.record("trades", &number.to_string(), "x", "left out");
+            left_out.record(&number.to_string(), "a", "x", "left out");
         }
         let shown = left_out.lists();
         let total: u64 = shown.iter().map(|list| list.count).sum();

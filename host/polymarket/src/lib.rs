@@ -1,7 +1,7 @@
 //! The venue adapter: wire types, parsing, the market and user channels, the REST client and its
 //! L2 authentication (PROTOCOL).
-//! It never holds a private key, never decides anything, and never repeats a placement by itself.
-//! Start reading in [`parse`] for what comes in and [`client`] for what goes out, [`feed`] for the sockets.
+//! It never holds a private key, never makes trading decisions, and never retries a placement. Start reading in
+//! [`parse`] for inbound data, [`client`] for outbound requests and [`feed`] for the sockets.
 
 pub mod auth;
 pub mod client;

@@ -2,16 +2,17 @@
 //! Start with [`parse_market`] (fast, hand-written) and [`parse_user`] (rare, serde).
 
 mod catalog;
+mod data_api;
 mod list;
 mod market;
 #[cfg(test)]
 mod mutations;
-mod records;
 mod relayer;
 mod rest;
 mod scan;
 #[cfg(test)]
 pub(crate) mod shared;
+mod terms;
 mod tokens;
 mod user;
 
@@ -19,17 +20,19 @@ pub use catalog::Found;
 #[cfg(test)]
 pub(crate) use catalog::Row as CatalogRow;
 pub(crate) use catalog::catalog_page;
+pub use data_api::{ActivityRow, Holding, NAMES_MAX, RecordCounts, Recorded};
+pub(crate) use data_api::{deeds, holdings};
 pub use list::Refused;
 pub(crate) use list::{Items, document, list, object};
 pub use market::{Element, MarketCounts, Odd, parse_elements, parse_market};
-pub use records::{Deed, Holding, NAMES_MAX, RecordCounts, Recorded};
-pub(crate) use records::{deeds, holdings};
 pub use relayer::{RelayState, Relayed};
 pub(crate) use relayer::{relayed, relayer_nonce};
 pub use rest::{BalanceAllowance, BookSnapshot, VenueOrder};
 pub(crate) use rest::{
     Tradable, balance, book, books, clob_market, market_page, open_order, open_order_page, resolution, trade_page,
 };
+pub use terms::{EventMembers, MarketTerms, Rewards};
+pub(crate) use terms::{event_members, market_terms};
 pub use tokens::{TOKENS_MAX, TokenMap, TooManyTokens};
 pub use user::{
     OrderAction, OrderEvent, Owner, PARTS_MAX, Part, TradeEvent, UserCounts, UserEvent, parse_user, parse_user_parts,
@@ -39,51 +42,51 @@ pub(crate) use user::{cut, cut_to};
 
 use crate::wire::Text;
 use model::input::VenueStatus;
-use model::{Price, Side, Size, TokenId};
+use model::{Price, Side, Size, Time, TokenId};
 
-/// The most bytes of a bad value that an error repeats.
+/// Maximum bytes of an invalid value that an error repeats.
 const SHOWN_MAX: usize = 80;
 
-/// Why bytes of the venue were not understood.
+/// Reasons why bytes from the venue failed to parse.
 #[derive(Debug, thiserror::Error)]
 pub enum ParseError {
     /// They are not JSON, as far as we read them.
     #[error("not the expected JSON at byte {at}")]
     Syntax {
-        /// Where.
+        /// Byte offset.
         at: usize,
     },
     /// They are not the expected JSON.
     #[error("not the expected JSON")]
     Json(#[from] serde_json::Error),
-    /// A field that must be there is not.
+    /// A required field is missing.
     #[error("field {field} is missing")]
     Missing {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
     },
-    /// A field has a value that makes no sense.
+    /// A field has an invalid value.
     #[error("field {field} is {text:?}")]
     Invalid {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
         /// The value, cut to a few dozen bytes.
         text: String,
     },
-    /// A text is longer than any that we keep, and a part of it would be another one's.
+    /// A text is longer than the limit, and truncating it could make it equal to another one.
     #[error("field {field} has {bytes} bytes, more than {limit}")]
     TooLong {
-        /// Which.
+        /// Name of the field.
         field: &'static str,
         /// Its length.
         bytes: usize,
         /// The limit.
         limit: usize,
     },
-    /// There are more entries than we keep.
+    /// There are more entries than the limit.
     #[error("more than {limit} entries in {field}")]
     TooMany {
-        /// Of what.
+        /// Name of the field.
         field: &'static str,
         /// The limit.
         limit: usize,
@@ -96,7 +99,7 @@ impl ParseError {
         Self::Invalid { field, text: String::from_utf8_lossy(shown).into_owned() }
     }
 
-    /// Returns the sentence with its cause.
+    /// Returns the message with its cause.
     pub fn explained(&self) -> String {
         match self {
             Self::Json(cause) => format!("{self}: {cause}"),
@@ -105,7 +108,12 @@ impl ParseError {
     }
 }
 
-/// Returns what `parse` makes of a field, or an error that names it.
+/// Parses a time as the venue writes them: ISO in UTC, or a Unix time in seconds to nanoseconds, 2001 or later.
+pub fn moment(text: &str) -> Option<Time> {
+    crate::wire::text::parse_moment(text)
+}
+
+/// Returns the result of `parse` on a field, or an error that names the field.
 pub(crate) fn field<T>(
     name: &'static str,
     text: &Text<'_>,
@@ -114,8 +122,8 @@ pub(crate) fn field<T>(
     text.scalar().and_then(parse).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
 }
 
-/// Returns what `parse` makes of a field; none only if the field says nothing. A value that is there and not understood is an error, for
-/// no default may stand in for it.
+/// Returns the result of `parse` on a field; `None` only if the field is empty. A value that is present but invalid is
+/// an error, because no default may replace it.
 pub(crate) fn maybe<T>(
     name: &'static str,
     text: &Text<'_>,
@@ -124,12 +132,12 @@ pub(crate) fn maybe<T>(
     if text.is_empty() { Ok(None) } else { field(name, text, parse).map(Some) }
 }
 
-/// Returns the text of a field that is for people, or a word; empty if the field says nothing.
-pub(crate) fn words<'t>(name: &'static str, text: &'t Text<'_>) -> Result<&'t str, ParseError> {
+/// Returns the text of a field for display, or a keyword; empty if the field is empty.
+pub(crate) fn text_field<'t>(name: &'static str, text: &'t Text<'_>) -> Result<&'t str, ParseError> {
     text.scalar().ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
 }
 
-/// Reads true or false, however it is written; none if the field is absent.
+/// Reads a boolean in any spelling; `None` if the field is absent.
 pub(crate) fn flag(name: &'static str, text: &Text<'_>) -> Result<Option<bool>, ParseError> {
     if text.is_absent() {
         return Ok(None);
@@ -137,18 +145,19 @@ pub(crate) fn flag(name: &'static str, text: &Text<'_>) -> Result<Option<bool>, 
     text.flag().map(Some).ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
 }
 
-/// Reads true or false of a field that must say it.
-pub(crate) fn told_flag(name: &'static str, text: &Text<'_>) -> Result<bool, ParseError> {
+/// Reads a required boolean.
+pub(crate) fn required_flag(name: &'static str, text: &Text<'_>) -> Result<bool, ParseError> {
     flag(name, text)?.ok_or(ParseError::Missing { field: name })
 }
 
-/// Says whether a condition is of the protocol's other generation, whose ids have 31 bytes and whose positions we do not sign for.
+/// Returns true if a condition is of the other protocol generation, whose ids have 31 bytes and whose positions we do
+/// not sign for.
 fn is_of_other_generation(condition: &str) -> bool {
     let digits = condition.strip_prefix("0x").unwrap_or(condition);
     digits.len() == 62 && digits.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// Returns a word that can name a kind of event, known or not; a number or a truth value names none.
+/// Returns a word that can name a kind of event, known or not; a number or a boolean cannot.
 fn kind(text: &str) -> Option<&str> {
     let begins = text.bytes().next().is_some_and(|first| first.is_ascii_alphabetic());
     (begins && !matches!(text, "true" | "false")).then_some(text)
@@ -170,7 +179,8 @@ fn price(text: &Text<'_>) -> Result<Price, ParseError> {
     field("price", text, Price::parse)
 }
 
-/// Reads what was matched of an order. The venue's killed orders have `"size_matched":""`; of any other an empty text says nothing.
+/// Reads the matched amount of an order. The venue's killed orders have `"size_matched":""`; for any other status an
+/// empty text is an error.
 fn matched(status: VenueStatus, text: &Text<'_>) -> Result<Size, ParseError> {
     let is_over = matches!(status, VenueStatus::Cancelled | VenueStatus::Invalid);
     if is_over && text.is_empty() && !text.is_absent() {

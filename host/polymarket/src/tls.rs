@@ -3,7 +3,7 @@
 use rustls::{ClientConfig, RootCertStore};
 use std::sync::Arc;
 
-/// Why there is no TLS.
+/// TLS cannot be configured.
 #[derive(Debug, thiserror::Error)]
 #[error("the TLS provider does not support the default protocol versions")]
 pub struct TlsError(#[from] rustls::Error);
@@ -11,7 +11,7 @@ pub struct TlsError(#[from] rustls::Error);
 /// Returns the configuration, with its own provider, so that it works whether or not the process has installed one.
 ///
 /// # Errors
-/// If the provider and the library do not fit, which is a fault of the build.
+/// If the provider and the library do not match, which is a build error.
 pub fn client_config() -> Result<Arc<ClientConfig>, TlsError> {
     let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -22,7 +22,7 @@ pub fn client_config() -> Result<Arc<ClientConfig>, TlsError> {
     Ok(Arc::new(config))
 }
 
-/// Says whether secrets may be sent there: over TLS, or to this machine. `secure` and `plain` are the two schemes.
+/// Returns true if secrets may be sent there: over TLS, or to this machine. `secure` and `plain` are the two schemes.
 pub fn is_private(url: &reqwest::Url, secure: &str, plain: &str) -> bool {
     let loopback = match url.host_str() {
         Some("localhost") => true,

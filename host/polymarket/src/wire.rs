@@ -1,5 +1,5 @@
-//! What stands on the wire, as serde types. Unknown fields are tolerated; numbers are read from their text, whether the
-//! venue wrote a string or a number. Nothing outside of this crate sees these types.
+//! The wire format as serde types. Unknown fields are tolerated; numbers are read from their text, whether the venue
+//! wrote a string or a number. These types are private to this crate.
 
 pub(crate) mod account;
 pub(crate) mod market;

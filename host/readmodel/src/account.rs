@@ -1,13 +1,13 @@
-//! The account as operators see it: money and positions, read from the engine once a second.
+//! The account as shown to operators: money and positions, read from the engine once a second.
 
-use crate::Picture;
+use crate::ReadModel;
 use crate::views::{OwnerView, PnlView, PositionView};
 use engine::Engine;
 use model::input::StrategyAnswer;
 use model::{Position, StrategyId, Time, TokenIx};
 
-impl Picture {
-    /// Shows money, positions, the gains of strategies and what operators restricted.
+impl ReadModel {
+    /// Updates money, positions, the P&L of strategies and the operators' restrictions.
     pub fn show_account(&self, at: Time, engine: &Engine, events: u64) {
         let summary = engine.summary();
         let profit = summary.realised.saturating_add(summary.unrealised).saturating_sub(summary.fees);
@@ -26,11 +26,12 @@ impl Picture {
         let held = engine.ledger().positions().filter(|(_, position)| !position.size.is_zero());
         let positions = held.filter_map(|(token, _)| self.position(engine, token)).collect();
         self.account(pnl, events, positions);
-        self.gains(engine.gains());
+        self.gains(engine.strategy_pnls());
         self.restrictions(engine.restrictions());
+        self.set_locks(engine.locks());
     }
 
-    /// Counts what a strategy answered. The page is told only of an answer that wants something or failed.
+    /// Counts a strategy's answer. Only an answer with intents or a fault is streamed.
     pub fn count_answer(&self, answer: &StrategyAnswer) {
         let tell = !answer.intents.is_empty() || answer.fault.is_some();
         self.edit_strategy(answer.strategy, tell, |view| {
@@ -41,7 +42,7 @@ impl Picture {
         });
     }
 
-    /// Returns a position as it is shown.
+    /// Returns the view of a position.
     fn position(&self, engine: &Engine, token: TokenIx) -> Option<PositionView> {
         let market = engine.market(token.market())?;
         let (position, _, value) = engine.valued(token);

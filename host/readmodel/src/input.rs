@@ -1,16 +1,16 @@
-//! What the read model is given that is not a record of the engine.
+//! Inputs of the read model other than engine records.
 
 use crate::views::ModeView;
 use model::{Level, MarketState, Price, TickSize, Time};
 
-/// What a session is, for the first snapshot.
+/// The session's properties, for the first snapshot.
 #[derive(Debug, Clone)]
 pub struct Begin {
-    /// How it trades.
+    /// The trading mode.
     pub mode: ModeView,
     /// Its number.
     pub session: u64,
-    /// When it began.
+    /// The start time.
     pub at: Time,
 }
 
@@ -23,13 +23,13 @@ pub struct Top {
     pub ask: Option<Level>,
     /// The last price traded at.
     pub last: Option<Price>,
-    /// Whether orders are taken.
+    /// The market's state: whether it accepts orders.
     pub state: MarketState,
-    /// The grid.
+    /// The tick size.
     pub tick: TickSize,
 }
 
-/// A kind of decision that may hold before it is stored.
+/// A kind of decision that may take effect before it is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Unstored {
     /// An emergency stop.

@@ -1,8 +1,10 @@
-//! What people see of the trading: one state, fed by the engine's thread, read by the API. Every change has a number and goes
-//! to the stream; the last few thousand are kept, so that a page that was away for a moment loses nothing.
+//! The read model: the operators' view of trading, one state fed by the engine thread and read by the API. Every change
+//! is numbered and sent to the stream; the last few thousand are kept, so that a page that reconnects soon loses
+//! nothing.
 
 mod account;
 mod input;
+pub mod paths;
 mod published;
 mod state;
 mod stream;
@@ -16,20 +18,21 @@ pub use stream::{Follow, Message};
 pub use waits::{WAIT_BOUNDS_MICROS, WaitCounts, WaitHistogram};
 
 use crate::views::{
-    BotView, ConnectionView, LeftOutView, PnlPoint, PnlView, PositionView, RecordsView, SkippedFileView, Snapshot,
-    StrategyView, Update,
+    BotView, ConnectionView, LeftOutView, LockView, PnlPoint, PnlView, PositionView, RecordsView, SkippedFileView,
+    Snapshot, StrategyView, Update,
 };
-use engine::{Gain, Record};
+use engine::{EngineEvent, StrategyPnl};
 use model::input::{Channel, Restriction, Scope};
-use model::{Market, OrderId, StrategyId, Time, TokenIx, VenueOrderId};
+use model::{Market, MarketIx, OrderId, StrategyId, Time, TokenIx, VenueOrderId};
 use parking_lot::{Mutex, MutexGuard};
+use paths::Paths;
 use published::Published;
 use state::State;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use stream::Stream;
 
-/// How long market events waited for the engine from the moment they were received, in the last whole second.
+/// Time that market events waited for the engine after they were received, in the last full second.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct EventWait {
     /// On average, in microseconds.
@@ -38,36 +41,41 @@ pub struct EventWait {
     pub worst_micros: u64,
 }
 
-/// The picture. A cheap handle.
+/// The read model. A cheap handle.
 #[derive(Debug, Clone)]
-pub struct Picture {
+pub struct ReadModel {
     shared: Arc<Mutex<(State, Stream)>>,
-    /// The connections of the market channel: figures for a look, too fast for the stream.
+    /// The connections of the market channel; their figures change too fast for the stream.
     connections: Arc<Mutex<Vec<ConnectionView>>>,
-    /// How the venue's records of the account are read; none where there is no such account.
+    /// The state of account activity reads from the data API; `None` without an account at the venue.
     records: Arc<Mutex<Option<RecordsView>>>,
-    /// What of the venue's words was not understood.
+    /// The locked markets.
+    locks: Arc<Mutex<Vec<LockView>>>,
+    /// Venue data that could not be parsed.
     left_out: Arc<Mutex<Vec<LeftOutView>>>,
     event_wait: Arc<Mutex<EventWait>>,
     event_waits: Arc<WaitHistogram>,
-    /// Whether events of the file system wake the watcher of the strategies folder.
+    /// True if file system events wake the watcher of the strategies folder.
     folder_events: Arc<AtomicBool>,
     published: Arc<Published>,
+    paths: Paths,
 }
 
-impl Picture {
-    /// Returns the picture of a session in which nothing has happened yet.
+impl ReadModel {
+    /// Returns the read model of a session without any events yet.
     pub fn new(begin: &Begin) -> Self {
         let shared = Arc::new(Mutex::new((State::new(begin), Stream::new())));
         Self {
             shared,
             connections: Arc::default(),
             records: Arc::default(),
+            locks: Arc::default(),
             left_out: Arc::default(),
             event_wait: Arc::default(),
             event_waits: Arc::default(),
             folder_events: Arc::default(),
             published: Arc::default(),
+            paths: Paths::default(),
         }
     }
 
@@ -76,23 +84,23 @@ impl Picture {
         self.lock().0.scope_name(scope)
     }
 
-    /// Returns the condition of the market of that slug, and whether its outcomes exclude those of others.
+    /// Returns the condition of the market with that slug, and whether it is a negative-risk market.
     pub fn condition(&self, slug: &str) -> Option<(model::ConditionId, bool)> {
         self.lock().0.condition(slug)
     }
 
-    /// Returns how many markets are shown.
+    /// Returns the number of markets.
     pub fn market_count(&self) -> u32 {
         self.lock().0.market_count()
     }
 
-    /// Adds a market; markets come in the order of their numbers.
+    /// Adds a market; markets are added in the order of their numbers.
     pub fn market(&self, market: &Market) {
         self.change(|state| state.add_market(market));
     }
 
-    /// Takes a fact of the engine, and returns what it changed.
-    pub fn record(&self, at: Time, record: &Record) -> Option<Update> {
+    /// Applies an engine record, and returns the resulting change.
+    pub fn record(&self, at: Time, record: &EngineEvent) -> Option<Update> {
         let mut changed = None;
         self.change(|state| {
             changed = state.record(at, record);
@@ -101,36 +109,59 @@ impl Picture {
         changed
     }
 
-    /// Notes an order's id at the venue. It is shown with the order's next change.
+    /// Records an order's venue id. It is shown with the order's next change.
     pub fn venue_id(&self, order: OrderId, venue: VenueOrderId) {
         self.change(|state| state.venue_id(order, venue));
     }
 
-    /// Shows the account.
+    /// Updates the account.
     pub fn account(&self, pnl: PnlView, events: u64, positions: Vec<PositionView>) {
         let held: Vec<String> = positions.iter().map(|position| position.token.clone()).collect();
         for position in positions {
             self.change(|state| state.value_position(position));
         }
-        // At most one a second, which is often enough for what happens without a trade.
+        // At most one per second, which is enough for positions that disappear without a trade.
         self.change(|state| state.gone(&held));
         self.change(|state| Some(state.pnl(pnl)));
         self.change(|state| state.events(events));
     }
 
-    /// Shows what strategies gained; of one that is not shown itself nothing is.
-    pub fn gains(&self, gains: impl Iterator<Item = (StrategyId, Gain)>) {
+    /// Updates the P&L of strategies; strategies that are not shown are skipped.
+    pub fn gains(&self, gains: impl Iterator<Item = (StrategyId, StrategyPnl)>) {
         for (strategy, gain) in gains {
             self.change(|state| state.gain(strategy, &gain));
         }
     }
 
-    /// Shows what operators restricted.
+    /// Updates the operators' restrictions.
     pub fn restrictions(&self, now: impl Iterator<Item = (Scope, Restriction)>) {
         self.change(|state| state.restrictions(now));
     }
 
-    /// Shows a market's top. At most twice a second for each market; a change that comes too soon waits for the next call.
+    /// Sets the locked markets, each with the end of its lock.
+    pub fn set_locks(&self, now: impl Iterator<Item = (MarketIx, Time)>) {
+        let named = |(market, until): (MarketIx, Time)| LockView {
+            market: self.scope_name(Scope::Market(market)),
+            until_ms: until.millis(),
+        };
+        let locks: Vec<LockView> = now.map(named).collect();
+        *self.locks.lock() = locks;
+    }
+
+    /// Returns the locked markets, each with the end of its lock.
+    pub fn locks(&self) -> Vec<LockView> {
+        self.locks.lock().clone()
+    }
+
+    /// Shows a lock before the next update from the engine; `None` removes it.
+    pub fn show_lock(&self, market: &str, until_ms: Option<u64>) {
+        let mut locks = self.locks.lock();
+        locks.retain(|lock| lock.market != market);
+        locks.extend(until_ms.map(|until_ms| LockView { market: market.to_owned(), until_ms }));
+    }
+
+    /// Updates the top of a market's book. Streamed at most twice a second per market; an earlier change waits for the
+    /// next call.
     pub fn top(&self, at: Time, token: TokenIx, top: &Top) {
         self.change(|state| state.top(at, token, top));
     }
@@ -140,72 +171,77 @@ impl Picture {
         self.lock().0.best(token)
     }
 
-    /// Shows how the connections of the market channel fare.
+    /// Updates the figures of the market channel's connections.
     pub fn set_connections(&self, connections: Vec<ConnectionView>) {
         *self.connections.lock() = connections;
     }
 
-    /// Returns how the connections of the market channel fare.
+    /// Returns the figures of the market channel's connections.
     pub fn connections(&self) -> Vec<ConnectionView> {
         self.connections.lock().clone()
     }
 
-    /// Shows what of the venue's words was not understood.
+    /// Updates the venue data that could not be parsed.
     pub fn set_left_out(&self, left_out: Vec<LeftOutView>) {
         *self.left_out.lock() = left_out;
     }
 
-    /// Returns what of the venue's words was not understood.
+    /// Returns the venue data that could not be parsed.
     pub fn left_out(&self) -> Vec<LeftOutView> {
         self.left_out.lock().clone()
     }
 
-    /// Shows how the venue's records of the account are read.
+    /// Updates the state of account activity reads.
     pub fn set_records(&self, records: RecordsView) {
         *self.records.lock() = Some(records);
     }
 
-    /// Returns how the venue's records of the account are read, if they are.
+    /// Returns the state of account activity reads, if there are any.
     pub fn records(&self) -> Option<RecordsView> {
         self.records.lock().clone()
     }
 
-    /// Shows how long market events waited for the engine in the last second.
+    /// Updates the time that market events waited for the engine in the last second.
     pub fn set_event_wait(&self, wait: EventWait) {
         *self.event_wait.lock() = wait;
     }
 
-    /// Returns how long market events waited for the engine in the last second.
+    /// Returns the time that market events waited for the engine in the last second.
     pub fn event_wait(&self) -> EventWait {
         *self.event_wait.lock()
     }
 
-    /// Returns the counts of how long market events waited for the engine since the start.
+    /// Returns the histogram of the time that market events waited for the engine since the start.
     pub fn event_waits(&self) -> &WaitHistogram {
         &self.event_waits
     }
 
-    /// Shows whether events of the file system wake the watcher of the strategies folder.
+    /// Returns the latency figures of each path.
+    pub const fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Sets whether file system events wake the watcher of the strategies folder.
     pub fn set_folder_events(&self, events: bool) {
         self.folder_events.store(events, Ordering::Relaxed);
     }
 
-    /// Returns whether events of the file system wake the watcher of the strategies folder; without them it scans.
+    /// Returns true if file system events wake the watcher of the strategies folder; otherwise it only scans.
     pub fn folder_events(&self) -> bool {
         self.folder_events.load(Ordering::Relaxed)
     }
 
-    /// Shows which decisions hold and are not stored yet; none if all are.
+    /// Updates the decisions that are in effect but not stored yet; empty if all are stored.
     pub fn show_unstored(&self, unstored: Unstored, names: Vec<String>) {
         self.change(|state| state.unstored(unstored, names));
     }
 
-    /// Shows why the emergency stop that is in force was made; nothing changes if none is.
+    /// Updates the reason of the emergency stop in force; no change if there is none.
     pub fn show_halt_reason(&self, reason: &str) {
         self.change(|state| state.halt_reason(reason));
     }
 
-    /// Shows a channel.
+    /// Updates the state of a channel.
     pub fn channel(&self, channel: Channel, up: bool) {
         self.change(|state| Some(state.channel(channel, up)));
     }
@@ -215,7 +251,7 @@ impl Picture {
         self.change(|state| Some(state.set_strategy(id, view)));
     }
 
-    /// Changes what is shown of a strategy.
+    /// Edits a strategy's view; the change is streamed if `tell` is true.
     pub fn edit_strategy(&self, id: StrategyId, tell: bool, edit: impl FnOnce(&mut StrategyView)) {
         self.change(|state| state.edit_strategy(id, edit).filter(|_| tell));
     }
@@ -245,7 +281,7 @@ impl Picture {
         }
     }
 
-    /// Returns everything. Its rows are copied after the lock is released.
+    /// Returns the full snapshot. Its rows are copied after the lock is released.
     pub fn snapshot(&self) -> Snapshot {
         let shown = {
             let guard = self.lock();
@@ -254,8 +290,8 @@ impl Picture {
         shown.into()
     }
 
-    /// Returns everything as JSON, made for all readers of a moment together; none if it cannot be written. Changes after its `seq` are on
-    /// the stream.
+    /// Returns the full snapshot as JSON, shared by all readers within a short time; `None` if it cannot be serialised.
+    /// Changes after its `seq` are on the stream.
     pub fn snapshot_json(&self) -> Option<Arc<[u8]>> {
         self.published.get(|| serde_json::to_vec(&self.snapshot()).ok().map(Arc::from))
     }
@@ -270,12 +306,12 @@ impl Picture {
         self.lock().0.bot()
     }
 
-    /// Returns the plot's points.
+    /// Returns the points of the P&L plot.
     pub fn history(&self) -> Vec<PnlPoint> {
         self.lock().0.history()
     }
 
-    /// Follows the stream from after `seq`; none if what came next is gone.
+    /// Follows the stream from after `seq`; `None` if the changes after it are no longer kept.
     pub fn follow(&self, seq: u64) -> Option<Follow> {
         self.lock().1.follow(seq)
     }
@@ -289,7 +325,7 @@ impl Picture {
     }
 
     fn lock(&self) -> MutexGuard<'_, (State, Stream)> {
-        // Each change is whole before the lock is released.
+        // Each change is complete before the lock is released.
         self.shared.lock()
     }
 }

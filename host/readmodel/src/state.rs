@@ -1,4 +1,4 @@
-//! The state itself: the engine's facts in the API's words.
+//! The state itself: the engine's records as API views.
 
 mod refusals;
 mod shown;
@@ -9,7 +9,7 @@ use crate::views::{
     BotStateView, BotView, BreakerView, MarketStateView, MarketView, OrderView, PnlPoint, PnlView, PositionView,
     RefusalView, RestrictionLevelView, RestrictionView, SkippedFileView, StrategyView, TokenView, TradeView, Update,
 };
-use engine::Record;
+use engine::EngineEvent;
 use model::input::{Breaker, Channel, Restriction, Scope, Settlement};
 use model::{
     ConditionId, Market, MarketIx, NewOrder, OrderId, OrderState, Size, StrategyId, Time, TokenIx, VenueOrderId,
@@ -17,12 +17,12 @@ use model::{
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Points of the plot, one a second.
+/// Points of the plot, one per second.
 const HISTORY_MAX: usize = 1_440;
 const TRADES_MAX: usize = 100;
-/// Ids of orders whose first record has not come yet.
+/// Ids of orders whose first record has not arrived yet.
 const EARLY_MAX: usize = 1_024;
-/// A market's top is told at most once in so many microseconds.
+/// The shortest interval between two streamed tops of a market, in microseconds.
 const TOP_MICROS: u64 = 500_000;
 
 #[derive(Debug, Default)]
@@ -46,9 +46,9 @@ pub(super) struct State {
     skipped_files: Vec<SkippedFileView>,
     breakers: BTreeMap<Breaker, BreakerState>,
     markets: Vec<Arc<MarketView>>,
-    /// The condition of each market, and whether its outcomes exclude those of others.
+    /// The condition of each market, and whether it is a negative-risk market.
     conditions: Vec<(ConditionId, bool)>,
-    told: Vec<Time>,
+    top_sent_at: Vec<Time>,
     unstored: BTreeMap<Unstored, Vec<String>>,
 }
 
@@ -81,7 +81,7 @@ impl State {
             breakers: Breaker::ALL.into_iter().map(|breaker| (breaker, BreakerState::default())).collect(),
             markets: Vec::new(),
             conditions: Vec::new(),
-            told: Vec::new(),
+            top_sent_at: Vec::new(),
             unstored: BTreeMap::new(),
         }
     }
@@ -90,7 +90,7 @@ impl State {
         self.bot.clone()
     }
 
-    /// Shows what operators restricted; nothing changes if it is the same as before.
+    /// Updates the operators' restrictions; no change if they are the same as before.
     pub(super) fn restrictions(&mut self, now: impl Iterator<Item = (Scope, Restriction)>) -> Option<Update> {
         let view = |(scope, restriction): (Scope, Restriction)| RestrictionView {
             scope: match scope {
@@ -108,7 +108,7 @@ impl State {
         Some(Update::Bot(self.bot.clone()))
     }
 
-    /// Returns the slug or the name of a scope; nothing for the session.
+    /// Returns the slug or the name of a scope; empty for the session.
     pub(super) fn scope_name(&self, scope: Scope) -> String {
         match scope {
             Scope::Session => String::new(),
@@ -139,7 +139,7 @@ impl State {
         };
         self.markets.push(Arc::new(view.clone()));
         self.conditions.push((market.condition, market.neg_risk));
-        self.told.push(Time(0));
+        self.top_sent_at.push(Time(0));
         Some(Update::Market(view))
     }
 
@@ -157,15 +157,15 @@ impl State {
         view.bid_micro_usd = top.bid.map(|level| level.price.micros());
         view.ask_micro_usd = top.ask.map(|level| level.price.micros());
         view.last_micro_usd = top.last.map(model::Price::micros);
-        let told = self.told.get_mut(place)?;
-        if at.since(*told) < TOP_MICROS {
+        let top_sent_at = self.top_sent_at.get_mut(place)?;
+        if at.since(*top_sent_at) < TOP_MICROS {
             return None;
         }
-        *told = at;
+        *top_sent_at = at;
         Some(Update::Market(market.clone()))
     }
 
-    /// Shows which decisions hold and are not stored yet; nothing changes if they are the same as before.
+    /// Updates the decisions that are in effect but not stored yet; no change if they are the same as before.
     pub(super) fn unstored(&mut self, unstored: Unstored, names: Vec<String>) -> Option<Update> {
         self.unstored.insert(unstored, names);
         let now: Vec<String> = self.unstored.values().flatten().cloned().collect();
@@ -176,7 +176,7 @@ impl State {
         Some(Update::Bot(self.bot.clone()))
     }
 
-    /// Shows why the emergency stop that is in force was made.
+    /// Updates the reason of the emergency stop in force.
     pub(super) fn halt_reason(&mut self, reason: &str) -> Option<Update> {
         if self.bot.restriction != RestrictionLevelView::Halted {
             return None;
@@ -219,7 +219,7 @@ impl State {
         (!same).then_some(Update::Position(position))
     }
 
-    /// Takes away a position that is not among these: it went without a trade.
+    /// Removes a position that is not among these: it disappeared without a trade.
     pub(super) fn gone(&mut self, held: &[String]) -> Option<Update> {
         let token = self.positions.iter().find(|(_, view)| !held.contains(&view.token)).map(|(token, _)| *token)?;
         let view = Arc::unwrap_or_clone(self.positions.remove(&token)?);
@@ -238,20 +238,20 @@ impl State {
         None
     }
 
-    pub(super) fn record(&mut self, at: Time, record: &Record) -> Option<Update> {
+    pub(super) fn record(&mut self, at: Time, record: &EngineEvent) -> Option<Update> {
         match record {
-            Record::State { state, restriction, reason } => {
+            EngineEvent::State { state, restriction, reason } => {
                 self.bot.state = (*state).into();
                 self.bot.restriction = (*restriction).into();
                 self.bot.reason = reason.clone();
                 Some(Update::Bot(self.bot.clone()))
             }
-            Record::Order { order, state, filled, reason } => Some(self.order(at, order, *state, *filled, reason)),
-            Record::Fill { .. } => self.fill(at, record),
-            Record::Position { token, size, cost, realised } => {
+            EngineEvent::Order { order, state, filled, reason } => Some(self.order(at, order, *state, *filled, reason)),
+            EngineEvent::Fill { .. } => self.fill(at, record),
+            EngineEvent::Position { token, size, cost, realised } => {
                 let mut view = self.position(*token, *size, *cost, *realised)?;
                 if let Some(known) = self.positions.get(token) {
-                    // A known outcome stays known, whatever is booked after it. Whose the shares are is told within a second.
+                    // A known resolution stays known, whatever is booked later. The owners are updated within a second.
                     view.pays_micro_usd = known.pays_micro_usd;
                     view.owners.clone_from(&known.owners);
                 }
@@ -262,15 +262,18 @@ impl State {
                 }
                 Some(Update::Position(view))
             }
-            Record::Refused { strategy, token, refusal, .. } => self.refusal(at, *strategy, *token, refusal),
-            Record::Breaker { breaker, scope, tripped, reason } => {
+            EngineEvent::Refused { strategy, token, refusal, .. } => self.refusal(at, *strategy, *token, refusal),
+            EngineEvent::Breaker { breaker, scope, tripped, reason } => {
                 Some(self.breaker(at, *breaker, *scope, *tripped, reason))
             }
-            Record::StrategyFault { strategy, reason } => {
+            EngineEvent::StrategyFault { strategy, reason } => {
                 self.edit_strategy(*strategy, |view| view.error.clone_from(reason))
             }
-            // Money shows in the account, and the audit has who booked it.
-            Record::Guard { .. } | Record::Transfer { .. } | Record::Activity { .. } => None,
+            // Money is shown in the account, and the audit has the user who booked it.
+            EngineEvent::Guard { .. }
+            | EngineEvent::Transfer { .. }
+            | EngineEvent::Moved { .. }
+            | EngineEvent::Activity { .. } => None,
         }
     }
 
@@ -311,13 +314,13 @@ impl State {
         Update::Order(view)
     }
 
-    fn fill(&mut self, at: Time, record: &Record) -> Option<Update> {
-        let Record::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
+    fn fill(&mut self, at: Time, record: &EngineEvent) -> Option<Update> {
+        let EngineEvent::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
             record
         else {
             return None;
         };
-        // Both sides of a part may be ours: somebody takes by hand what a strategy offers.
+        // Both sides of a part may be ours: an external order may match a strategy's.
         let id = format!("{trade}.{part}.{}", order.0);
         let (market, outcome) = self.names(Some(*token));
         let known = self.trades.iter_mut().find(|view| view.id == id);
@@ -342,10 +345,10 @@ impl State {
             maker: *maker,
             settlement: (*settlement).into(),
         };
-        // A fill whose first telling is no longer kept comes again as it settles; it is not shown as new.
+        // A fill whose first record was dropped recurs as it settles; it is not shown as new.
         if *settlement == Settlement::Matched || self.trades.len() < TRADES_MAX {
             self.count(*strategy, |view| &mut view.fills);
-            keep(&mut self.trades, Arc::new(view.clone()), TRADES_MAX);
+            push_bounded(&mut self.trades, Arc::new(view.clone()), TRADES_MAX);
         }
         Some(Update::Trade(view))
     }
@@ -410,7 +413,7 @@ impl State {
         }
     }
 
-    /// Returns the number of the token of that id.
+    /// Returns the number of the token with that id.
     pub(super) fn token_of(&self, id: &str) -> Option<TokenIx> {
         (0u32..).map(MarketIx).zip(&self.markets).find_map(|(market, view)| {
             let place = view.tokens.iter().position(|token| token.token == id)?;
@@ -422,12 +425,12 @@ impl State {
         self.conditions.get(self.market_of(slug)?.index()).copied()
     }
 
-    /// Returns how many markets there are.
+    /// Returns the number of markets.
     pub(super) fn market_count(&self) -> u32 {
         u32::try_from(self.markets.len()).unwrap_or(u32::MAX)
     }
 
-    /// Returns the number of the market of that slug.
+    /// Returns the number of the market with that slug.
     pub(super) fn market_of(&self, slug: &str) -> Option<MarketIx> {
         let place = self.markets.iter().position(|view| view.slug == slug)?;
         u32::try_from(place).ok().map(MarketIx)
@@ -445,8 +448,8 @@ impl State {
     }
 }
 
-/// Puts the newest first.
-fn keep<T>(list: &mut VecDeque<T>, item: T, max: usize) {
+/// Inserts the newest first.
+fn push_bounded<T>(list: &mut VecDeque<T>, item: T, max: usize) {
     list.truncate(max.saturating_sub(1));
     list.push_front(item);
 }

@@ -1,30 +1,30 @@
-//! The ordered stream of changes: the last few thousand are kept, and new ones go to all who follow.
+//! The ordered stream of changes: the last few thousand are kept, and new ones are sent to all followers.
 
 use crate::views::{StreamMessage, Update};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::broadcast;
 
-/// Messages that are kept for those who come back.
+/// The most messages that are kept for followers that reconnect.
 const KEPT_MAX: usize = 4_096;
-/// Messages that wait for one follower; one that lags more starts anew.
+/// The most messages that wait for one follower; a follower that lags further starts over.
 const LAG_MAX: usize = 1_024;
 
-/// One change as it goes out.
+/// One change as it is sent.
 #[derive(Debug, Clone)]
 pub struct Message {
     /// Its number.
     pub seq: u64,
-    /// A [`StreamMessage`] as JSON, written once for all.
+    /// A [`StreamMessage`] as JSON, serialised once for all followers.
     pub json: Arc<str>,
 }
 
-/// What a follower gets: what it missed, then what comes.
+/// The messages for a follower: those it missed, then the live ones.
 #[derive(Debug)]
 pub struct Follow {
-    /// What came since it left, oldest first.
+    /// The messages since it disconnected, oldest first.
     pub missed: Vec<Message>,
-    /// What comes from now on.
+    /// The messages from now on.
     pub live: broadcast::Receiver<Message>,
 }
 
@@ -46,14 +46,14 @@ impl Stream {
 
     pub(super) fn push(&mut self, update: Update) {
         self.seq = self.seq.saturating_add(1);
-        // These types always make JSON; a message that did not would leave a gap, after which pages ask for all again.
+        // These types always serialise; a failure would leave a gap in `seq`, and pages would fetch the snapshot again.
         let Ok(json) = serde_json::to_string(&StreamMessage { seq: self.seq, update }) else { return };
         let message = Message { seq: self.seq, json: json.into() };
         if self.kept.len() >= KEPT_MAX {
             self.kept.pop_front();
         }
         self.kept.push_back(message.clone());
-        // Nobody may be following.
+        // An error means that there are no followers.
         drop(self.live.send(message));
     }
 

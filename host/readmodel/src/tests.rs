@@ -15,8 +15,8 @@ use model::input::{Breaker, Scope, Settlement};
 use model::{Level, MarketState, Price, TickSize};
 use model::{MarketIx, NewOrder, OrderKind, OrderState, Side, Size, TradeId, Usd};
 
-fn picture() -> Picture {
-    let picture = Picture::new(&Begin { mode: ModeView::Demo, session: 7, at: Time(1_000_000) });
+fn picture() -> ReadModel {
+    let picture = ReadModel::new(&Begin { mode: ModeView::Demo, session: 7, at: Time(1_000_000) });
     let outcomes = ["Up".into(), "Down".into()];
     picture.market(&Market { outcomes, slug: "btc".into(), question: "Bitcoin?".into(), ..testkit::market(1) });
     picture
@@ -39,13 +39,13 @@ fn order(id: u64) -> NewOrder {
     }
 }
 
-fn tell(picture: &Picture, id: u64, state: OrderState, reason: &str) {
-    let record = Record::Order { order: order(id), state, filled: Size::ZERO, reason: reason.into() };
+fn tell(picture: &ReadModel, id: u64, state: OrderState, reason: &str) {
+    let record = EngineEvent::Order { order: order(id), state, filled: Size::ZERO, reason: reason.into() };
     picture.record(Time(2_000_000), &record);
 }
 
-fn fill(trade: u8, settlement: Settlement) -> Record {
-    Record::Fill {
+fn fill(trade: u8, settlement: Settlement) -> EngineEvent {
+    EngineEvent::Fill {
         order: OrderId(1),
         strategy: StrategyId(1),
         trade: TradeId([trade; 16]),
@@ -91,32 +91,32 @@ fn a_fill_that_settles_further_is_the_same_trade() {
     let trades = picture.snapshot().trades;
     assert_eq!((trades.len(), trades[0].id.as_str()), (100, "96969696-9696-9696-9696-969696969696.0.1"));
     picture.record(Time(4), &fill(1, Settlement::Confirmed));
-    assert_eq!(picture.snapshot().trades[0].id, trades[0].id, "an old trade does not come back as new");
+    assert_eq!(picture.snapshot().trades[0].id, trades[0].id, "an old trade is not shown as new");
 }
 
 #[test]
 fn a_trade_between_two_of_our_orders_is_two_fills_everywhere() {
     let picture = picture();
-    let Record::Fill { trade, .. } = fill(1, Settlement::Matched) else { panic!("no fill") };
+    let EngineEvent::Fill { trade, .. } = fill(1, Settlement::Matched) else { panic!("no fill") };
     let mut of_hand = fill(1, Settlement::Mined);
-    if let Record::Fill { order, strategy, maker, .. } = &mut of_hand {
-        (*order, *strategy, *maker) = (OrderId(2), StrategyId::BY_HAND, false);
+    if let EngineEvent::Fill { order, strategy, maker, .. } = &mut of_hand {
+        (*order, *strategy, *maker) = (OrderId(2), StrategyId::EXTERNAL, false);
     }
     picture.record(Time(2), &fill(1, Settlement::Matched));
     picture.record(Time(3), &of_hand);
     let trades = picture.snapshot().trades;
-    // Rows in the database and on the page are told apart by their id alone.
-    let told: Vec<_> = trades.iter().map(|view| (view.id.clone(), &*view.strategy, view.settlement)).collect();
+    // Only the id distinguishes rows in the database and on the page.
+    let identities: Vec<_> = trades.iter().map(|view| (view.id.clone(), &*view.strategy, view.settlement)).collect();
     let (mined, matched) = (SettlementView::Mined, SettlementView::Matched);
     let expected = [(format!("{trade}.0.2"), "by hand", mined), (format!("{trade}.0.1"), "strategy 1", matched)];
-    assert_eq!(told, expected);
+    assert_eq!(identities, expected);
 }
 
 #[test]
 fn what_a_share_pays_is_known_while_trades_still_settle() {
     let picture = picture();
     let (token, cost, realised) = (TokenIx(1), Usd::dollars(2), Usd::ZERO);
-    let record = Record::Position { token, size: Size::shares(5), cost, realised };
+    let record = EngineEvent::Position { token, size: Size::shares(5), cost, realised };
     picture.record(Time(2), &record);
     let mut valued = picture.snapshot().positions;
     valued[0].pays_micro_usd = Some(1_000_000);
@@ -129,8 +129,12 @@ fn what_a_share_pays_is_known_while_trades_still_settle() {
 #[test]
 fn a_breaker_of_markets_is_open_while_one_of_them_is() {
     let picture = picture();
-    let record =
-        |scope, tripped| Record::Breaker { breaker: Breaker::StaleData, scope, tripped, reason: Reason::from("60 s") };
+    let record = |scope, tripped| EngineEvent::Breaker {
+        breaker: Breaker::StaleData,
+        scope,
+        tripped,
+        reason: Reason::from("60 s"),
+    };
     picture.record(Time(5_000_000), &record(Scope::Market(MarketIx(0)), true));
     let shown = || picture.snapshot().breakers.into_iter().find(|view| view.name == "stale_data").unwrap();
     assert_eq!((shown().tripped, shown().markets, shown().since_ms), (true, vec!["btc".to_owned()], Some(5_000)));
@@ -142,10 +146,10 @@ fn a_breaker_of_markets_is_open_while_one_of_them_is() {
 }
 
 #[test]
-fn the_stream_goes_on_where_a_follower_left_and_says_when_it_cannot() {
+fn the_stream_resumes_where_a_follower_left_and_reports_when_it_cannot() {
     let picture = picture();
     let seq = picture.snapshot().seq;
-    let state = |state| Record::State { state, restriction: Restriction::None, reason: Reason::new() };
+    let state = |state| EngineEvent::State { state, restriction: Restriction::None, reason: Reason::new() };
     picture.record(Time(1), &state(BotState::Running));
     picture.record(Time(2), &state(BotState::Stopped));
     let mut follow = picture.follow(seq).unwrap();
@@ -154,22 +158,22 @@ fn the_stream_goes_on_where_a_follower_left_and_says_when_it_cannot() {
     let live = follow.live.try_recv().unwrap();
     assert_eq!(live.seq, seq + 3);
     assert!(live.json.contains("\"RUNNING\""), "{}", live.json);
-    assert!(picture.follow(seq + 4).is_none(), "the future is unknown");
+    assert!(picture.follow(seq + 4).is_none(), "it is in the future");
     let refusal = Refusal { rule: Rule::Cash, value: 2, limit: 1 };
-    let refused = Record::Refused { strategy: StrategyId(1), tag: 0, token: Some(TokenIx(0)), refusal };
+    let refused = EngineEvent::Refused { strategy: StrategyId(1), tag: 0, token: Some(TokenIx(0)), refusal };
     for minute in 0..5_000 {
         picture.record(Time(4 + minute * 60_000_000), &refused);
     }
-    assert!(picture.follow(seq).is_none(), "what was kept is gone");
+    assert!(picture.follow(seq).is_none(), "it was dropped");
     assert_eq!(picture.snapshot().refusals.len(), 50);
     assert!(picture.follow(picture.snapshot().seq).unwrap().missed.is_empty());
 }
 
 #[test]
-fn equal_refusals_of_a_minute_are_one_that_is_told_once_a_second() {
+fn equal_refusals_within_a_minute_are_one_streamed_once_a_second() {
     let picture = picture();
     let seq = picture.snapshot().seq;
-    let refused = |strategy, value| Record::Refused {
+    let refused = |strategy, value| EngineEvent::Refused {
         strategy: StrategyId(strategy),
         tag: 0,
         token: Some(TokenIx(0)),
@@ -185,11 +189,11 @@ fn equal_refusals_of_a_minute_are_one_that_is_told_once_a_second() {
     assert_eq!(snapshot.seq - seq, 11, "ten seconds, and another strategy");
     picture.record(Time(120_000_000), &refused(1, 3));
     let first = picture.snapshot().refusals[0].clone();
-    assert_eq!((first.at_ms, first.count), (120_000, 1), "a minute later it is another");
+    assert_eq!((first.at_ms, first.count), (120_000, 1), "a minute later it is a new one");
 }
 
 #[test]
-fn a_markets_top_is_told_at_most_twice_a_second_and_kept_always() {
+fn a_markets_top_is_streamed_at_most_twice_a_second_and_always_kept() {
     let picture = picture();
     let seq = picture.snapshot().seq;
     let top = |bid| Top {
@@ -208,17 +212,17 @@ fn a_markets_top_is_told_at_most_twice_a_second_and_kept_always() {
 }
 
 #[test]
-fn what_a_strategy_gained_is_told_when_it_changed_and_stays_when_its_file_is_another() {
+fn a_strategys_pnl_is_streamed_when_it_changes_and_stays_when_its_file_changes() {
     let picture = picture();
     let view = |state| StrategyView { name: "quoter".into(), state, ..StrategyView::default() };
-    let told = || picture.follow(0).unwrap().missed.len();
-    let gain = |realised| Gain { realised: Usd(realised), unrealised: Usd(-2), fees: Usd(3), today: Usd(-4) };
+    let updates = || picture.follow(0).unwrap().missed.len();
+    let gain = |realised| StrategyPnl { realised: Usd(realised), unrealised: Usd(-2), fees: Usd(3), today: Usd(-4) };
     let all = |realised| [(StrategyId(1), gain(realised)), (StrategyId(9), gain(5))].into_iter();
     picture.strategy(StrategyId(1), view(StrategyStateView::Running));
-    let before = told();
+    let before = updates();
     picture.gains(all(7));
     picture.gains(all(7));
-    assert_eq!(told(), before + 1, "only of what is shown, and only news");
+    assert_eq!(updates(), before + 1, "only for shown strategies, and only changes");
     tell(&picture, 1, OrderState::Pending, "quote");
     picture.strategy(StrategyId(1), view(StrategyStateView::Loaded));
     let all = picture.snapshot().strategies;
@@ -228,7 +232,7 @@ fn what_a_strategy_gained_is_told_when_it_changed_and_stays_when_its_file_is_ano
     assert_eq!((shown.fees_micro_usd, shown.today_micro_usd, shown.profit_micro_usd), (3, -4, 2));
 }
 
-/// The page's types are made from ours. With UPDATE=1 this writes them.
+/// Checks that the page's types are generated from ours. With UPDATE=1 this writes them.
 #[test]
 fn the_pages_types_are_ours() {
     use std::path::Path;
@@ -253,6 +257,7 @@ fn the_pages_types_are_ours() {
     views::LeftOutView::export_all(&config).unwrap();
     views::RecordsView::export_all(&config).unwrap();
     views::AlertsView::export_all(&config).unwrap();
+    views::AlertView::export_all(&config).unwrap();
     views::OrderHistoryView::export_all(&config).unwrap();
     views::PastOrderView::export_all(&config).unwrap();
     views::PastRefusalView::export_all(&config).unwrap();
@@ -296,7 +301,7 @@ fn readers_of_a_moment_get_one_snapshot_and_the_next_moment_another() {
     let second = picture.snapshot_json().unwrap();
     let as_made = |text: &[u8]| serde_json::from_slice::<serde_json::Value>(text).unwrap();
     assert_eq!(as_made(&first), serde_json::to_value(picture.snapshot()).unwrap());
-    // On a machine that is too slow for a moment they are made apart, and are equal all the same.
+    // On a slow machine they may be serialised separately, but are equal.
     assert!(Arc::ptr_eq(&first, &second) || first == second);
     tell(&picture, 2, OrderState::Pending, "quote");
     let started = std::time::Instant::now();
@@ -311,7 +316,7 @@ fn a_snapshot_shares_its_rows_until_they_change_and_never_changes_itself() {
     let picture = picture();
     tell(&picture, 1, OrderState::Pending, "quote");
     let shown = picture.lock().0.shown(0);
-    let now = |picture: &Picture| picture.lock().0.shown(0).orders.remove(0);
+    let now = |picture: &ReadModel| picture.lock().0.shown(0).orders.remove(0);
     assert!(Arc::ptr_eq(&shown.orders[0], &now(&picture)), "no row is copied under the lock");
     picture.venue_id(OrderId(1), VenueOrderId([9; 32]));
     assert!(!Arc::ptr_eq(&shown.orders[0], &now(&picture)));

@@ -1,21 +1,29 @@
-//! The API's types. Money, prices and shares are whole millionths (`_micro_usd`, `_micros`), times are Unix milliseconds.
-//! `dashboard/src/generated` is made from them by `cargo test -p readmodel`, which fails when the committed files differ.
-#![expect(missing_docs, reason = "most fields say what they are by their names")]
+//! The API's types. Money, prices and shares are whole millionths (`_micro_usd`, `_micros`), times are Unix
+//! milliseconds. `dashboard/src/generated` is generated from them by `cargo test -p readmodel`, which fails if the
+//! committed files differ.
+#![expect(missing_docs, reason = "most field names are self-explanatory")]
 
+mod alerts;
 mod claims;
 mod health;
 mod history;
+mod locks;
+mod notes;
 mod positions;
 mod states;
 mod strategies;
 mod tokens;
+mod whole;
 
+pub use alerts::{AcknowledgeBody, AlertView, SeverityView};
 pub use claims::{ClaimBody, ClaimKindView, ClaimRunView, ClaimStateView, ClaimView};
 pub use health::{
     AlertsView, ConnectionView, DatabaseView, FolderWatchView, HealthStatusView, HealthView, LeftOutView,
     RecordsStatusView, RecordsView, WaitView,
 };
 pub use history::{AuditView, PastOrderView, PastRefusalView};
+pub use locks::{LockBody, LockView, LockedView, ReloadOutcomeView, ReloadedView};
+pub use notes::{ActionNote, NoteBody};
 pub use positions::{AssignBody, OwnerView};
 pub use states::{
     BotStateView, ConfigSourceView, MarketStateView, ModeView, OrderKindView, OrderStateView, RestrictionLevelView,
@@ -31,10 +39,10 @@ use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-/// Everything the page shows, as of `seq`. Updates with a larger `seq` come on the stream.
+/// Everything shown on the page, as of `seq`. Updates with a larger `seq` are sent on the stream.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct Snapshot {
-    /// The last update that is part of this snapshot.
+    /// The last update included in this snapshot.
     #[ts(type = "number")]
     pub seq: u64,
     pub bot: BotView,
@@ -60,53 +68,54 @@ pub struct Snapshot {
 pub struct BotView {
     pub state: BotStateView,
     pub restriction: RestrictionLevelView,
-    /// Why, if something restricts it; empty otherwise.
+    /// The reason of the restriction; empty if there is none.
     pub reason: String,
     pub mode: ModeView,
     #[ts(type = "number")]
     pub session: u64,
     #[ts(type = "number")]
     pub started_at_ms: u64,
-    /// Whether the market channel is up.
+    /// True if the market channel is up.
     pub market_channel_up: bool,
-    /// Whether the user channel is up.
+    /// True if the user channel is up.
     pub user_channel_up: bool,
     /// Market events since the start.
     #[ts(type = "number")]
     pub events: u64,
-    /// What operators restricted by hand.
+    /// Restrictions set by operators.
     pub restrictions: Vec<RestrictionView>,
-    /// The names of decisions that hold and are late on their way into the database, which they are written to until it has them; empty
-    /// while all are stored in time.
+    /// The names of decisions that are in effect and late on their way into the database; the host retries until they
+    /// are stored. Empty while all are stored in time.
     pub unstored: Vec<String>,
 }
 
-/// The answer to what makes the host do less, such as `POST /v1/admin/emergency-stop`: it holds.
+/// The answer to requests that restrict the host, such as `POST /v1/admin/emergency-stop`: the restriction is in
+/// effect.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct StoppedView {
     #[serde(flatten)]
     pub bot: BotView,
-    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is.
+    /// True if it is stored, with its audit row. If not, the host retries until it is.
     pub durable: bool,
 }
 
-/// The answer to what cancels or disables: it holds, and cancels are on their way.
+/// The answer to requests that cancel or disable: the request is in effect, and cancels are being sent.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct DurableView {
-    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is.
+    /// True if it is stored, with its audit row. If not, the host retries until it is.
     pub durable: bool,
 }
 
-/// The answer to `PUT /v1/config/{key}`: the limit as it is now.
+/// The answer to `PUT /v1/config/{key}`: the limit now in effect.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct ChangedView {
     #[serde(flatten)]
     pub entry: ConfigView,
-    /// Whether it is stored, with its row in the audit. If not, the host goes on writing it until it is; a limit that was raised always is.
+    /// True if it is stored, with its audit row. If not, the host retries until it is; a raised limit is always stored.
     pub durable: bool,
 }
 
-/// What an operator restricted.
+/// A restriction set by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct RestrictionView {
     /// `session`, `market:SLUG` or `strategy:NAME`.
@@ -114,7 +123,7 @@ pub struct RestrictionView {
     pub restriction: RestrictionLevelView,
 }
 
-/// Money now.
+/// The account's current amounts.
 #[derive(Debug, Clone, Default, Serialize, TS, ToSchema)]
 pub struct PnlView {
     #[ts(type = "number")]
@@ -122,7 +131,7 @@ pub struct PnlView {
     /// All cash, reserved or not.
     #[ts(type = "number")]
     pub cash_micro_usd: i64,
-    /// Cash that open orders could take.
+    /// Cash reserved by open orders.
     #[ts(type = "number")]
     pub reserved_micro_usd: i64,
     /// Positions at the last bid.
@@ -131,29 +140,29 @@ pub struct PnlView {
     /// Cash and positions.
     #[ts(type = "number")]
     pub portfolio_micro_usd: i64,
-    /// Of all sessions on the account, fees apart.
+    /// Over all sessions on the account, without fees.
     #[ts(type = "number")]
     pub realised_micro_usd: i64,
     /// Positions at the last bid less their cost.
     #[ts(type = "number")]
     pub unrealised_micro_usd: i64,
-    /// Of all sessions on the account.
+    /// Over all sessions on the account.
     #[ts(type = "number")]
     pub fees_micro_usd: i64,
-    /// Realised and unrealised profit less fees: the next point of the plot.
+    /// Realised and unrealised P&L less fees: the next point of the plot.
     #[ts(type = "number")]
     pub profit_micro_usd: i64,
-    /// Since 00:00 UTC, as the daily loss limit counts it.
+    /// Since 00:00 UTC, as measured by the daily loss limit.
     #[ts(type = "number")]
     pub today_micro_usd: i64,
 }
 
-/// One point of the profit plot.
+/// One point of the P&L plot.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct PnlPoint {
     #[ts(type = "number")]
     pub at_ms: u64,
-    /// Realised and unrealised profit less fees, of all sessions on the account.
+    /// Realised and unrealised P&L less fees, over all sessions on the account.
     #[ts(type = "number")]
     pub profit_micro_usd: i64,
 }
@@ -172,10 +181,10 @@ pub struct PositionView {
     pub size_micros: u64,
     #[ts(type = "number")]
     pub cost_micro_usd: i64,
-    /// The last bid; none while the book is blind or has no bid.
+    /// The last bid; `null` while the book is blind or has no bid.
     #[ts(type = "number | null")]
     pub bid_micro_usd: Option<u32>,
-    /// What a share pays, once the outcome is known.
+    /// The payout per share, once the market is resolved.
     #[ts(type = "number | null")]
     pub pays_micro_usd: Option<u32>,
     #[ts(type = "number")]
@@ -184,7 +193,7 @@ pub struct PositionView {
     pub realised_micro_usd: i64,
     #[ts(type = "number")]
     pub unrealised_micro_usd: i64,
-    /// Whose they are; empty for a moment after the first fill.
+    /// The owners; empty for a moment after the first fill.
     pub owners: Vec<OwnerView>,
 }
 
@@ -209,9 +218,9 @@ pub struct OrderView {
     #[ts(type = "number")]
     pub filled_micros: u64,
     pub state: OrderStateView,
-    /// Whether nothing more can come of it; one that is `unknown` is not over, because it may rest at the venue.
+    /// True if the order is final; an `unknown` order is not, because it may rest at the venue.
     pub is_over: bool,
-    /// The strategy's reason, then the venue's words.
+    /// The strategy's reason, then the venue's message.
     pub reason: String,
     #[ts(type = "number")]
     pub created_at_ms: u64,
@@ -222,7 +231,7 @@ pub struct OrderView {
 /// One fill of one of our orders.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct TradeView {
-    /// The venue's trade id, the part of it, and our order: of a trade between two of our orders there are two.
+    /// The venue's trade id, its part, and our order: a trade between two of our orders has two rows.
     pub id: String,
     #[ts(type = "number")]
     pub order: u64,
@@ -245,48 +254,55 @@ pub struct TradeView {
     pub settlement: SettlementView,
 }
 
-/// An intent that the host refused, or equal ones of a minute: of the same strategy, rule and outcome.
+/// An intent that the host refused, or equal ones within a minute: of the same strategy, rule and outcome.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct RefusalView {
-    /// When; of several, the first.
+    /// The time; of several, the first.
     #[ts(type = "number")]
     pub at_ms: u64,
-    /// When the last of them was. What follows is said of that one.
+    /// The time of the last one, which the following fields describe.
     #[ts(type = "number")]
     pub last_at_ms: u64,
-    /// How many there were.
+    /// The number of refusals.
     #[ts(type = "number")]
     pub count: u64,
     pub strategy: String,
     pub rule: String,
     pub market: String,
     pub outcome: String,
-    /// In the rule's unit.
+    /// The value that was refused, in the rule's unit.
     #[ts(type = "number")]
     pub value: i64,
     #[ts(type = "number")]
     pub limit: i64,
-    /// The verdict as a sentence.
+    /// The refusal as a sentence.
     pub text: String,
+}
+
+impl RefusalView {
+    /// Returns the sentence of a refusal by `rule`.
+    pub fn sentence(rule: &str, value: i64, limit: i64) -> String {
+        engine::refusal_sentence(rule, value, limit)
+    }
 }
 
 /// A circuit breaker.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct BreakerView {
-    /// As in `POST /v1/admin/circuit-breakers/{name}/reset`.
+    /// The name used in `POST /v1/admin/circuit-breakers/{name}/reset`.
     pub name: String,
     pub tripped: bool,
-    /// Why, with numbers; empty while closed.
+    /// The reason, with numbers; empty while closed.
     pub reason: String,
-    /// The markets concerned, if it is not the whole session.
+    /// The markets concerned, unless it is the whole session.
     pub markets: Vec<String>,
-    /// The strategies concerned, if it is not the whole session.
+    /// The strategies concerned, unless it is the whole session.
     pub strategies: Vec<String>,
     #[ts(type = "number | null")]
     pub since_ms: Option<u64>,
 }
 
-/// A market that is watched. On the stream at most twice a second for each market.
+/// A watched market. Streamed at most twice a second per market.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct MarketView {
     pub slug: String,
@@ -298,7 +314,7 @@ pub struct MarketView {
     pub tokens: Vec<TokenView>,
 }
 
-/// One outcome's top of book.
+/// The top of one outcome's book.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct TokenView {
     pub token: String,
@@ -312,16 +328,16 @@ pub struct TokenView {
 }
 
 /// One message of `GET /v1/stream`, the `data` of an SSE event named `update`; its `id` is `seq`. An SSE event named
-/// `reset` means that the updates asked for are gone: fetch the snapshot again.
+/// `reset` means that the requested updates are no longer kept: fetch the snapshot again.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct StreamMessage {
-    /// Rises by one from message to message.
+    /// Increases by one from message to message.
     #[ts(type = "number")]
     pub seq: u64,
     pub update: Update,
 }
 
-/// One change. Views replace those of the same key.
+/// One change. A view replaces the one with the same key.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 #[serde(tag = "kind", content = "data", rename_all = "snake_case")]
 pub enum Update {
@@ -337,7 +353,7 @@ pub enum Update {
     Refusal(RefusalView),
     /// Key `name`.
     Strategy(Box<StrategyView>),
-    /// All of them.
+    /// The full list.
     SkippedFiles(Vec<SkippedFileView>),
     /// Key `name`.
     Breaker(BreakerView),
@@ -345,7 +361,7 @@ pub enum Update {
     Market(MarketView),
 }
 
-/// An order with all that happened to it, from the database.
+/// An order with its whole history, from the database.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct OrderHistoryView {
     pub order: OrderView,
@@ -358,7 +374,7 @@ pub struct OrderHistoryView {
 /// One state of an order.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct OrderEventView {
-    /// The journal's number of what caused it.
+    /// The journal's sequence number of the input that caused it.
     #[ts(type = "number")]
     pub seq: u64,
     pub state: OrderStateView,
@@ -369,7 +385,7 @@ pub struct OrderEventView {
     pub at_ms: u64,
 }
 
-/// An open order as the venue itself tells it.
+/// An open order as listed by the venue itself.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct VenueOrderView {
     pub venue_id: String,
@@ -388,21 +404,23 @@ pub struct VenueOrderView {
 pub struct ConfigView {
     pub value: String,
     pub default: String,
-    /// What it does, with its unit and range.
+    /// The description, with unit and range.
     pub description: String,
     pub source: ConfigSourceView,
-    /// Whether `PUT /v1/config/{key}` changes it while the host runs.
+    /// True if `PUT /v1/config/{key}` changes it while the host runs.
     pub live: bool,
+    /// The key's group: `risk` contains the runbook's keys.
+    pub group: String,
 }
 
-/// Who is logged in: `GET /v1/session`.
+/// The current login: `GET /v1/session`.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct SessionView {
     pub name: String,
     pub role: RoleView,
 }
 
-/// `POST /v1/session`: a token becomes a cookie.
+/// The body of `POST /v1/session`, which exchanges a token for a cookie.
 #[derive(Clone, Deserialize, TS, ToSchema)]
 pub struct Login {
     pub token: String,
@@ -424,8 +442,10 @@ pub struct ReasonBody {
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct RestrictionBody {
     /// `session`, `market:SLUG` or `strategy:NAME`.
+    #[schema(pattern = "^(session$|market:|strategy:)")]
     pub scope: String,
     /// `none`, `reduce_only` or `cancel_only`.
+    #[schema(pattern = "^(none|reduce_only|cancel_only)$")]
     pub restriction: String,
 }
 
@@ -434,7 +454,8 @@ pub struct RestrictionBody {
 pub struct TransferBody {
     /// `deposit`, `withdrawal`, `reward`, `rebate`, `gas`, `split`, `merge`, `redeem` or `convert`.
     pub kind: String,
-    /// Dollars with at most six decimals: what moved, or what was paid for redeemed or converted shares. Not for `split` and `merge`.
+    /// Dollars with at most six decimals: the amount moved, or paid for redeemed or converted shares. Not for `split`
+    /// and `merge`.
     #[serde(default)]
     pub amount_usd: String,
     /// The market's slug, for `split` and `merge`.
@@ -443,10 +464,10 @@ pub struct TransferBody {
     /// The token's id at the venue, for `redeem` and `convert`.
     #[serde(default)]
     pub token: String,
-    /// Shares or pairs, with at most six decimals, for the last four.
+    /// Shares or pairs, with at most six decimals, for `split`, `merge`, `redeem` and `convert`.
     #[serde(default)]
     pub shares: String,
-    /// The transaction, or why.
+    /// The transaction, or the reason.
     pub reason: String,
 }
 
@@ -456,7 +477,7 @@ pub struct SettingBody {
     /// A number or a text, as in the configuration file.
     #[ts(type = "number | string")]
     pub value: serde_json::Value,
-    /// Who it is claimed to come from; the token says who it is.
+    /// The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
     #[serde(default)]
     pub user: String,
 }

@@ -1,8 +1,8 @@
-//! How long market events waited for the engine, since the start, as counts in fixed buckets.
+//! Time that market events waited for the engine, since the start, as counts in fixed buckets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// The upper bounds of the buckets in microseconds, each included: 10 us to 10 s. What waited longer is in one more bucket.
+/// The upper bounds of the buckets in microseconds, inclusive: 10 us to 10 s. Longer waits are in one more bucket.
 pub const WAIT_BOUNDS_MICROS: [u64; 19] = [
     10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000,
     2_000_000, 5_000_000, 10_000_000,
@@ -11,7 +11,7 @@ pub const WAIT_BOUNDS_MICROS: [u64; 19] = [
 /// The bounded buckets, and the one above them.
 const BUCKETS: usize = WAIT_BOUNDS_MICROS.len().saturating_add(1);
 
-/// Counts waits without a lock. One thread counts, others read.
+/// Counts waits without a lock. One thread writes, others read.
 #[derive(Debug, Default)]
 pub struct WaitHistogram {
     buckets: [AtomicU64; BUCKETS],
@@ -21,9 +21,9 @@ pub struct WaitHistogram {
 /// The counts of a [`WaitHistogram`] at one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct WaitCounts {
-    /// Waits in each bucket alone: those of [`WAIT_BOUNDS_MICROS`], then the longer ones.
+    /// The waits in each single bucket: those of [`WAIT_BOUNDS_MICROS`], then the longer ones.
     pub buckets: [u64; BUCKETS],
-    /// All waits together, in microseconds.
+    /// The sum of all waits, in microseconds.
     pub sum_micros: u64,
 }
 
@@ -37,7 +37,7 @@ impl WaitHistogram {
         }
     }
 
-    /// Returns the counts. The sum may lack a wait that is being counted.
+    /// Returns the counts. The sum may lack a wait that is just being added.
     pub fn counts(&self) -> WaitCounts {
         let sum_micros = self.sum_micros.load(Ordering::Relaxed);
         WaitCounts { buckets: self.buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed)), sum_micros }

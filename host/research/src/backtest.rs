@@ -1,140 +1,226 @@
-//! Backtests: market events through the engine, the paper venue and a strategy in WebAssembly, as fast as they
-//! go. Time is the events' own. Start reading in `run`.
+//! Backtests: the events of tapes through the engine, the paper venue and WebAssembly strategies at full speed. Time is
+//! that of the events. Start reading in [`Job`] and [`Runner`], then in `run`.
 
 mod events;
+mod fees;
 #[cfg(test)]
 #[path = "../../sandbox/tests/it/guest.rs"]
 #[allow(dead_code, clippy::arithmetic_side_effects, reason = "the sandbox's own tests use the rest, and count freely")]
 mod guest;
+mod job;
+mod lookahead;
+mod own_orders;
+mod profile;
+pub(crate) mod recorder;
+pub mod rewards;
 mod run;
+mod runner;
 mod tape;
 #[cfg(test)]
 mod tests;
+mod timeline;
+pub mod times;
 pub mod trial;
-mod world;
+pub(crate) mod world;
 
+pub use fees::{FeeRule, Fees};
+pub use job::{Delay, Job, JobStrategy, JobTape, Latency, ModuleRef};
+pub use lookahead::{Cut, Lookahead, Open, WarmUp, lookahead};
+pub use own_orders::{Request, RequestKind, fill_again};
+pub use profile::Times;
+pub use runner::{Details, Options, Runner, Watch};
 pub use trial::{Tape, Trial, trial};
 
+use crate::events::MemoryEvents;
 use crate::measure::percentiles;
-use anyhow::Context;
-use model::{MarketIx, StrategyId};
-use run::{Budget, Run};
-use sandbox::{Compiler, Instance, Module, Sandbox, Settings};
+use crate::run::{FillModel, RunEnd, RunKind, Totals};
+use anyhow::{Context, bail};
+use events::Generated;
+use model::{Budget, Limits, Usd, hex};
+use sandbox::{Module, Sandbox};
 use serde::Serialize;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
-use world::World;
 
-/// Rounds of a measurement; the median counts.
+/// Rounds of a measurement; the median is reported.
 const ROUNDS: usize = 5;
-/// What is measured: it hears everything and trades a little.
+/// The measured strategy: it receives all events and trades a little.
 pub const TEMPLATE: &str = "template.wasm";
-/// How long a rehearsal may take; those of `strategy check` are two, and a minute is enough for both.
+/// Time limit of a dry run; `strategy check` does two, within a minute in total.
 const REHEARSED_WITHIN: Duration = Duration::from_secs(25);
-/// The one strategy.
-const STRATEGY: StrategyId = StrategyId(1);
+/// Most calls of a dry run: this many for each event, because a strategy may answer each event and be notified of each
+/// consequence separately, and a fixed number more.
+const CALLS_EACH_EVENT: u64 = 16;
+const CALLS_MORE: u64 = 1_000;
+/// Cash of runs on generated events.
+const CASH: Usd = Usd::dollars(10_000);
 
-/// The figures of a measurement.
+/// Results of a benchmark.
 #[derive(Debug, Serialize)]
 pub struct Figures {
-    /// Events of one round.
+    /// Events per round.
     pub events: u64,
-    /// Rounds of the measurement.
+    /// Number of rounds.
     pub rounds: usize,
-    /// Of the median round.
+    /// Events per second in the median round.
     pub events_per_second: u64,
-    /// Of the median round.
+    /// Nanoseconds per event in the median round.
     pub ns_per_event: f64,
     /// Intents of the strategy.
     pub intents: u64,
-    /// Orders that were approved.
+    /// Approved orders.
     pub orders: u64,
     /// Fills.
     pub fills: u64,
-    /// How often the engine had gone past an event at which the strategy acted, and was set back.
+    /// Number of times that the engine was rewound, because it had passed an event at which the strategy acted.
     pub set_back: u64,
-    /// The file of the strategy.
+    /// File name of the strategy.
     pub strategy: &'static str,
+    /// Times of the parts of one more round, if they were measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Times>,
 }
 
-/// Measures how fast generated events run through the engine, the paper venue and a strategy.
+/// Returns the job of one strategy on one market of generated events.
+fn one_market(runner: &Runner, module: &Module, parameters: &str) -> Job {
+    runner.add(module.clone());
+    let strategy = JobStrategy {
+        name: "backtest".to_owned(),
+        module: ModuleRef { path: PathBuf::new(), hash: hex::encode(&module.hash()) },
+        parameters: parameters.to_owned(),
+        budget: Budget::NONE,
+        markets: Vec::new(),
+        from: None,
+    };
+    Job {
+        kind: RunKind::Backtest,
+        strategies: vec![strategy],
+        tapes: Vec::new(),
+        limits: Limits::DEFAULT,
+        cash: CASH,
+        seed: 1,
+        fill: FillModel::Pessimistic,
+        latency: Latency { feed: Delay::Fixed(0), ..Latency::default() },
+        fees: Fees::Recorded,
+        from: None,
+        to: None,
+        holdout: None,
+        implied: false,
+        merge: false,
+    }
+}
+
+/// Benchmarks the engine, the paper venue and a strategy with generated events. With `profile`, one more round
+/// measures where the time goes.
 ///
 /// # Errors
-/// If the module cannot be loaded, or the strategy fails.
-pub fn measure(template: &[u8], seed: u64, events: u64) -> anyhow::Result<Figures> {
-    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline)?;
-    let module = sandbox.load(template)?;
-    let tape = events::tape(seed, usize::try_from(events)?);
+/// If the module cannot be loaded, or if the strategy fails.
+pub fn measure(template: &[u8], seed: u64, events: u64, profile: bool) -> anyhow::Result<Figures> {
+    let runner = Runner::new()?;
+    let module = runner.load(template)?;
+    let job = one_market(&runner, &module, "{}");
+    let tape = Generated::new(seed, usize::try_from(events)?).collect();
     let mut rounds = Vec::with_capacity(ROUNDS);
     let mut last = None;
-    for _ in 0..ROUNDS {
-        let mut run = begin(&sandbox, &module, run::SPAN_MAX)?;
+    let options = Options { profile, ..Options::default() };
+    for round in 0..=ROUNDS {
+        if round == ROUNDS && !profile {
+            break;
+        }
+        let options = if round == ROUNDS { options } else { Options::default() };
+        let mut source = MemoryEvents::new(tape.iter().cloned(), Vec::new());
         let started = Instant::now();
-        run.all(&tape)?;
-        rounds.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
-        last = Some(run);
+        let (data, details) = runner.run_with(&mut source, &job, &Watch::default(), options)?;
+        if round < ROUNDS {
+            rounds.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        }
+        if let RunEnd::Failed(_, reason) = data.description.end {
+            bail!(reason);
+        }
+        last = Some((data.description.totals, details));
     }
     let (took, _) = percentiles(rounds);
-    let run = last.context("no round was run")?;
-    Ok(figures(events, took, &run))
+    let (totals, details) = last.context("no round was run")?;
+    Ok(figures(events, took, &totals, &details))
 }
 
-/// What a strategy did with made-up events.
+/// Runs the strategy on generated events once without keeping them, so that a caller can measure the memory of the
+/// process: it does not depend on their number.
+///
+/// # Errors
+/// If the module cannot be loaded, or if the strategy fails.
+pub fn stream(template: &[u8], seed: u64, events: u64) -> anyhow::Result<Totals> {
+    let runner = Runner::new()?;
+    let module = runner.load(template)?;
+    let job = one_market(&runner, &module, "{}");
+    let mut source = Generated::new(seed, usize::try_from(events)?);
+    let data = runner.run(&mut source, &job, &Watch::default())?;
+    if let RunEnd::Failed(_, reason) = data.description.end {
+        bail!(reason);
+    }
+    Ok(data.description.totals)
+}
+
+/// Result of a dry run on generated events.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Rehearsal {
+pub struct DryRun {
     /// Intents of the strategy.
     pub intents: u64,
-    /// Orders that were approved.
+    /// Approved orders.
     pub orders: u64,
     /// Fills.
     pub fills: u64,
-    /// Intents that were refused.
+    /// Refused intents.
     pub refusals: u64,
-    /// The most fuel that a call took.
+    /// Maximum fuel of one call.
     pub fuel_max: u64,
-    /// What `save` returned at the end.
+    /// The state returned by `save` at the end.
     pub state: Vec<u8>,
-    /// A digest of all that was decided.
-    trail: u64,
+    /// Digest of all decisions.
+    digest: String,
 }
 
-/// Runs a strategy through so many made-up events, and starts it anew from what it saved.
+/// Runs a strategy on generated events, and starts a second instance from its saved state.
 ///
 /// # Errors
-/// If it fails, or takes too many calls or too long.
-pub fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<Rehearsal> {
-    let mut run = begin(sandbox, module, run::SPAN_MAX)?;
-    run.within(&events::tape(seed, events), Budget { time: Some(REHEARSED_WITHIN) })?;
-    let state = run.save()?;
-    let mut session =
-        lifecycle::session_of(&run.world.engine, run.world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
-    session.restored = Some(state.clone());
-    Instance::start(sandbox, module, session).context("starting it from its own state")?;
-    let (counts, trail) = (run.world.counts, run.world.trail);
-    let world::Counts { orders, fills, refusals } = counts;
-    Ok(Rehearsal { intents: run.intents, orders, fills, refusals, fuel_max: run.fuel_max, state, trail })
+/// If it fails, or exceeds the number of calls or the time limit.
+pub fn rehearse(sandbox: &Sandbox, module: &Module, seed: u64, events: usize) -> anyhow::Result<DryRun> {
+    rehearse_within(sandbox, module, (seed, events), REHEARSED_WITHIN)
 }
 
-/// Sets up a world with one market and a strategy on it.
-fn begin(sandbox: &Sandbox, module: &Module, span_max: usize) -> anyhow::Result<Run> {
-    let world = World::new(events::market(), events::START, module.manifest().wants)?;
-    let session = lifecycle::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), "{}".to_owned());
-    let instance = Instance::start(sandbox, module, session)?;
-    Ok(Run::new(world, instance, span_max))
+fn rehearse_within(
+    sandbox: &Sandbox,
+    module: &Module,
+    (seed, events): (u64, usize),
+    within: Duration,
+) -> anyhow::Result<DryRun> {
+    let runner = Runner::with(sandbox.clone());
+    let job = one_market(&runner, module, "{}");
+    let calls = u64::try_from(events)?.saturating_mul(CALLS_EACH_EVENT).saturating_add(CALLS_MORE);
+    let options = Options { states: true, within: Some(within), calls_max: Some(calls), ..Options::default() };
+    let mut source = Generated::new(seed, events);
+    let (data, mut details) = runner.run_with(&mut source, &job, &Watch::default(), options)?;
+    if let RunEnd::Failed(_, reason) = data.description.end {
+        bail!(reason);
+    }
+    let Totals { intents, orders, fills, refusals, .. } = data.description.totals;
+    let state = details.states.pop().flatten().unwrap_or_default();
+    Ok(DryRun { intents, orders, fills, refusals, fuel_max: details.fuel_max, state, digest: data.description.digest })
 }
 
-fn figures(events: u64, took: u64, run: &Run) -> Figures {
+fn figures(events: u64, took: u64, totals: &Totals, details: &Details) -> Figures {
     let per_second = u128::from(events).saturating_mul(1_000_000_000).checked_div(u128::from(took)).unwrap_or(0);
     let tenths = took.saturating_mul(10).checked_div(events).unwrap_or(0);
-    let counts = &run.world.counts;
     Figures {
         events,
         rounds: ROUNDS,
         events_per_second: u64::try_from(per_second).unwrap_or(u64::MAX),
         ns_per_event: format!("{}.{}", tenths / 10, tenths % 10).parse().unwrap_or(f64::NAN),
-        intents: run.intents,
-        orders: counts.orders,
-        fills: counts.fills,
-        set_back: run.set_back,
+        intents: totals.intents,
+        orders: totals.orders,
+        fills: totals.fills,
+        set_back: details.set_back,
         strategy: TEMPLATE,
+        profile: details.times,
     }
 }

@@ -1,71 +1,72 @@
-//! Replays: steps an engine through a journal again and holds every decision against the one that was journaled.
+//! Replays: steps an engine through a journal and compares every decision with the journaled one.
 
 mod strategies;
 
 use anyhow::ensure;
 use engine::{Effects, Engine, Purpose, digest};
 use journal::Record;
-use model::{Body, Input, Seq, SessionId};
+use model::{Input, InputKind, Seq, SessionId};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::time::Instant;
 use store::journal_files::{Step, is_first, walk};
 use strategies::Strategies;
 
-/// Differences that are listed; one leads to many.
+/// Maximum number of differences listed; one causes many others.
 const LISTED_MAX: usize = 20;
 
-/// What a replay came to; the last line of `replay --json`.
+/// Result of a replay; the last line of `replay --json`.
 #[derive(Debug, Default, Serialize)]
 pub struct Outcome {
-    /// The session.
+    /// The session id.
     pub session: u64,
     /// The name of the build that wrote the journal.
     pub build: String,
-    /// Inputs that were stepped through.
+    /// Number of processed inputs.
     pub inputs: u64,
-    /// Inputs that led to effects.
+    /// Number of inputs that caused effects.
     pub decisions: u64,
-    /// Inputs whose effects differ from the journaled ones.
+    /// Number of inputs whose effects differ from the journaled ones.
     pub differences: u64,
-    /// The inputs whose decisions differ, the first ones.
+    /// Sequence numbers of the first inputs whose effects differ.
     pub differ_at: Vec<u64>,
     pub(crate) ended_in_order: bool,
-    /// Answers of strategies that were compared; none unless they were run again.
+    /// Number of compared strategy answers; 0 if the strategies are not replayed.
     pub answers: u64,
-    /// Answers that differ.
+    /// Number of answers that differ.
     pub answers_differ: u64,
-    /// The speed of the replay.
+    /// Speed of the replay.
     pub inputs_per_second: u64,
 }
 
-/// A journal that is stepped through.
+/// A replay in progress.
 struct Replay {
     engine: Engine,
     effects: Effects,
-    /// The last input, and what it came to now.
+    /// The last input, and the digest of its effects.
     last: Option<(Seq, Option<(u32, u64)>)>,
-    /// The strategies, if they are run again too.
+    /// The strategies, if they are replayed too.
     strategies: Option<Strategies>,
-    /// What kept the replay from going on.
+    /// The error that ended the replay.
     failed: Option<anyhow::Error>,
     outcome: Outcome,
 }
 
-/// Replays one session: `files` are its journal in order. With a data folder the strategies are run again too, from the modules kept there.
+/// Replays one session; `files` are its journal segments in order. With a data directory, the strategies are replayed
+/// too, from the modules archived there.
 ///
 /// # Errors
-/// If the journal's beginning is missing, a record is damaged, or a module is not kept.
+/// If the beginning of the journal is missing, a record is damaged, or a module is not archived.
 pub fn replay(session: SessionId, files: &[PathBuf], modules: Option<PathBuf>) -> anyhow::Result<Outcome> {
     ensure!(
         files.first().is_some_and(|file| is_first(file)),
-        "the beginning of session {} is no longer kept (journal.keep_days); a replay needs all of it",
+        "the beginning of session {} was deleted (journal.keep_days); a replay needs the whole journal",
         session.0
     );
     let started = Instant::now();
     let strategies = modules.map(Strategies::new).transpose()?;
     let mut replay = Replay::new(session, strategies);
-    walk(files, |step| replay.take(step))?;
+    walk(files, |step| replay.on_step(step))?;
     replay.end(started)
 }
 
@@ -73,7 +74,7 @@ impl Replay {
     fn new(session: SessionId, strategies: Option<Strategies>) -> Self {
         let outcome = Outcome { session: session.0, ..Outcome::default() };
         Self {
-            engine: Engine::new(Purpose::Rehearse),
+            engine: Engine::new(Purpose::Simulate),
             effects: Effects::new(),
             last: None,
             strategies,
@@ -82,12 +83,12 @@ impl Replay {
         }
     }
 
-    fn take(&mut self, step: Step) {
+    fn on_step(&mut self, step: Step) {
         match step {
             Step::Record(Record::Header(header)) => self.outcome.build = header.build,
             Step::Record(Record::Input(input)) => {
                 self.compare(None);
-                self.compare_answer(&input.body);
+                self.compare_answer(&input.kind);
                 self.engine.step(&input, &mut self.effects);
                 let digest = digest(&self.effects);
                 self.run_strategies(&input);
@@ -96,41 +97,41 @@ impl Replay {
                 self.last = Some((input.seq, digest));
             }
             Step::Record(Record::Effects { count, digest }) => self.compare(Some((count, digest))),
-            Step::Record(Record::Placement(_)) => {}
+            Step::Record(Record::Placement(_) | Record::AuditHead { .. }) => {}
             Step::Record(Record::End(_)) => self.outcome.ended_in_order = true,
-            // The digest of the last input may be what was cut off.
+            // The digest of the last input may have been cut off.
             Step::Torn { .. } => self.last = None,
         }
     }
 
-    /// Holds what a strategy answered, or gave as its state, against what it does now.
-    fn compare_answer(&mut self, body: &Body) {
+    /// Compares a journaled strategy answer or state with the one produced by the replay.
+    fn compare_answer(&mut self, body: &InputKind) {
         let Some(strategies) = &mut self.strategies else { return };
         let compared = match body {
-            Body::Intents(answer) => strategies.answer(answer),
-            Body::Strategy(change) => strategies.told(change),
+            InputKind::Intents(answer) => strategies.on_answer(answer),
+            InputKind::Strategy(change) => strategies.on_change(change),
             _ => return,
         };
         if let Err(difference) = compared {
             self.outcome.answers_differ = self.outcome.answers_differ.saturating_add(1);
             if self.outcome.answers_differ <= u64::try_from(LISTED_MAX).unwrap_or(0) {
-                tracing::warn!(difference, "answer of a strategy differs");
+                tracing::warn!(difference, "strategy answer differs");
             }
         }
     }
 
-    /// Gives the strategies what the engine told them.
+    /// Sends the engine's notifications to the strategies.
     fn run_strategies(&mut self, input: &Input) {
         let Some(strategies) = &mut self.strategies else { return };
-        if let Body::Strategy(change) = &input.body
+        if let InputKind::Strategy(change) = &input.kind
             && let Err(error) = strategies.change(&self.engine, input, change)
         {
             self.failed.get_or_insert(error);
         }
-        strategies.tell(input, std::mem::take(&mut self.effects));
+        strategies.on_input(input, std::mem::take(&mut self.effects));
     }
 
-    /// Holds the last input's decisions against the journaled ones.
+    /// Compares the effects of the last input with the journaled ones.
     fn compare(&mut self, journaled: Option<(u32, u64)>) {
         let Some((seq, now)) = self.last.take() else { return };
         if now != journaled {
@@ -146,7 +147,7 @@ impl Replay {
             return Err(error);
         }
         self.outcome.answers = self.strategies.as_ref().map_or(0, |strategies| strategies.answers);
-        // A journal that a crash ended may have lost the last digest.
+        // A journal that ended in a crash may lack the last digest.
         if self.outcome.ended_in_order {
             self.compare(None);
         }
@@ -160,7 +161,7 @@ impl Replay {
 mod tests {
     use super::*;
     use model::input::{Command, Mode, SessionStart};
-    use model::{Body, Limits, Time, Usd};
+    use model::{InputKind, Limits, Time, Usd};
 
     fn journaled(digest_of: impl Fn(Option<(u32, u64)>) -> Option<(u32, u64)>) -> Outcome {
         let start = SessionStart {
@@ -172,19 +173,20 @@ mod tests {
             salt_seed: 1,
             halted: false,
         };
-        let bodies = [Body::Session(start), Body::Tick, Body::Command(Command::Start), Body::Tick];
+        let bodies =
+            [InputKind::Session(start), InputKind::Clock, InputKind::Command(Command::Start), InputKind::Clock];
         let mut engine = Engine::new(Purpose::Trade);
         let mut effects = Effects::new();
         let mut replay = Replay::new(SessionId(1), None);
         for (seq, body) in (1u64..).zip(bodies) {
             let input = testkit::input(seq, Time(seq), body);
             engine.step(&input, &mut effects);
-            replay.take(Step::Record(Record::Input(input)));
+            replay.on_step(Step::Record(Record::Input(input)));
             if let Some((count, digest)) = digest_of(digest(&effects)) {
-                replay.take(Step::Record(Record::Effects { count, digest }));
+                replay.on_step(Step::Record(Record::Effects { count, digest }));
             }
         }
-        replay.take(Step::Record(Record::End(Time(9))));
+        replay.on_step(Step::Record(Record::End(Time(9))));
         replay.end(Instant::now()).unwrap()
     }
 

@@ -1,6 +1,6 @@
-//! What an event costs a strategy, side by side in one run: a bare call of its component, the same call in the sandbox with everything
-//! that holds a strategy to its limits, and the same strategy as native code (`strategies/template/benches/native.rs`). Run with
-//! `cargo bench -p sandbox`, after `cargo xtask strategies`.
+//! Time per event of a strategy, compared in one run: a bare call of its component, the same call in the sandbox with
+//! all limits, and the same strategy as native code (`strategies/template/benches/native.rs`). Run with `cargo bench -p
+//! sandbox`, after `cargo xtask strategies`.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -39,12 +39,12 @@ mod bare {
 
 use bare::polytrader::strategy::types;
 
-/// The host of a bare component: it has nothing to say.
-struct Nobody;
+/// The host of a bare component, which ignores log lines.
+struct EmptyHost;
 
-impl types::Host for Nobody {}
+impl types::Host for EmptyHost {}
 
-impl bare::StrategyImports for Nobody {
+impl bare::StrategyImports for EmptyHost {
     fn log(&mut self, _: types::Level, _: String) {}
 }
 
@@ -62,7 +62,7 @@ fn main() {
     }
 }
 
-/// Returns the median nanoseconds of one event.
+/// Returns the median time of one event, in nanoseconds.
 fn time(events: u32, mut call: impl FnMut()) -> f64 {
     let calls = if events == 1 { 500 } else { 20 };
     let mut rounds: Vec<f64> = (0..ROUNDS)
@@ -76,21 +76,21 @@ fn time(events: u32, mut call: impl FnMut()) -> f64 {
     rounds[ROUNDS / 2]
 }
 
-/// The component with Wasmtime's own settings: no fuel, no deadline, no limit of memory.
+/// Measures the component with Wasmtime's default settings: without fuel, deadline or memory limit.
 fn bare_call(bytes: &[u8], events: u32) -> f64 {
     let engine = Engine::default();
     let component = ComponentEncoder::default().module(bytes).unwrap().encode().unwrap();
     let component = Component::new(&engine, component).unwrap();
     let mut linker = Linker::new(&engine);
-    bare::Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |nobody: &mut Nobody| nobody).unwrap();
-    let mut store = Store::new(&engine, Nobody);
+    bare::Strategy::add_to_linker::<_, HasSelf<_>>(&mut linker, |host: &mut EmptyHost| host).unwrap();
+    let mut store = Store::new(&engine, EmptyHost);
     let strategy = bare::Strategy::instantiate(&mut store, &component, &linker).unwrap();
     strategy.call_start(&mut store, &bare_session()).unwrap().unwrap();
     let words = (0..events).flat_map(words).collect();
     let mut batch = types::Batch { first: 1, words, own: Vec::new() };
     time(events, || {
-        let said = strategy.call_on_events(&mut store, &batch).unwrap();
-        assert!(said.consumed == events && said.intents.is_empty());
+        let answer = strategy.call_on_events(&mut store, &batch).unwrap();
+        assert!(answer.consumed == events && answer.intents.is_empty());
         batch.first += u64::from(events);
     })
 }
@@ -103,13 +103,13 @@ fn our_call(bytes: &[u8], events: u32) -> f64 {
     (0..events).for_each(|number| batch.market(instance.grants(), &top(number)));
     let mut first = 1;
     time(events, || {
-        let said = instance.on_events(first, &mut batch).unwrap();
-        assert!(said.consumed == events && said.intents.is_empty());
+        let answer = instance.on_events(first, &mut batch).unwrap();
+        assert!(answer.consumed == events && answer.intents.is_empty());
         first += u64::from(events);
     })
 }
 
-/// Has the strategies' own benchmark run and returns what it prints.
+/// Runs the strategy's native benchmark and returns the figures that it prints.
 fn native() -> [f64; 2] {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../strategies/Cargo.toml");
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -126,14 +126,14 @@ fn strategies() -> PathBuf {
     std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(built), PathBuf::from)
 }
 
-/// A top as the contract packs it; the number makes it another one.
+/// Returns a top in the contract's words; the number makes it unique.
 fn words(number: u32) -> [u64; 6] {
     let prices = (400_000 << 32) | 440_000;
     let size = 1_000_000 * (u64::from(number) + 1);
     [(1 << 56) | (6 << 48), NOW.0, NOW.0, prices, size, size]
 }
 
-/// The same for the sandbox.
+/// Returns the same top for the sandbox.
 fn top(number: u32) -> MarketNote {
     let size = Size::shares(u64::from(number) + 1);
     let level = |micros| Some(Level { price: Price::from_micros(micros).unwrap(), size });

@@ -1,4 +1,4 @@
-//! A strategy's answer, checked: prices in range, handles granted, counts within limits.
+//! Validation of a strategy's answer: prices in range, granted handles, counts within limits.
 
 use crate::bindings::polytrader::strategy::types;
 use crate::fault::{Fault, plain};
@@ -7,27 +7,27 @@ use crate::settings::Settings;
 use model::event::REASON_MAX;
 use model::{Intent, IntentKind, OrderId, OrderKind, Price, Quote, Side, Size, Time, TokenIx};
 
-/// Converts the answer to a batch of `heard` events.
+/// Converts the answer to a batch of `heard` events into intents.
 pub(crate) fn convert(
     grants: &Grants,
     settings: &Settings,
-    heard: usize,
-    said: types::Reaction,
+    shown: usize,
+    reaction: types::Reaction,
 ) -> Result<(u32, Vec<Intent>), Fault> {
-    let consumed = usize::try_from(said.consumed).unwrap_or(usize::MAX);
-    if consumed > heard || (consumed == 0 && heard > 0) {
-        return Err(Fault::Answer(format!("it consumed {consumed} of {heard} events")));
+    let consumed = usize::try_from(reaction.consumed).unwrap_or(usize::MAX);
+    if consumed > shown || (consumed == 0 && shown > 0) {
+        return Err(Fault::Answer(format!("it consumed {consumed} of {shown} events")));
     }
-    if said.intents.len() > settings.intents_max {
-        let (got, limit) = (said.intents.len(), settings.intents_max);
+    if reaction.intents.len() > settings.intents_max {
+        let (got, limit) = (reaction.intents.len(), settings.intents_max);
         return Err(Fault::Answer(format!("{got} intents in one answer, more than {limit}")));
     }
-    let intents = said.intents.into_iter().map(|intent| convert_intent(grants, intent));
-    Ok((said.consumed, intents.collect::<Result<_, _>>()?))
+    let intents = reaction.intents.into_iter().map(|intent| convert_intent(grants, intent));
+    Ok((reaction.consumed, intents.collect::<Result<_, _>>()?))
 }
 
-fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault> {
-    let kind = match said.what {
+fn convert_intent(grants: &Grants, wire_intent: types::Intent) -> Result<Intent, Fault> {
+    let kind = match wire_intent.what {
         types::IntentKind::Place(place) => IntentKind::Place {
             token: token(grants, place.token)?,
             side: match place.side {
@@ -49,13 +49,13 @@ fn convert_intent(grants: &Grants, said: types::Intent) -> Result<Intent, Fault>
         },
         types::IntentKind::SetTimer(timer) => IntentKind::SetTimer { timer: timer.id, at: Time(timer.at) },
     };
-    let fair = said.fair.map(price).transpose()?;
-    Ok(Intent { tag: said.tag, reason: plain(&said.reason, REASON_MAX), fair, kind })
+    let fair = wire_intent.fair.map(price).transpose()?;
+    Ok(Intent { tag: wire_intent.tag, reason: plain(&wire_intent.reason, REASON_MAX), fair, kind })
 }
 
-fn kind(said: types::OrderKind, until: Option<u64>) -> Result<OrderKind, Fault> {
-    let post_only = said == types::OrderKind::GtcPostOnly;
-    Ok(match (said, until) {
+fn kind(wire_kind: types::OrderKind, until: Option<u64>) -> Result<OrderKind, Fault> {
+    let post_only = wire_kind == types::OrderKind::GtcPostOnly;
+    Ok(match (wire_kind, until) {
         (types::OrderKind::Gtc | types::OrderKind::GtcPostOnly, None) => OrderKind::Gtc { post_only },
         (types::OrderKind::Gtc | types::OrderKind::GtcPostOnly, Some(until)) => {
             let wrong = || Fault::Answer(format!("an order until {until} microseconds, which is after the year 2105"));
@@ -70,8 +70,8 @@ fn kind(said: types::OrderKind, until: Option<u64>) -> Result<OrderKind, Fault> 
     })
 }
 
-fn leg(said: types::Quote) -> Result<Quote, Fault> {
-    Ok(Quote { price: price(said.price)?, size: Size(said.size) })
+fn leg(wire_quote: types::Quote) -> Result<Quote, Fault> {
+    Ok(Quote { price: price(wire_quote.price)?, size: Size(wire_quote.size) })
 }
 
 fn price(micros: u32) -> Result<Price, Fault> {

@@ -1,7 +1,8 @@
-//! Native code of modules that were compiled before, in a folder that nobody but its owner can read. What lies there is believed
-//! only with its code (see [`crate::native`]); anything else is as if it were not there.
+//! Cache of native code of compiled modules, in a folder that only its owner can read. An entry is used only if its
+//! authentication code is valid (see [`crate::native`]); every other file counts as missing.
 
 use crate::native::{Authentic, LENGTH, Secret};
+use crate::platform;
 use files::Links;
 use model::hex;
 use std::fs::{self, OpenOptions};
@@ -9,16 +10,16 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-/// The most modules that are kept: as many as can run, twice.
+/// The maximum number of cached modules: twice as many as can run.
 const FILES_MAX: usize = 512;
-/// The most bytes that are kept.
+/// The maximum size of the cache in bytes.
 const BYTES_MAX: u64 = 1024 * 1024 * 1024;
-/// The secret's file in the folder.
+/// File name of the secret in the folder.
 const SECRET: &str = "secret";
-/// How files of native code end.
+/// File name extension of native code.
 const ENDING: &str = "native";
 
-/// A folder of native code. A cheap handle.
+/// Handle of a cache folder. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Cache {
     dir: PathBuf,
@@ -28,17 +29,17 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Opens the folder, which is made if it is missing, with the secret that belongs to it.
+    /// Opens the folder and its secret, creating them if they are missing.
     ///
     /// # Errors
-    /// If the folder or its secret cannot be made or read, or belongs to somebody else.
+    /// If the folder or its secret cannot be created or read, or the folder belongs to another user.
     pub fn open(dir: PathBuf) -> io::Result<Self> {
-        make_private(&dir)?;
+        platform::make_private_folder(&dir)?;
         let secret = secret(&dir.join(SECRET))?;
         Ok(Self { dir, secret, files_max: FILES_MAX, bytes_max: BYTES_MAX })
     }
 
-    /// Keeps at most so many files and bytes, instead of the default.
+    /// Sets the maximum number of files and bytes.
     #[must_use]
     pub const fn bounded(mut self, files_max: usize, bytes_max: u64) -> Self {
         self.files_max = files_max;
@@ -50,31 +51,31 @@ impl Cache {
         self.dir.join(hex::encode(key)).with_extension(ENDING)
     }
 
-    /// Returns what is kept under a key and proves to be ours.
+    /// Returns the native code stored under a key, if it is authentic.
     pub(crate) fn get(&self, key: &[u8; LENGTH], native_max: u64) -> Option<Authentic> {
         let path = self.path(key);
         let bytes = match read(&path, native_max) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
             Err(error) => {
-                tracing::warn!(%error, path = %path.display(), "native code that was kept cannot be read");
+                tracing::warn!(%error, path = %path.display(), "cached native code not readable; compiling again");
                 return None;
             }
         };
         let code: [u8; LENGTH] = bytes.first_chunk().copied()?;
         let found = Authentic::check(&self.secret, &code, key, bytes, LENGTH, LENGTH);
         if found.is_none() {
-            tracing::warn!(path = %path.display(), "native code that was kept is not ours, and is made anew");
+            tracing::warn!(path = %path.display(), "cached native code is not authentic; compiling again");
         }
         found
     }
 
-    /// Keeps native code under a key, and forgets the oldest where there is too much.
-    pub(crate) fn put(&self, key: &[u8; LENGTH], native: &Authentic) {
+    /// Stores native code under a key, and removes the least recently used entries above the limits.
+    pub(crate) fn insert(&self, key: &[u8; LENGTH], native: &Authentic) {
         let path = self.path(key);
         let code = self.secret.code(key, native.code());
         if let Err(error) = replace(&path, &[&code, native.code()]).and_then(|()| self.sweep()) {
-            tracing::warn!(%error, path = %path.display(), "native code is not kept: it is made anew the next time");
+            tracing::warn!(%error, path = %path.display(), "native code not cached; the next start compiles again");
         }
     }
 
@@ -100,28 +101,27 @@ impl Cache {
     }
 }
 
-/// Reads a file that is no longer than it may be, and marks it as used.
+/// Reads a file up to the maximum length, and marks it as used.
 fn read(path: &Path, native_max: u64) -> io::Result<Vec<u8>> {
     let file = files::open(path, Links::Refuse)?;
     let mut bytes = Vec::new();
     let most = native_max.saturating_add(u64::try_from(LENGTH).unwrap_or(u64::MAX));
     (&file).take(most).read_to_end(&mut bytes)?;
-    // What is used stays; that it cannot be marked does not matter.
+    // The modification time serves as the time of last use. Failing to set it is harmless.
     let _marked = file.set_modified(SystemTime::now());
     Ok(bytes)
 }
 
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    platform::make_private(&mut options);
     options
 }
 
-/// Writes a file of these parts in one step. It is not synced: one that was torn is not ours.
+/// Writes a file from these parts and renames it into place. It is not synced: a truncated file fails authentication.
 fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     let fresh = path.with_extension("new");
-    // A left-over keeps its old mode, which may be too open.
+    // A leftover file would keep its old mode, which may be too permissive.
     match fs::remove_file(&fresh) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
@@ -131,29 +131,8 @@ fn replace(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
     fs::rename(&fresh, path)
 }
 
-/// Makes a folder, and closes one that is there to all but its owner.
-fn make_private(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt, PermissionsExt};
-        let meta = fs::symlink_metadata(dir)?;
-        if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() {
-            let text = format!("{} is no folder of ours", dir.display());
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-        }
-        if meta.permissions().mode() & 0o077 != 0 {
-            fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-        }
-    }
-    Ok(())
-}
-
-/// Reads the secret. One that is missing, or that somebody else could have read or written, is made anew: what it proved is compiled again.
+/// Reads the secret. If it is missing, or another user could have read or written it, a new one is created, which
+/// invalidates all cached code.
 fn secret(path: &Path) -> io::Result<Secret> {
     if let Some(secret) = kept(path) {
         return Ok(secret);
@@ -165,12 +144,8 @@ fn secret(path: &Path) -> io::Result<Secret> {
 
 fn kept(path: &Path) -> Option<Secret> {
     let meta = fs::symlink_metadata(path).ok()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        if meta.mode() & 0o077 != 0 || meta.uid() != rustix::process::geteuid().as_raw() {
-            return None;
-        }
+    if !platform::is_private(path, &meta) {
+        return None;
     }
     let bytes = files::read(path, Links::Refuse, u64::try_from(LENGTH).ok()?).ok()?;
     bytes.try_into().ok().map(Secret::new)
@@ -214,7 +189,7 @@ mod tests {
         let folder = Folder::new("kept");
         let cache = Cache::open(folder.0.clone()).unwrap();
         assert!(cache.get(&[1; LENGTH], MAX).is_none());
-        cache.put(&[1; LENGTH], &native(b"code"));
+        cache.insert(&[1; LENGTH], &native(b"code"));
         let again = Cache::open(folder.0.clone()).unwrap();
         assert_eq!(again.get(&[1; LENGTH], MAX).unwrap().code(), b"code");
         assert!(again.get(&[2; LENGTH], MAX).is_none());
@@ -228,11 +203,11 @@ mod tests {
     fn what_was_changed_moved_or_made_with_another_secret_is_not_there() {
         let folder = Folder::new("forged");
         let cache = Cache::open(folder.0.clone()).unwrap();
-        cache.put(&[1; LENGTH], &native(b"code"));
+        cache.insert(&[1; LENGTH], &native(b"code"));
         let path = cache.path(&[1; LENGTH]);
         let whole = fs::read(&path).unwrap();
         fs::copy(&path, cache.path(&[2; LENGTH])).unwrap();
-        assert!(cache.get(&[2; LENGTH], MAX).is_none(), "another module's");
+        assert!(cache.get(&[2; LENGTH], MAX).is_none(), "stored for another module");
         for place in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[place] ^= 1;
@@ -242,11 +217,11 @@ mod tests {
             assert!(cache.get(&[1; LENGTH], MAX).is_none(), "cut at {place}");
         }
         fs::write(&path, &whole).unwrap();
-        assert!(cache.get(&[1; LENGTH], 3).is_none(), "longer than it may be");
+        assert!(cache.get(&[1; LENGTH], 3).is_none(), "longer than the limit");
         assert!(cache.get(&[1; LENGTH], 4).is_some());
         fs::set_permissions(folder.0.join(SECRET), fs::Permissions::from_mode(0o644)).unwrap();
-        let anew = Cache::open(folder.0.clone()).unwrap();
-        assert!(anew.get(&[1; LENGTH], MAX).is_none(), "a secret that others could read proves nothing");
+        let reopened = Cache::open(folder.0.clone()).unwrap();
+        assert!(reopened.get(&[1; LENGTH], MAX).is_none(), "a secret that others could read is not used");
         assert_eq!(mode(&folder.0.join(SECRET)), 0o600);
     }
 
@@ -260,14 +235,14 @@ mod tests {
         };
         let there = || (1..=6).filter(|key| cache.path(&[*key; LENGTH]).exists()).collect::<Vec<u8>>();
         for key in 1..=3 {
-            cache.put(&[key; LENGTH], &native(&[0; 10]));
+            cache.insert(&[key; LENGTH], &native(&[0; 10]));
             age(key, 100 - u64::from(key));
         }
         assert!(cache.get(&[1; LENGTH], MAX).is_some());
-        cache.put(&[4; LENGTH], &native(&[0; 10]));
+        cache.insert(&[4; LENGTH], &native(&[0; 10]));
         assert_eq!(there(), [1, 3, 4]);
         age(4, 1);
-        cache.put(&[5; LENGTH], &native(&[0; 50]));
+        cache.insert(&[5; LENGTH], &native(&[0; 50]));
         assert_eq!(there(), [1, 5], "bytes count too");
     }
 

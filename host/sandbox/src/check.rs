@@ -1,25 +1,25 @@
-//! What a module consists of, counted before anything of it is validated, compiled or run. This reads headers: its time is that of
-//! walking through the file once, whatever the file says.
+//! Counts the parts of a module before any of it is validated, compiled or run. Only headers are read: the cost is one
+//! pass over the file, whatever its content.
 
-use crate::fault::{LoadError, Measure, words};
+use crate::fault::{LoadError, Measure, sanitize};
 use crate::settings::Settings;
 use std::collections::BTreeMap;
 use wasmparser::{ComponentTypeRef, Encoding, MemoryType, Parser, Payload, TableType, TypeBounds, TypeRef};
 
-/// How core modules and components begin after the four bytes of every WebAssembly file.
+/// The version bytes of core modules and of components, after the four magic bytes of every WebAssembly file.
 const CORE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[13, 0, 1, 0];
-/// The places from which a core module imports what its component does, in the two ways in which guests' compilers say it.
+/// Module names from which a core module imports its component's imports, in the two conventions of guest toolchains.
 const ROOTS: [&str; 2] = ["$root", "cm32p2"];
 
-/// What a file is.
+/// The kind of a WebAssembly file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Core,
     Component,
 }
 
-/// Says what a file is by its first bytes.
+/// Returns the kind of a file from its first bytes.
 pub(crate) fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
     match bytes.strip_prefix(b"\0asm").and_then(|rest| rest.get(..4)) {
         Some(CORE) => Ok(Kind::Core),
@@ -28,17 +28,17 @@ pub(crate) fn kind(bytes: &[u8]) -> Result<Kind, LoadError> {
     }
 }
 
-/// What strategies may import, exactly.
+/// The imports that strategies may have.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Allowed {
-    /// The functions, by name.
+    /// Allowed functions, by name.
     pub(crate) functions: &'static [&'static str],
-    /// Which interfaces: those that carry types alone.
+    /// Returns whether an interface is allowed: only those that contain nothing but types.
     pub(crate) types: fn(&str) -> bool,
 }
 
 impl Allowed {
-    /// Says whether a component may import this.
+    /// Returns whether a component may import this name.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.functions.contains(&name) || (self.types)(name)
     }
@@ -48,10 +48,10 @@ impl Allowed {
     }
 }
 
-/// Looks at a file from outside: its size, and what it is.
+/// Checks the size of a file and returns its kind.
 ///
 /// # Errors
-/// That it is too large, or no WebAssembly.
+/// If it is too large, or not WebAssembly.
 pub(crate) fn file(bytes: &[u8], settings: &Settings) -> Result<Kind, LoadError> {
     let limit = settings.module_max;
     if bytes.len() > limit {
@@ -60,10 +60,10 @@ pub(crate) fn file(bytes: &[u8], settings: &Settings) -> Result<Kind, LoadError>
     kind(bytes)
 }
 
-/// Counts what a module consists of.
+/// Counts the parts of a module.
 ///
 /// # Errors
-/// The first limit that it passes, the first import that it must not have, or that it cannot be read.
+/// The first exceeded limit, the first import that is not allowed, or a parse error.
 pub(crate) fn check(bytes: &[u8], settings: &Settings, allowed: &Allowed) -> Result<(), LoadError> {
     let mut count = Count { settings, allowed, counts: BTreeMap::new(), open: Vec::new() };
     for payload in Parser::new(0).parse_all(bytes) {
@@ -73,19 +73,19 @@ pub(crate) fn check(bytes: &[u8], settings: &Settings, allowed: &Allowed) -> Res
 }
 
 fn invalid(error: wasmparser::BinaryReaderError) -> LoadError {
-    LoadError::Invalid(words(&error.to_string()))
+    LoadError::Invalid(sanitize(&error.to_string()))
 }
 
 struct Count<'a> {
     settings: &'a Settings,
     allowed: &'a Allowed,
     counts: BTreeMap<Measure, u64>,
-    /// What is being read, the outermost first.
+    /// The encodings of the modules being read, the outermost first.
     open: Vec<Encoding>,
 }
 
 impl Count<'_> {
-    /// Adds to a count that must stay within its limit.
+    /// Adds to a count and checks it against its limit.
     fn add(&mut self, what: Measure, more: u64) -> Result<(), LoadError> {
         let count = self.counts.entry(what).or_default();
         *count = count.saturating_add(more);
@@ -93,7 +93,7 @@ impl Count<'_> {
         if got > limit { Err(LoadError::Over { what, got, limit }) } else { Ok(()) }
     }
 
-    /// Holds a single value against its limit.
+    /// Checks a single value against its limit.
     fn hold(&self, what: Measure, got: u64) -> Result<(), LoadError> {
         let limit = what.limit(self.settings);
         if got > limit { Err(LoadError::Over { what, got, limit }) } else { Ok(()) }
@@ -114,7 +114,7 @@ impl Count<'_> {
             Payload::ExportSection(section) => self.add(Measure::Exports, section.count().into()),
             Payload::ComponentExportSection(section) => self.add(Measure::Exports, section.count().into()),
             Payload::FunctionSection(section) => self.add(Measure::Functions, section.count().into()),
-            // What a component makes into a function, or takes from somewhere, is compiled too.
+            // Functions that a component creates or aliases are compiled too.
             Payload::ComponentCanonicalSection(section) => self.add(Measure::Functions, section.count().into()),
             Payload::ComponentAliasSection(section) => self.add(Measure::Imports, section.count().into()),
             Payload::GlobalSection(section) => self.add(Measure::Globals, section.count().into()),
@@ -144,12 +144,13 @@ impl Count<'_> {
         self.add(Measure::Modules, 1)
     }
 
-    /// A core module that is the whole file imports from the host; one in a component from what else is in it.
+    /// Checks the imports of a core module. Only a core module that is the whole file imports from the host; one inside
+    /// a component imports from its other parts.
     fn core_imports(&mut self, section: wasmparser::ImportSectionReader<'_>) -> Result<(), LoadError> {
         for import in section.into_imports() {
             let import = import.map_err(invalid)?;
             if self.open.len() == 1 && !self.allowed.core(import.module, import.name) {
-                return Err(LoadError::Import(words(&format!("{}::{}", import.module, import.name))));
+                return Err(LoadError::Import(sanitize(&format!("{}::{}", import.module, import.name))));
             }
             self.add(Measure::Imports, 1)?;
             match import.ty {
@@ -164,17 +165,17 @@ impl Count<'_> {
     fn imports(&mut self, section: wasmparser::ComponentImportSectionReader<'_>) -> Result<(), LoadError> {
         for import in section {
             let import = import.map_err(invalid)?;
-            // The name of a type that is there already gives nothing; a resource would.
+            // An alias of a known type grants nothing; a resource would.
             let is_name = matches!(import.ty, ComponentTypeRef::Type(TypeBounds::Eq(_)));
             if self.open.len() == 1 && !is_name && !self.allowed.has(import.name.name) {
-                return Err(LoadError::Import(words(import.name.name)));
+                return Err(LoadError::Import(sanitize(import.name.name)));
             }
             self.add(Measure::Imports, 1)?;
         }
         Ok(())
     }
 
-    /// What memories begin with is taken before the first instruction runs.
+    /// Adds a memory's initial size, which is allocated before the first instruction runs.
     fn memory(&mut self, memory: &MemoryType) -> Result<(), LoadError> {
         let page = 1_u64.checked_shl(memory.page_size_log2.unwrap_or(16)).unwrap_or(u64::MAX);
         self.add(Measure::MemoryBytes, memory.initial.saturating_mul(page))

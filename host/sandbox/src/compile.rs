@@ -1,22 +1,23 @@
-//! From a module to native code. A compiler reads what a stranger wrote, so it works in a process of its own, which has no secrets,
-//! no files, no network, and only so much time and memory: whatever a module does to it, the host goes on.
+//! Compilation of modules to native code. The compiler processes untrusted input, so it runs in its own process without
+//! secrets, files or network, and with limited time and memory: whatever a module does to the compiler, the host keeps
+//! running.
 //!
-//! The compiler's answer is run as it is. So the process bounds what a module can cost; that its code is right is Wasmtime's promise,
-//! here as in one process.
+//! The native code that it returns is run without further checks. The process bounds the cost of a module; the
+//! correctness of the generated code is Wasmtime's responsibility, as it would be in a single process.
 
 mod answer;
 mod child;
 #[cfg(target_os = "linux")]
 mod confine;
-mod inside;
+mod parent;
 
 use crate::cache::Cache;
 use crate::check::{self, Kind};
-use crate::fault::{LoadError, words};
+use crate::fault::{LoadError, sanitize};
 use crate::native::LENGTH;
 use crate::settings::Settings;
-pub use child::Program;
-pub use inside::work;
+pub use child::work;
+pub use parent::Program;
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
@@ -24,30 +25,31 @@ use wasmtime::component::Component;
 use wasmtime::{Config, Engine};
 use wit_component::ComponentEncoder;
 
-/// Raised when what is done to a module before it is compiled changes: native code that was kept is not used any more.
+/// Version of the steps before compilation. Raising it invalidates cached native code.
 const RECIPE: u32 = 1;
 
-/// The address space of each memory: all that a strategy may use.
+/// The address space reserved for each memory: the maximum that a strategy may use.
 const MEMORY_RESERVED: u64 = 64 * 1024 * 1024;
-/// The address space before and behind each memory in which every access traps. An access of a constant offset below it needs one comparison.
+/// The guard region before and after each memory, in which every access traps. An access at a constant offset below
+/// this size needs only one comparison.
 const MEMORY_GUARD: u64 = 4 * 1024 * 1024;
 
-/// Where modules are compiled.
+/// The place where modules are compiled.
 #[derive(Debug, Clone)]
 pub enum Compiler {
-    /// In this process, without limits of its own: for modules that are trusted, and for tests.
+    /// In this process, without separate limits: for trusted modules and for tests.
     Inline,
-    /// In a process of its own.
+    /// In a separate process.
     Process {
-        /// What is started.
+        /// The program to start.
         program: Program,
-        /// Where native code is kept, if it is.
+        /// The cache of native code, if there is one.
         cache: Option<Cache>,
     },
 }
 
 impl Compiler {
-    /// Compiles a module that was checked.
+    /// Compiles a checked module.
     pub(crate) fn component(
         &self,
         engine: &Engine,
@@ -58,7 +60,7 @@ impl Compiler {
         let (program, cache) = match self {
             Self::Inline => {
                 let component = Component::new(engine, encoded(engine, bytes)?);
-                return component.map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))));
+                return component.map_err(|error| LoadError::Invalid(sanitize(&format!("{error:#}"))));
             }
             Self::Process { program, cache } => (program, cache),
         };
@@ -66,47 +68,48 @@ impl Compiler {
         if let Some(native) = cache.as_ref().and_then(|cache| cache.get(&key, settings.compile.native_max)) {
             match native.component(engine) {
                 Ok(component) => return Ok(component),
-                Err(error) => tracing::warn!(%error, "native code that was kept cannot be used, and is made anew"),
+                Err(error) => tracing::warn!(%error, "cached native code is not usable; compiling again"),
             }
         }
         let native = program.compile(&settings.compile, bytes, hash)?;
         let component = native.component(engine)?;
         if let Some(cache) = cache {
-            cache.put(&key, &native);
+            cache.insert(&key, &native);
         }
         Ok(component)
     }
 }
 
-/// Returns the engine in which strategies run, which compiles in the thread that asks it.
+/// Returns the engine that runs strategies. It compiles in the calling thread.
 pub(crate) fn engine() -> Result<Engine, LoadError> {
     engine_of(false)
 }
 
-/// Returns that engine, or the one that compiles for it with as many threads as the caller's pool of rayon has.
+/// Returns that engine, or a compatible one that compiles in parallel in the caller's rayon pool.
 fn engine_of(parallel: bool) -> Result<Engine, LoadError> {
     let mut config = Config::new();
     config.parallel_compilation(parallel);
     config.consume_fuel(true).epoch_interruption(true).cranelift_nan_canonicalization(true);
     config.wasm_relaxed_simd(false).wasm_memory64(false);
     config.wasm_gc(false).wasm_function_references(false).wasm_exceptions(false);
-    // Of address space no more than a strategy may use. Wasmtime's own 4 GiB for each memory spare it a comparison at each access, and do
-    // not exist in hardened containers, below a limit of address space, and on small boards.
+    // Reserves no more address space than a strategy may use. Wasmtime's default of 4 GiB per memory saves a comparison
+    // at each access, but is not available in hardened containers, under an address space limit, or on small boards.
     config.memory_reservation(MEMORY_RESERVED).memory_guard_size(MEMORY_GUARD);
     config.memory_may_move(false).memory_reservation_for_growth(0);
     Engine::new(&config).map_err(|error| LoadError::Host(error.to_string()))
 }
 
-/// Names what a module becomes: by its bytes, the engine that runs it, and the limits that it was held to.
+/// Returns the cache key of a module: a hash of its bytes, the engine that runs it, and the limits that it was checked
+/// against.
 fn key(engine: &Engine, settings: &Settings, hash: &[u8; LENGTH]) -> [u8; LENGTH] {
     let mut digest = Digester(Sha256::new());
     (RECIPE, hash, format!("{settings:?}")).hash(&mut digest);
-    // Wasmtime's version, the machine, and every setting that shows in the code.
+    // Covers Wasmtime's version, the machine, and every setting that affects the code.
     engine.precompile_compatibility_hash().hash(&mut digest);
     digest.0.finalize().into()
 }
 
-/// Hashes with SHA-256 what otherwise would be hashed for a table.
+/// Adapter that feeds values implementing [`Hash`] to SHA-256.
 struct Digester(Sha256);
 
 impl Hasher for Digester {
@@ -119,18 +122,18 @@ impl Hasher for Digester {
     }
 }
 
-/// Returns the component that a file is or becomes.
+/// Returns the component: the file itself, or a core module encoded as one.
 fn encoded<'a>(engine: &Engine, bytes: &'a [u8]) -> Result<Cow<'a, [u8]>, LoadError> {
     if check::kind(bytes)? == Kind::Component {
         return Ok(Cow::Borrowed(bytes));
     }
-    // The encoder takes for granted that it is one: it panics at a file that was cut off.
-    wasmtime::Module::validate(engine, bytes).map_err(|error| LoadError::Invalid(words(&format!("{error:#}"))))?;
-    // And it may do so at what it finds in the sections of a module that is one.
+    // The encoder assumes a valid module: it panics on a truncated file.
+    wasmtime::Module::validate(engine, bytes).map_err(|error| LoadError::Invalid(sanitize(&format!("{error:#}"))))?;
+    // It may also panic on the custom sections of a valid module.
     let encoded = std::panic::catch_unwind(|| {
         let encoder = ComponentEncoder::default();
         encoder.validate(true).module(bytes).and_then(|mut encoder| encoder.encode())
     });
-    let encoded = encoded.map_err(|_panic| LoadError::Contract("what it says of itself makes no sense".into()))?;
-    encoded.map(Cow::Owned).map_err(|error| LoadError::Contract(words(&format!("{error:#}"))))
+    let encoded = encoded.map_err(|_panic| LoadError::Contract("its component metadata is malformed".into()))?;
+    encoded.map(Cow::Owned).map_err(|error| LoadError::Contract(sanitize(&format!("{error:#}"))))
 }

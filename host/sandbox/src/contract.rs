@@ -1,19 +1,19 @@
-//! Which version of the contract a file speaks, read from its sections before anything of it is compiled or run.
+//! Detection of the contract version of a file, from its sections, before any of it is compiled or run.
 
 use crate::check::Kind;
-use crate::fault::{LoadError, words};
+use crate::fault::{LoadError, sanitize};
 
-/// A version of the contract that this host speaks.
+/// A version of the contract that this host supports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Contract {
     /// `polytrader:strategy@0.1`.
     V0_1,
-    /// `polytrader:strategy@0.2`, the one that is documented.
+    /// `polytrader:strategy@0.2`, the documented version.
     V0_2,
 }
 
 impl Contract {
-    /// Returns the version as it is written.
+    /// Returns the version as text.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::V0_1 => "0.1",
@@ -30,40 +30,42 @@ impl Contract {
     }
 }
 
-/// How the contract's types are named in a file, before their version.
+/// The name of the contract's types in a file, up to the version.
 const NAME: &[u8] = b"polytrader:strategy/types@";
-/// Where they are named: among what a component imports, and in what a compiler writes into a core module for its encoder.
+/// Sections that contain the name: the imports of a component, and the custom section that a toolchain writes into a
+/// core module for the component encoder.
 const IMPORTS: u8 = 10;
 const CUSTOM: u8 = 0;
 const CUSTOM_NAME: &[u8] = b"component-type";
 /// The longest version that is read.
 const VERSION_MAX: usize = 32;
 
-/// Returns the contract that a file speaks. One that names none is held to the newest, which says what is wrong with it.
+/// Returns the contract version of a file. A file without one is treated as the newest version, whose checks then
+/// report the error.
 ///
 /// # Errors
-/// [`LoadError::Version`] if it is one that this host does not speak.
+/// [`LoadError::Version`] if this host does not support the version.
 pub(crate) fn spoken(kind: Kind, bytes: &[u8]) -> Result<Contract, LoadError> {
     let Some(version) = version(kind, bytes) else { return Ok(Contract::V0_2) };
     Contract::of(&version).ok_or(LoadError::Version { got: version })
 }
 
-/// Says whether an import of a component carries the types of a contract that this host speaks, and nothing else.
+/// Returns whether a component's import is the types interface of a supported contract version.
 pub(crate) fn is_types(import: &str) -> bool {
     let version = import.as_bytes().strip_prefix(NAME).and_then(|version| std::str::from_utf8(version).ok());
     version.and_then(Contract::of).is_some()
 }
 
-/// Finds the version. This walks through the file's outermost sections and reads each of the two kinds once: its time is that of looking
-/// at every byte, whatever they say.
+/// Finds the version in the file's outermost sections. The cost is at most one pass over the file, whatever its
+/// content.
 fn version(kind: Kind, bytes: &[u8]) -> Option<String> {
-    // Four bytes say that it is WebAssembly, four which kind.
+    // Four magic bytes, then four bytes for the kind.
     let mut rest = bytes.get(8..)?;
     while let Some((&id, after)) = rest.split_first() {
         let (size, after) = leb(after)?;
         let (section, after) = after.split_at_checked(size)?;
         let named = match id {
-            // In a core module this number is that of the code.
+            // In a core module this id is the code section.
             IMPORTS => kind == Kind::Component,
             CUSTOM => leb(section).is_some_and(|(_, name)| name.starts_with(CUSTOM_NAME)),
             _ => false,
@@ -76,16 +78,16 @@ fn version(kind: Kind, bytes: &[u8]) -> Option<String> {
     None
 }
 
-/// Reads the version after the first place at which the contract's types are named.
+/// Reads the version that follows the first occurrence of the types' name.
 fn find(section: &[u8]) -> Option<String> {
     let place = section.windows(NAME.len()).position(|window| window == NAME)?;
     let after = section.get(place.checked_add(NAME.len())?..)?;
     let part = |byte: &&u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'+');
     let version: String = after.iter().take(VERSION_MAX).take_while(part).map(|byte| char::from(*byte)).collect();
-    Some(words(&version))
+    Some(sanitize(&version))
 }
 
-/// Reads a number of at most 32 bits in LEB128 and returns it with what follows.
+/// Reads a LEB128 number of at most 32 bits and returns it with the remaining bytes.
 fn leb(bytes: &[u8]) -> Option<(usize, &[u8])> {
     let mut value: u64 = 0;
     for (place, byte) in bytes.iter().take(5).enumerate() {
@@ -102,7 +104,7 @@ fn leb(bytes: &[u8]) -> Option<(usize, &[u8])> {
 mod tests {
     use super::*;
 
-    /// A file with one section.
+    /// Returns a file with one section.
     fn file(id: u8, section: &[u8]) -> Vec<u8> {
         let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
         bytes.extend([id, u8::try_from(section.len()).unwrap()]);
@@ -124,7 +126,7 @@ mod tests {
             assert_eq!(error, LoadError::Version { got: version.into() });
         }
         let error = spoken(Kind::Component, &file(IMPORTS, &named("0.3.0"))).unwrap_err().to_string();
-        assert_eq!(error, "the file speaks polytrader:strategy@0.3.0; this host speaks 0.2 and 0.1");
+        assert_eq!(error, "the module follows polytrader:strategy@0.3.0; this host supports 0.2 and 0.1");
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! What goes wrong with strategies, as sentences.
+//! Errors of strategies.
 
 use crate::settings::Settings;
 use std::borrow::Cow;
 
-/// Why a file is no strategy that can run.
+/// Error: a file cannot be loaded as a strategy.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// It is too large.
@@ -14,45 +14,45 @@ pub enum LoadError {
         /// The limit.
         limit: usize,
     },
-    /// There is too much of something in it.
+    /// It has too many parts of one kind.
     #[error("the module has {got} {what}, more than {limit}")]
     Over {
-        /// Of what.
+        /// The kind of part.
         what: Measure,
-        /// How much there is, as far as it was counted.
+        /// The count, as far as counted.
         got: u64,
         /// The limit.
         limit: u64,
     },
     /// It is neither a component nor a core module.
-    #[error("this is no WebAssembly module")]
+    #[error("not a WebAssembly module")]
     NotWasm,
     /// A core module that does not follow the contract.
     #[error("the module does not follow the contract polytrader:strategy@0.2.0: {0}")]
     Contract(String),
-    /// It follows another version of the contract.
-    #[error("the file speaks polytrader:strategy@{got}; this host speaks 0.2 and 0.1")]
+    /// It follows an unsupported version of the contract.
+    #[error("the module follows polytrader:strategy@{got}; this host supports 0.2 and 0.1")]
     Version {
         /// Its version.
         got: String,
     },
-    /// It asks for what nobody gets.
-    #[error("the manifest asks for {what}: {got}, and {limit} is the limit")]
+    /// Its manifest requests more than any strategy may have.
+    #[error("the manifest requests {what}: {got}; the limit is {limit}")]
     Manifest {
-        /// What.
+        /// The requested item.
         what: &'static str,
-        /// How much of it.
+        /// The requested amount.
         got: u64,
-        /// How much there is.
+        /// The limit.
         limit: u64,
     },
-    /// It cannot be compiled.
+    /// It is invalid and cannot be compiled.
     #[error("the module is invalid: {0}")]
     Invalid(String),
     /// Compiling it took too long.
     #[error("compiling the module took more than {limit_ms} ms")]
     CompileTime {
-        /// The limit, of the wall clock or of the processor.
+        /// The limit, of wall clock or processor time.
         limit_ms: u64,
     },
     /// Compiling it took too much memory.
@@ -61,13 +61,13 @@ pub enum LoadError {
         /// The limit.
         limit: u64,
     },
-    /// The process that compiled it ended without an answer.
-    #[error("compiling the module ended the compiler: {0}")]
+    /// The compiler process ended without a valid answer.
+    #[error("the compiler process failed on the module: {0}")]
     CompileCrash(String),
-    /// It wants something that strategies do not get.
-    #[error("the module imports `{0}`; a strategy gets nothing but `log`")]
+    /// It has an import that strategies may not have.
+    #[error("the module imports `{0}`; a strategy may import only `log`")]
     Import(String),
-    /// It reads another layout of market words.
+    /// It reads an unsupported layout of market words.
     #[error("the strategy reads market words of layout {got}; this host writes layout {ours}")]
     Layout {
         /// Its layout.
@@ -75,8 +75,8 @@ pub enum LoadError {
         /// Ours.
         ours: u32,
     },
-    /// It failed when asked what it is.
-    #[error("asking the strategy what it is: {0}")]
+    /// Its `describe` call failed.
+    #[error("calling the strategy's `describe`: {0}")]
     Describe(Fault),
     /// The sandbox itself failed.
     #[error("the sandbox failed: {0}")]
@@ -84,21 +84,22 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// Says whether more bytes may cure it: a file that is still being written looks like this. Anything else stays as it is.
+    /// Returns whether more bytes may resolve it, as in a file that is still being written. No other error changes with
+    /// more bytes.
     pub const fn may_be_unfinished(&self) -> bool {
         matches!(self, Self::NotWasm | Self::Invalid(_) | Self::Contract(_))
     }
 
-    /// Says whether it is no fault of the file: the same bytes may load a moment later.
+    /// Returns whether the machine is the cause and not the file: the same bytes may load a moment later.
     pub const fn is_of_the_machine(&self) -> bool {
         matches!(self, Self::Host(_) | Self::Describe(Fault::Starved { .. } | Fault::AddressSpace(_)))
     }
 }
 
-/// What is counted in a module. Each has a limit of its own in [`Settings`].
+/// A counted property of a module. Each has its own limit in [`Settings`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Measure {
-    /// How deep components and core modules lie in each other.
+    /// Nesting depth of components and core modules.
     Nesting,
     /// Core modules and components.
     Modules,
@@ -106,7 +107,7 @@ pub enum Measure {
     Instances,
     /// Types.
     Types,
-    /// Imports, and what components take from each other.
+    /// Imports, and aliases in components.
     Imports,
     /// Exports.
     Exports,
@@ -118,11 +119,11 @@ pub enum Measure {
     Globals,
     /// Memories.
     Memories,
-    /// Bytes of memories at the start.
+    /// Initial bytes of memories.
     MemoryBytes,
     /// Tables.
     Tables,
-    /// Elements of tables at the start.
+    /// Initial elements of tables.
     TableElements,
     /// Segments of data and of elements.
     Segments,
@@ -131,7 +132,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// Returns its limit.
+    /// Returns the limit.
     pub fn limit(self, settings: &Settings) -> u64 {
         let shape = &settings.shape;
         let wide = |limit: usize| u64::try_from(limit).unwrap_or(u64::MAX);
@@ -177,16 +178,16 @@ impl std::fmt::Display for Measure {
     }
 }
 
-/// How a call of a strategy ended badly. The batch is lost, and the instance must not be called again.
+/// Error: a call of a strategy failed. The batch is lost, and the instance must not be called again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
-    /// It ran too long.
+    /// It used up its fuel.
     #[error("it used up its fuel of {limit} for one call: an endless loop?")]
     Fuel {
         /// The limit.
         limit: u64,
     },
-    /// It took too much of the wall clock although it had fuel left.
+    /// It exceeded the wall clock limit although it had fuel left.
     #[error("it did not answer within {limit_ms} ms, in which it used {used} of fuel")]
     Deadline {
         /// The limit.
@@ -194,7 +195,8 @@ pub enum Fault {
         /// The fuel that it used.
         used: u64,
     },
-    /// The wall clock went on while it could hardly run: this machine had no time for it. No fault of its own.
+    /// It exceeded the wall clock limit while it hardly got to run, because this machine was too busy. Not the
+    /// strategy's fault.
     #[error("this machine did not let it run: {used} of fuel in {limit_ms} ms")]
     Starved {
         /// The limit.
@@ -202,55 +204,55 @@ pub enum Fault {
         /// The fuel that it used.
         used: u64,
     },
-    /// The system gave no address space for it. No fault of its own.
+    /// The system provided no address space for it. Not the strategy's fault.
     #[error("{0}")]
     AddressSpace(AddressSpace),
-    /// It wanted too much memory.
+    /// It requested too much memory.
     #[error("it wanted more memory than {limit} bytes")]
     Memory {
         /// The limit.
         limit: usize,
     },
-    /// It wanted too large tables.
+    /// It requested too large tables.
     #[error("it wanted tables of more than {limit} elements")]
     Tables {
         /// The limit.
         limit: usize,
     },
-    /// It trapped: a panic, a bad access.
+    /// It trapped, for example by a panic or an invalid access.
     #[error("it crashed: {0}")]
     Trap(String),
     /// Its answer breaks the contract.
     #[error("its answer breaks the contract: {0}")]
     Answer(String),
-    /// It refused to start, in its own words.
+    /// It refused to start; with its own message.
     #[error("it refused to start: {0}")]
     Start(String),
 }
 
 impl Fault {
-    /// Says whether it counts against the strategy.
+    /// Returns whether it counts against the strategy.
     pub const fn is_strike(&self) -> bool {
         !matches!(self, Self::Starved { .. } | Self::AddressSpace(_))
     }
 }
 
-/// The limit of the system that left no room for an instance.
+/// A system limit that left no address space for an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AddressSpace {
-    /// The most bytes of address space that this process may have; none if there is no such limit.
+    /// The maximum address space of this process in bytes; none without a limit.
     limit: Option<u64>,
-    /// The system's words.
+    /// The system's message.
     words: String,
 }
 
 impl AddressSpace {
-    /// Returns the limit that an error speaks of; none if the error is another.
+    /// Returns the limit behind an error; none if the error has another cause.
     pub(crate) fn of(error: &wasmtime::Error) -> Option<Self> {
         let text = format!("{error:#}");
         let is_mapping = text.contains("mmap failed") || text.contains("mprotect failed");
-        let words = words(&text);
-        is_mapping.then(|| Self { limit: address_space_max(), words })
+        let words = sanitize(&text);
+        is_mapping.then(|| Self { limit: crate::platform::address_space_max(), words })
     }
 }
 
@@ -271,20 +273,10 @@ impl std::fmt::Display for AddressSpace {
     }
 }
 
-#[cfg(unix)]
-fn address_space_max() -> Option<u64> {
-    rustix::process::getrlimit(rustix::process::Resource::As).current
-}
-
-#[cfg(not(unix))]
-const fn address_space_max() -> Option<u64> {
-    None
-}
-
-/// The most bytes of a strategy's words in an error.
+/// The maximum length of a strategy's text in an error, in bytes.
 const WORDS_MAX: usize = 500;
 
-/// Cuts words to a length that fits a line.
+/// Cuts a text to at most `max` bytes.
 pub(crate) fn cut(words: &str, max: usize) -> String {
     let mut end = words.len().min(max);
     while !words.is_char_boundary(end) {
@@ -293,21 +285,21 @@ pub(crate) fn cut(words: &str, max: usize) -> String {
     words.get(..end).unwrap_or_default().to_owned()
 }
 
-/// Takes a strategy's words for people: cut, and harmless wherever they are shown.
-pub(crate) fn words(text: &str) -> String {
+/// Sanitizes a strategy's text for display: cut, and harmless wherever it is shown.
+pub(crate) fn sanitize(text: &str) -> String {
     plain(text, WORDS_MAX)
 }
 
-/// Takes a strategy's words for people, cut to so many bytes. Everything that a strategy says and the host keeps goes through here, so
-/// that no log, page or terminal has to distrust it again.
+/// Sanitizes a strategy's text for display, cut to `max` bytes. Every text of a strategy that the host keeps goes
+/// through here, so that logs, pages and terminals need not sanitize it again.
 pub(crate) fn plain(text: &str, max: usize) -> String {
-    // An escaped text is never shorter, so what is cut off first would be cut off anyway.
+    // Escaping never shortens a text, so cutting first loses nothing more.
     let text = cut(text, max);
     cut(&visible(&text), max)
 }
 
-/// Returns a text of which everything can be seen: what would move a cursor, change a colour, end a line or turn the direction of what
-/// is written is spelled out, as in `\\u{1b}[2J`.
+/// Escapes characters that are not visible: those that move a cursor, change a colour, end a line or change the text
+/// direction are spelled out, as in `\\u{1b}[2J`.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -319,7 +311,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Says whether a letter acts on what shows it instead of being shown.
+/// Returns whether a character controls the display instead of being shown.
 fn is_hidden(letter: char) -> bool {
     let directs =
         matches!(letter, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
@@ -331,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_about_address_space_names_the_limit_and_is_no_strike() {
+    fn an_error_about_address_space_names_the_limit_and_is_not_a_strike() {
         let error = wasmtime::Error::msg("mmap failed to reserve 0x104000000 bytes").context("making an instance");
         let mut room = AddressSpace::of(&error).unwrap();
         room.limit = Some(12 << 30);
@@ -345,7 +337,7 @@ mod tests {
         assert!(room.to_string().contains("vm.max_map_count"), "{room}");
         assert!(!Fault::AddressSpace(room.clone()).is_strike());
         assert!(LoadError::Describe(Fault::AddressSpace(room)).is_of_the_machine());
-        assert_eq!(AddressSpace::of(&wasmtime::Error::msg("it answered nonsense")), None);
+        assert_eq!(AddressSpace::of(&wasmtime::Error::msg("an unrelated error")), None);
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! What a strategy may see and trade: its markets, and the handles by which it names their tokens.
+//! The markets that a strategy may see and trade, and the handles of their tokens.
 
 use model::{Market, MarketIx, TokenIx};
 use std::collections::BTreeMap;
 
-/// A market that was granted, and its place: the strategy's own number of it, which lasts.
+/// A granted market and its place: the strategy's own permanent number for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
-    /// The engine's number of the market.
+    /// The engine's index of the market.
     pub ix: MarketIx,
     /// The market.
     pub market: Market,
@@ -30,7 +30,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Grants these markets, each at the place of its rank in the list.
+    /// Grants these markets, each at the place of its index in the list.
     pub fn new(markets: Vec<(MarketIx, Market)>) -> Self {
         Self::at(markets.into_iter().zip(0u32..).map(|((ix, market), place)| Grant { ix, market, place }).collect())
     }
@@ -44,12 +44,12 @@ impl Grants {
         Self { markets, handles, tokens }
     }
 
-    /// Returns what was granted.
+    /// Returns the granted markets.
     pub fn markets(&self) -> &[Grant] {
         &self.markets
     }
 
-    /// Returns the handle of a token, if it was granted.
+    /// Returns the handle of a token, if it is granted.
     pub fn handle(&self, token: TokenIx) -> Option<u32> {
         self.handles.get(&token).copied()
     }
@@ -79,6 +79,6 @@ mod tests {
             let token = MarketIx(market).token(outcome);
             assert_eq!((grants.handle(token), grants.token(handle)), (Some(handle), Some(token)));
         }
-        assert_eq!((grants.token(0), grants.token(1)), (None, None), "whose handles these are is not granted now");
+        assert_eq!((grants.token(0), grants.token(1)), (None, None), "the market of these handles is not granted");
     }
 }

@@ -1,6 +1,6 @@
-//! Strategies in WebAssembly: loading and checking modules, running instances under limits, packing events, reading answers.
-//! A strategy can say anything; nothing that it says or does harms the host or another strategy. It ends in a [`Fault`] at worst.
-//! Start reading in [`Sandbox`], then [`Module`] and [`Instance`].
+//! Sandbox for WebAssembly strategies: loads and checks modules, runs instances under limits, packs events, validates
+//! answers. A strategy's output is untrusted: at worst it ends in a [`Fault`], and it never harms the host or another
+//! strategy. Start reading in [`Sandbox`], then [`Module`] and [`Instance`].
 
 mod answer;
 mod bindings;
@@ -8,19 +8,20 @@ mod cache;
 mod check;
 mod compile;
 mod contract;
+mod contract_v0_1;
 mod fault;
 mod grants;
 mod guest;
 mod instance;
 mod module;
 mod native;
-mod own;
+mod own_events;
 mod own_program;
 mod pack;
-mod rerun;
+mod platform;
+mod replay;
 mod session;
 mod settings;
-mod since;
 mod state;
 pub mod supervisor;
 
@@ -33,8 +34,8 @@ pub use instance::{Batch, Instance, Reaction, Usage};
 pub use module::{Manifest, Module, Sandbox, Selection};
 pub use own_program::OwnProgramError;
 pub use pack::{WORD_LAYOUT, pack};
-pub use rerun::Rerun;
+pub use replay::StrategyReplay;
 pub use session::Session;
 pub use settings::{Compile, MODULE_MAX, Rates, Settings, Shape};
 pub use state::{LogLevel, LogLine};
-pub use supervisor::{Report, SkippedFile, Supervisor, Unjudged, WatchKind, Who};
+pub use supervisor::{InstanceId, Report, SkippedFile, Supervisor, Unjudged, WatchKind};

@@ -1,11 +1,11 @@
-//! The sandbox's engine, and modules: checked, compiled, and asked what they are.
+//! The sandbox's engine, and the loading of modules: check, compile, describe.
 
 use crate::bindings::Strategy;
 use crate::bindings::polytrader::strategy::types;
 use crate::check::{self, Allowed};
 use crate::compile::{self, Compiler};
 use crate::contract::{self, Contract};
-use crate::fault::{Fault, LoadError, words};
+use crate::fault::{Fault, LoadError, sanitize};
 use crate::instance::Running;
 use crate::pack::WORD_LAYOUT;
 use crate::settings::Settings;
@@ -20,58 +20,59 @@ use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, HasSelf, Linker};
 
-/// How often the deadline's clock ticks, in milliseconds.
+/// Tick interval of the deadline clock, in milliseconds.
 pub(crate) const TICK_MS: u64 = 10;
-/// The import that strategies get.
+/// The only function that strategies may import.
 const LOG: &str = "log";
-/// All that they get; the types are no more than the words of the contract.
+/// All imports that they may have: this function, and the contract's types.
 const ALLOWED: Allowed = Allowed { functions: &[LOG], types: contract::is_types };
-/// The most beginnings of slugs that a strategy can select by, and the most bytes of each.
+/// The maximum number of slug prefixes that a strategy can select by.
 const SLUGS_MAX: usize = 64;
 
-/// What a strategy says about itself.
+/// A strategy's description of itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Manifest {
-    /// Its name, for people.
+    /// Its display name.
     pub name: String,
     /// Its own version.
     pub version: String,
-    /// Who wrote it.
+    /// Its author.
     pub author: String,
-    /// What it does.
+    /// Its description.
     pub description: String,
     /// A JSON Schema of its parameters.
     pub parameter_schema: String,
-    /// The most markets that it wants; 0 for as many as are granted.
+    /// The maximum number of markets; 0 for as many as are granted.
     pub markets_max: u32,
-    /// Which markets it wants.
+    /// The markets that it selects.
     pub selection: Selection,
-    /// What it wants to hear.
+    /// The events that it subscribes to.
     pub wants: Wants,
-    /// The contract that it speaks. Before 0.2 nothing hears of changed parameters: it has to be started anew with them.
+    /// The version of its contract. Before 0.2 there is no event for changed parameters: a strategy must be restarted
+    /// with them.
     pub contract: Contract,
 }
 
-/// Which markets a strategy wants.
+/// The markets that a strategy selects.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Selection {
-    /// How their slugs begin; any if there is none.
+    /// Prefixes of their slugs; any slug if there is none.
     pub slugs: Vec<String>,
-    /// Whether only markets of negative-risk events.
+    /// True for markets of negative-risk events only.
     pub neg_risk: bool,
-    /// Whether all open markets of an event or none of them.
+    /// True for all open markets of an event or none of them.
     pub whole_events: bool,
 }
 
 impl Selection {
-    /// Says whether it wants a market.
-    pub fn takes(&self, market: &Market) -> bool {
+    /// Returns whether it selects a market.
+    pub fn selects(&self, market: &Market) -> bool {
         let named = self.slugs.is_empty() || self.slugs.iter().any(|slug| market.slug.starts_with(slug.as_str()));
         named && (market.neg_risk || !self.neg_risk)
     }
 }
 
-/// Compiles and runs strategies. One for the whole program; a cheap handle.
+/// Compiles and runs strategies. One per program; cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
     pub(crate) engine: Engine,
@@ -87,7 +88,7 @@ impl std::fmt::Debug for Sandbox {
 }
 
 impl Sandbox {
-    /// Makes the engine and starts the clock of its deadlines.
+    /// Creates the engine and starts its deadline clock.
     ///
     /// # Errors
     /// [`LoadError::Host`] if the machine cannot run it.
@@ -100,28 +101,28 @@ impl Sandbox {
         Ok(Self { engine, linker, settings, compiler })
     }
 
-    /// Returns what an instance may do a second.
+    /// Returns the per-second limits of an instance.
     pub const fn rates(&self) -> &crate::settings::Rates {
         &self.settings.rates
     }
 
-    /// Returns the fuel of one call of `on-events`; an operator may leave less to a strategy.
+    /// Returns the fuel of one call of `on-events`; an operator may give a strategy less.
     pub const fn fuel(&self) -> u64 {
         self.settings.fuel
     }
 
-    /// Checks and compiles a file, and asks the strategy what it is.
+    /// Checks and compiles a file, and reads the strategy's manifest.
     ///
     /// # Errors
-    /// Why it is no strategy, as a sentence.
+    /// If the file cannot be loaded as a strategy.
     pub fn load(&self, bytes: &[u8]) -> Result<Module, LoadError> {
         self.load_hashed(bytes, Sha256::digest(bytes).into())
     }
 
-    /// As [`Sandbox::load`], by who has hashed the file already.
+    /// Same as [`Sandbox::load`], for callers that have hashed the file already.
     pub(crate) fn load_hashed(&self, bytes: &[u8], hash: [u8; 32]) -> Result<Module, LoadError> {
         let kind = check::file(bytes, &self.settings)?;
-        // Before what is in it is looked at: whoever follows another contract also imports its types.
+        // Before the imports are checked: a module for another contract version also imports that version's types.
         let contract = contract::spoken(kind, bytes)?;
         check::check(bytes, &self.settings, &ALLOWED)?;
         let component = self.compiler.component(&self.engine, &self.settings, bytes, &hash)?;
@@ -134,25 +135,25 @@ impl Sandbox {
         let ty = component.component_type();
         let items = ty.imports(&self.engine).filter(|(_, item)| !matches!(item.ty, ComponentItem::Type(_)));
         let mut names = items.map(|(name, _)| name);
-        names.find(|name| !ALLOWED.has(name)).map_or(Ok(()), |name| Err(LoadError::Import(words(name))))
+        names.find(|name| !ALLOWED.has(name)).map_or(Ok(()), |name| Err(LoadError::Import(sanitize(name))))
     }
 
     fn describe(&self, component: &Component, contract: Contract) -> Result<Manifest, LoadError> {
         let mut running = Running::new(self, component, contract).map_err(LoadError::Describe)?;
         let limit = self.settings.fuel_other;
-        let (said, _) =
+        let (described, _) =
             running.call(limit, |strategy, store| strategy.call_describe(store)).map_err(LoadError::Describe)?;
-        if said.word_layout != WORD_LAYOUT {
-            return Err(LoadError::Layout { got: said.word_layout, ours: WORD_LAYOUT });
+        if described.word_layout != WORD_LAYOUT {
+            return Err(LoadError::Layout { got: described.word_layout, ours: WORD_LAYOUT });
         }
-        let (wants, selection) = (wants(&said)?, selection(said.selection)?);
+        let (wants, selection) = (wants(&described)?, selection(described.selection)?);
         Ok(Manifest {
-            name: words(&said.name),
-            version: words(&said.version),
-            author: words(&said.author),
-            description: words(&said.description),
-            parameter_schema: said.parameter_schema,
-            markets_max: said.markets_max,
+            name: sanitize(&described.name),
+            version: sanitize(&described.version),
+            author: sanitize(&described.author),
+            description: sanitize(&described.description),
+            parameter_schema: described.parameter_schema,
+            markets_max: described.markets_max,
             selection,
             wants,
             contract,
@@ -160,30 +161,30 @@ impl Sandbox {
     }
 }
 
-fn wants(said: &types::Manifest) -> Result<Wants, LoadError> {
-    let types::Subscription { tops, trades, depth } = said.hears;
+fn wants(guest_manifest: &types::Manifest) -> Result<Wants, LoadError> {
+    let types::Subscription { tops, trades, depth } = guest_manifest.hears;
     let too_deep = || LoadError::Manifest { what: "levels", got: depth.into(), limit: DEPTH_MAX.into() };
     let depth = u8::try_from(depth).ok().filter(|depth| *depth <= DEPTH_MAX).ok_or_else(too_deep)?;
-    if said.every != 0 && said.every < TIMER_MIN_MICROS {
-        let what = "a regular timer after so few microseconds";
-        return Err(LoadError::Manifest { what, got: said.every, limit: TIMER_MIN_MICROS });
+    if guest_manifest.every != 0 && guest_manifest.every < TIMER_MIN_MICROS {
+        let what = "a timer interval in microseconds";
+        return Err(LoadError::Manifest { what, got: guest_manifest.every, limit: TIMER_MIN_MICROS });
     }
-    Ok(Wants { tops, trades, depth, every_micros: said.every })
+    Ok(Wants { tops, trades, depth, every_micros: guest_manifest.every })
 }
 
-fn selection(said: types::Selection) -> Result<Selection, LoadError> {
-    let types::Selection { slugs, neg_risk, whole_events } = said;
+fn selection(guest_selection: types::Selection) -> Result<Selection, LoadError> {
+    let types::Selection { slugs, neg_risk, whole_events } = guest_selection;
     let most = |what, got: usize, limit: usize| {
         let [got, limit] = [got, limit].map(|count| u64::try_from(count).unwrap_or(u64::MAX));
         if got > limit { Err(LoadError::Manifest { what, got, limit }) } else { Ok(()) }
     };
-    most("beginnings of slugs", slugs.len(), SLUGS_MAX)?;
+    most("slug prefixes", slugs.len(), SLUGS_MAX)?;
     let longest = slugs.iter().map(String::len).max().unwrap_or(0);
-    most("a beginning of slugs with bytes", longest, SLUG_MAX)?;
+    most("bytes in a slug prefix", longest, SLUG_MAX)?;
     Ok(Selection { slugs, neg_risk, whole_events })
 }
 
-/// Advances the clock of deadlines for as long as the engine lives.
+/// Starts the thread that advances the deadline clock until the engine is dropped.
 fn tick(engine: &Engine) -> Result<(), LoadError> {
     let weak = engine.weak();
     let work = move || {
@@ -197,7 +198,7 @@ fn tick(engine: &Engine) -> Result<(), LoadError> {
     thread.map(drop).map_err(|error| LoadError::Host(error.to_string()))
 }
 
-/// A strategy that can be started.
+/// A loaded strategy module.
 #[derive(Clone)]
 pub struct Module {
     pub(crate) component: Component,
@@ -218,12 +219,12 @@ impl Module {
         self.hash
     }
 
-    /// Returns the file as it was loaded.
+    /// Returns the bytes of the file.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Returns what the strategy says about itself.
+    /// Returns the strategy's manifest.
     pub const fn manifest(&self) -> &Manifest {
         &self.manifest
     }

@@ -1,16 +1,16 @@
-//! Native code on its way into this process. Wasmtime runs what it is given as such, without looking: so nothing gets there whose
-//! maker is not known by a code that only this host can make.
+//! Authentication of native code before it enters this process. Wasmtime runs native code without checking it, so it is
+//! only given code with an authentication code that only this host can create.
 
-use crate::fault::{AddressSpace, LoadError, words};
+use crate::fault::{AddressSpace, LoadError, sanitize};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The length of a secret, of a code, and of what names a module.
+/// Length of a secret, of an authentication code, and of a module's hash, in bytes.
 pub(crate) const LENGTH: usize = 32;
 
-/// What proves the maker of native code.
+/// The secret key that authenticates native code.
 #[derive(Clone)]
 pub(crate) struct Secret([u8; LENGTH]);
 
@@ -25,7 +25,7 @@ impl Secret {
         Self(bytes)
     }
 
-    /// Returns a new one.
+    /// Returns a new random secret.
     pub(crate) fn random() -> std::io::Result<Self> {
         let mut bytes = [0; LENGTH];
         getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
@@ -36,17 +36,17 @@ impl Secret {
         &self.0
     }
 
-    /// Returns the code of `content`, which is about what `about` names.
+    /// Returns the authentication code of `content` for the module `about`.
     pub(crate) fn code(&self, about: &[u8; LENGTH], content: &[u8]) -> [u8; LENGTH] {
         self.mac(about, content).map_or([0; LENGTH], |mac| mac.finalize().into_bytes().into())
     }
 
-    /// Says whether this code is that of `content`. Takes the same time for every wrong one.
+    /// Returns whether a code is valid for `content`. Takes constant time.
     pub(crate) fn made(&self, code: &[u8], about: &[u8; LENGTH], content: &[u8]) -> bool {
         self.mac(about, content).is_some_and(|mac| mac.verify_slice(code).is_ok())
     }
 
-    /// A key of any length is one, so there is always a code.
+    /// Returns the MAC. HMAC accepts keys of any length, so it is never `None`.
     fn mac(&self, about: &[u8; LENGTH], content: &[u8]) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).ok()?;
         mac.update(about);
@@ -55,10 +55,10 @@ impl Secret {
     }
 }
 
-/// Native code that was shown to come from our compiler. Only [`Authentic::check`] makes one.
+/// Native code that is proven to come from this host's compiler. Only [`Authentic::check`] creates one.
 pub(crate) struct Authentic {
     bytes: Vec<u8>,
-    /// Where the code begins in them.
+    /// Offset of the code in the bytes.
     at: usize,
 }
 
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Authentic {
 }
 
 impl Authentic {
-    /// Takes `bytes` as native code from place `at` on, if `code` proves all that comes after `from`.
+    /// Accepts `bytes` as native code from offset `at` on, if `code` is valid for everything from offset `from` on.
     pub(crate) fn check(
         secret: &Secret,
         code: &[u8],
@@ -86,19 +86,19 @@ impl Authentic {
         self.bytes.get(self.at..).unwrap_or_default()
     }
 
-    /// Brings it into this process.
+    /// Loads the code into this process.
     pub(crate) fn component(&self, engine: &Engine) -> Result<Component, LoadError> {
         #[expect(
             unsafe_code,
             reason = "running native code is unsafe by nature; the code was made by our own compiler with Engine::precompile_component, \
-                      which is proved by a code over every byte of it, and it is copied out of memory that nobody else can change"
+                      a code over every byte proves that, and it is copied from memory that nothing else can change"
         )]
-        // SAFETY: `self` only exists if its bytes are exactly those that this program's compiler made (see `check`). Wasmtime itself
-        // refuses code of another version or other settings.
+        // SAFETY: `self` only exists if its bytes are exactly those that this program's compiler created (see `check`).
+        // Wasmtime itself rejects code of another version or with other settings.
         let component = unsafe { Component::deserialize(engine, self.code()) };
         component.map_err(|error| {
             let no_room = AddressSpace::of(&error).map(|error| error.to_string());
-            LoadError::Host(no_room.unwrap_or_else(|| words(&format!("{error:#}"))))
+            LoadError::Host(no_room.unwrap_or_else(|| sanitize(&format!("{error:#}"))))
         })
     }
 }

@@ -1,4 +1,4 @@
-//! A sandbox whose compiler is this very program, started again as `PROGRAM compile`.
+//! A sandbox whose compiler is this program itself, started as `PROGRAM compile`.
 
 use crate::cache::Cache;
 use crate::compile::{Compiler, Program};
@@ -7,13 +7,13 @@ use crate::module::Sandbox;
 use crate::settings::Settings;
 use std::path::{Path, PathBuf};
 
-/// The folder of native code in a data folder.
+/// Name of the native code folder in a data folder.
 const FOLDER: &str = "native";
 
-/// Why a sandbox cannot be made.
+/// Error: the sandbox cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnProgramError {
-    /// The system does not say which file this program is.
+    /// The path of this program cannot be determined.
     #[error("finding this program")]
     Program(#[from] std::io::Error),
     /// The machine cannot run strategies.
@@ -22,17 +22,18 @@ pub enum OwnProgramError {
 }
 
 impl Sandbox {
-    /// Returns a sandbox that compiles in child processes of this program (`PROGRAM compile`, which must call [`crate::work`]), and keeps the
-    /// native code in this data folder, if there is one. A folder that cannot be opened costs a compilation at each start, no more.
+    /// Returns a sandbox that compiles in child processes of this program (`PROGRAM compile`, which must call
+    /// [`crate::work`]), and caches native code in the data folder, if one is given. If the cache cannot be opened,
+    /// strategies are compiled at each start.
     ///
     /// # Errors
-    /// If this program cannot be found, or the machine cannot run a sandbox.
+    /// If the path of this program cannot be determined, or the machine cannot run a sandbox.
     pub fn of_own_program(settings: Settings, data_dir: Option<&Path>) -> Result<Self, OwnProgramError> {
         let program = Program::new(this_program()?, vec!["compile".to_owned()]);
         let cache = data_dir.and_then(|dir| match Cache::open(dir.join(FOLDER)) {
             Ok(cache) => Some(cache),
             Err(error) => {
-                tracing::warn!(%error, "native code is not kept: strategies are compiled at each start");
+                tracing::warn!(%error, "opening the native code cache failed; strategies are compiled at each start");
                 None
             }
         });
@@ -40,11 +41,8 @@ impl Sandbox {
     }
 }
 
-/// Returns where this program is. What lies under its name may be another version by now, whose native code is of no use here.
+/// Returns the path of the running program. The file under its original name may be another version by now, whose
+/// native code cannot be used.
 fn this_program() -> Result<PathBuf, std::io::Error> {
-    let running = Path::new("/proc/self/exe");
-    if running.exists() {
-        return Ok(running.to_owned());
-    }
-    std::env::current_exe()
+    crate::platform::running_program().map_or_else(std::env::current_exe, Ok)
 }

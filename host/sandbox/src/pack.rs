@@ -1,20 +1,20 @@
-//! Market events as words; the layout stands in `sdk/wit/strategy.wit`.
+//! Packing of market events into words; `sdk/wit/strategy.wit` defines the layout.
 
 use model::{Depth, Level, MarketNote, MarketState, NoteKind, Side};
 
-/// The layout that this host writes.
+/// The word layout that this host writes.
 pub const WORD_LAYOUT: u32 = 2;
 
 const TOP: u64 = 1;
 const TRADE: u64 = 2;
 pub(crate) const STATUS: u64 = 3;
 const DEPTH: u64 = 4;
-/// The state of a market that takes no new risk.
+/// Code of the paused state: the host takes no new risk in the market.
 pub(crate) const PAUSED: u64 = 3;
-/// What a share pays when nobody knows.
+/// Payout of a resolved market while it is unknown.
 const UNKNOWN: u64 = 0xffff_ffff;
 
-/// Appends an event about the token of this handle.
+/// Appends an event of the token with this handle.
 pub fn pack(note: &MarketNote, handle: u32, words: &mut Vec<u64>) {
     let mut put = |kind: u64, body: &[u64]| {
         let count = u64::try_from(body.len()).unwrap_or(0).saturating_add(3);
@@ -50,7 +50,7 @@ pub fn pack(note: &MarketNote, handle: u32, words: &mut Vec<u64>) {
     }
 }
 
-/// Depth has as many words as it has levels.
+/// Appends a depth event, whose length depends on the number of levels.
 fn pack_depth(note: &MarketNote, depth: &Depth, handle: u32, words: &mut Vec<u64>) {
     let (bids, asks) = depth.sides();
     let [bid_count, ask_count] = [bids, asks].map(|side| u64::try_from(side.len()).unwrap_or(0));

@@ -1,30 +1,30 @@
-//! What an instance starts from.
+//! The session that an instance starts with.
 
 use crate::bindings::polytrader::strategy::types;
 use crate::grants::{Grant, Grants};
-use crate::own;
+use crate::own_events;
 use model::{Allowance, Limits, NewOrder, OrderState, Size, Time, TokenIx, Usd};
 
-/// What a strategy is told when it starts.
+/// The data that a strategy receives when it starts.
 #[derive(Debug, Clone)]
 pub struct Session {
     /// The host's time.
     pub now: Time,
     /// The parameters as JSON.
     pub parameters: String,
-    /// The markets.
+    /// The granted markets.
     pub grants: Grants,
     /// Shares owned through this strategy, with their cost.
     pub positions: Vec<(TokenIx, Size, Usd)>,
-    /// Its open orders, with what is filled of each and its state.
+    /// Its open orders, each with its filled size and state.
     pub orders: Vec<(NewOrder, Size, OrderState)>,
     /// The limits.
     pub limits: Limits,
-    /// What this strategy may use.
+    /// The strategy's budget, within the limits.
     pub budget: Allowance,
-    /// The fuel of one call of `on-events`, if that is less than the sandbox's.
+    /// The fuel of one call of `on-events`, if lower than the sandbox's.
     pub fuel: Option<u64>,
-    /// What `save` of the previous instance returned.
+    /// The saved state of the previous instance.
     pub restored: Option<Vec<u8>>,
 }
 
@@ -59,11 +59,11 @@ impl Session {
             order: order.id.0,
             tag: order.tag,
             token: self.grants.handle(order.token)?,
-            side: own::side(order.side),
+            side: own_events::side(order.side),
             price: order.price.micros(),
             size: order.size.0,
             filled: filled.0,
-            state: own::state(*state),
+            state: own_events::state(*state),
         })
     }
 }
@@ -92,7 +92,7 @@ mod tests {
     use model::Budget;
 
     #[test]
-    fn a_strategy_is_told_the_smaller_of_its_budget_and_the_limits() {
+    fn a_strategy_receives_the_smaller_of_its_budget_and_the_limits() {
         let budget = Budget { capital: Some(Usd::dollars(7)), orders_per_minute: Some(30), ..Budget::NONE };
         let session = Session {
             now: Time(1),

@@ -1,38 +1,40 @@
-//! Every limit of a strategy.
+//! Limits of strategies.
 
-/// The largest module file, in bytes: an interpreter with its memory has 18 MB, what a person writes a hundredth of that.
+/// The maximum size of a module file in bytes. An interpreter with its memory has 18 MB, a typical strategy a hundredth
+/// of that.
 pub const MODULE_MAX: usize = 32 * 1024 * 1024;
 
-/// What strategies may use. All of it is shown to operators.
+/// Resource limits of strategies. All of them are shown to operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Settings {
-    /// The largest module file, in bytes.
+    /// The maximum size of a module file, in bytes.
     pub module_max: usize,
-    /// What a module may consist of.
+    /// Limits on the parts of a module.
     pub shape: Shape,
-    /// What compiling it may take.
+    /// Limits on its compilation.
     pub compile: Compile,
     /// Fuel of one call of `on-events`; about one unit an instruction.
     pub fuel: u64,
-    /// Fuel of `describe`, `start` and `save`, and of the start functions of core modules, which run before anything else does.
+    /// Fuel of `describe`, `start` and `save`, and of the start functions of core modules, which run first.
     pub fuel_other: u64,
-    /// The last resort when fuel did not end a call, in milliseconds.
+    /// The wall clock limit of a call in milliseconds, the last resort if fuel does not end it.
     pub deadline_ms: u64,
     /// Bytes of all memories together.
     pub memory_max: usize,
     /// Elements of all tables together.
     pub table_max: usize,
-    /// Bytes that one call may hand to the host: lists and strings may overlap in a strategy's memory, and are copied out of it.
+    /// Bytes that one call may pass to the host. Lists and strings are copied and may overlap in a strategy's memory,
+    /// so its memory is not a bound.
     pub answer_max: usize,
-    /// Intents of one answer.
+    /// Maximum number of intents in one answer.
     pub intents_max: usize,
-    /// Bytes of a saved state.
+    /// Maximum size of a saved state, in bytes.
     pub state_max: usize,
-    /// Log lines kept of one call; more are counted.
+    /// Log lines kept per call; further lines are counted.
     pub log_lines_max: usize,
-    /// How often a running strategy is asked for its state, in milliseconds.
+    /// Interval at which a running strategy's state is saved, in milliseconds.
     pub save_every_ms: u64,
-    /// What it may do a second.
+    /// Limits per second.
     pub rates: Rates,
 }
 
@@ -57,35 +59,36 @@ impl Default for Settings {
     }
 }
 
-/// What an instance may do a second, for ever. So many seconds' worth may come at once; an instance that does more fails.
+/// Sustained limits per second of an instance, with a burst of some seconds' worth. An instance that exceeds them
+/// fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Rates {
-    /// Seconds' worth that may come at once.
+    /// The burst, in seconds' worth of the rate.
     pub burst_s: u64,
-    /// Intents. A strategy that repeats its quotes at each change of a top has some tens.
+    /// Intents. A strategy that repeats its quotes at each change of a top has a few dozen.
     pub intents: u64,
-    /// More of them for each granted market.
+    /// Additional intents per granted market.
     pub intents_each_market: u64,
-    /// Refused intents. A strategy that waits after a refusal, as the contract asks it to, has a few.
+    /// Refused intents. A strategy that waits after a refusal, as it should, has a few.
     pub refusals: u64,
-    /// More of them for each granted market: the engine itself tries a refused standing quote again once a second, and a market has two
-    /// tokens with two sides each.
+    /// Additional refusals per granted market: the engine itself retries a refused standing quote once a second, and a
+    /// market has two tokens with two sides each.
     pub refusals_each_market: u64,
-    /// Log lines that are kept, of one second's worth at once; the others are counted.
+    /// Log lines that are kept, with a burst of one second's worth; further lines are counted.
     pub log_lines: u64,
-    /// Bytes of log lines that are kept, likewise.
+    /// Bytes of log lines that are kept, with the same burst.
     pub log_bytes: u64,
-    /// So many times the lines or bytes that are kept may be logged; an instance that logs more fails.
+    /// Multiple of the kept lines or bytes that may be logged; an instance that logs more fails.
     pub log_excess: u64,
 }
 
 impl Rates {
-    /// Returns the intents a second of an instance with so many markets.
+    /// Returns the intents per second of an instance with `markets` markets.
     pub fn intents_of(&self, markets: usize) -> u64 {
         with_markets(self.intents, self.intents_each_market, markets)
     }
 
-    /// Returns the refusals a second of an instance with so many markets.
+    /// Returns the refusals per second of an instance with `markets` markets.
     pub fn refusals_of(&self, markets: usize) -> u64 {
         with_markets(self.refusals, self.refusals_each_market, markets)
     }
@@ -110,12 +113,12 @@ impl Default for Rates {
     }
 }
 
-/// What a module may consist of, over everything that is nested in it. It is counted before anything is compiled, because compiling
-/// takes time and memory for each of these. An interpreter that was linked from many parts has room; what a person writes needs
-/// a hundredth of it.
+/// Limits on the parts of a module, counted over all nested modules. They are checked before compilation, because
+/// compiling takes time and memory for each part. They leave room for an interpreter linked from many parts; a typical
+/// strategy needs a hundredth of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
-    /// How deep components and core modules lie in each other.
+    /// Nesting depth of components and core modules.
     pub nesting_max: u32,
     /// Core modules and components.
     pub modules_max: u32,
@@ -129,7 +132,7 @@ pub struct Shape {
     pub exports_max: u32,
     /// Functions with a body.
     pub functions_max: u32,
-    /// Bytes of one function's body: a compiler's time grows faster than a function.
+    /// Bytes of one function's body: compilation time grows faster than function size.
     pub body_max: u32,
     /// Globals.
     pub globals_max: u32,
@@ -160,22 +163,22 @@ impl Default for Shape {
     }
 }
 
-/// What compiling one module may take, in a process of its own.
+/// Limits of compiling one module, in its own process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Compile {
-    /// Milliseconds of the wall clock, after which the process is killed.
+    /// Wall clock time in milliseconds, after which the process is killed.
     pub time_ms: u64,
-    /// Seconds of the processor.
+    /// Processor time in seconds.
     pub processor_s: u64,
-    /// Bytes of address space.
+    /// Address space in bytes.
     pub memory_max: u64,
-    /// Bytes of native code.
+    /// Size of the native code in bytes.
     pub native_max: u64,
 }
 
 impl Default for Compile {
     fn default() -> Self {
-        // An interpreter takes 6 s of a fast processor, and waits for its turn on a busy machine.
+        // An interpreter takes 6 s on a fast processor, and longer on a busy machine.
         Self { time_ms: 60_000, processor_s: 30, memory_max: 2 * 1024 * 1024 * 1024, native_max: 128 * 1024 * 1024 }
     }
 }

@@ -1,4 +1,4 @@
-//! What the host keeps for each instance: what it used and what it logged.
+//! Host state of each instance: resource usage and log lines.
 
 use crate::bindings::StrategyImports;
 use crate::bindings::polytrader::strategy::types;
@@ -6,34 +6,34 @@ use crate::fault::plain;
 use crate::settings::Settings;
 use wasmtime::ResourceLimiter;
 
-/// The most bytes of a log line.
+/// The maximum length of a log line in bytes.
 const LINE_MAX: usize = 1_000;
-/// What a call of the host counts as, besides a unit for each byte.
+/// Fuel equivalent of a host call, in addition to one unit per byte.
 const CALL_WORK: u64 = 100;
 
-/// How much a log line matters.
+/// Severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogLevel {
-    /// For the strategy's author.
+    /// Detail for the strategy's author.
     Debug,
-    /// For everybody.
+    /// General information.
     Info,
-    /// Something to look at.
+    /// A possible problem.
     Warn,
-    /// Something is wrong.
+    /// An error.
     Error,
 }
 
 /// A line of a strategy's log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogLine {
-    /// How much it matters.
+    /// The severity.
     pub level: LogLevel,
     /// The text, cut to 1,000 bytes.
     pub text: String,
 }
 
-/// A limit that was hit.
+/// The limit that a call hit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Hit {
     Memory,
@@ -48,7 +48,7 @@ pub(crate) struct State {
     pub(crate) hit: Option<Hit>,
     pub(crate) log: Vec<LogLine>,
     pub(crate) lost_lines: u64,
-    /// What the host did for the strategy in this call, in units of fuel, which it does not take.
+    /// The host's work for the strategy in this call, in units of fuel; it is not deducted from its fuel.
     pub(crate) work: u64,
 }
 

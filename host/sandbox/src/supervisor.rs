@@ -1,18 +1,19 @@
-//! Running strategies: the folder they are dropped into, and a thread for each that runs. A slow strategy delays only itself;
-//! one that fails ends alone. Whoever owns the supervisor decides what is started, and with what.
+//! Supervision of strategies: the watched folder of modules, and one thread per running strategy. A slow strategy
+//! delays only itself, and a failing one ends alone. The owner of the supervisor decides which instances start, and
+//! with which session.
 
+mod call_permits;
+mod file_stamp;
 mod folder;
 mod intents;
 mod loading;
 mod log_limit;
-mod mark;
 mod name;
 mod queue;
 mod rate;
 mod refusals;
 mod runner;
 mod states;
-mod turns;
 mod unjudged;
 mod wake;
 
@@ -20,6 +21,7 @@ use crate::instance::Usage;
 use crate::module::{Module, Sandbox};
 use crate::session::Session;
 use crate::state::LogLine;
+use call_permits::CallPermits;
 use folder::Folder;
 pub use folder::WatchKind;
 pub(crate) use intents::{OVER as INTENTS_OVER, fold, only_cancels};
@@ -31,168 +33,171 @@ use parking_lot::{Mutex, MutexGuard};
 pub(crate) use queue::Item;
 pub(crate) use refusals::Refusals;
 pub(crate) use runner::unsaved;
-use runner::{Job, Runner};
+use runner::{Runner, RunnerJob};
 use states::States;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
-use turns::Turns;
 pub use unjudged::Unjudged;
 
-/// A file of the folder that is not loaded.
+/// A file in the folder that is not loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SkippedFile {
-    /// Its name, with what is not plain text escaped.
+    /// The file name, with special characters escaped.
     pub file: String,
-    /// Why, as a sentence.
+    /// The reason.
     pub reason: String,
 }
 
-/// What the supervisor has to tell.
+/// A report from the supervisor to its owner.
 #[derive(Debug)]
 pub enum Report {
-    /// A file came or changed, was checked and compiled; start it with [`Supervisor::start`].
+    /// A new or changed file was checked and compiled; start it with [`Supervisor::start`].
     Ready {
         /// The file's stem.
         name: String,
         /// The module.
         module: Module,
     },
-    /// A file cannot be loaded. What ran under its name goes on.
+    /// A file cannot be loaded. An instance running under its name continues.
     Rejected {
         /// The file's stem.
         name: String,
-        /// Why, as a sentence.
+        /// The reason.
         error: String,
     },
-    /// After a file that could not be loaded the one that was loaded last is back.
+    /// After a rejected version, the file is the last loaded version again.
     Same {
         /// The file's stem.
         name: String,
     },
-    /// A file of settings beside a module came, changed or went. Those that are there at the start are told before any module.
+    /// A module's settings file appeared, changed or was removed. Those present at the start are reported before any
+    /// module.
     Settings {
         /// The file's stem.
         name: String,
-        /// What it says; none if it is gone.
+        /// Its content; none if it was removed.
         text: Option<String>,
     },
-    /// A file of settings is there and cannot be used: a link, unreadable, no text. Its strategy must not run as if there were none.
+    /// A settings file exists but cannot be used: it is a link, unreadable, or not text. Its strategy must not run as
+    /// if there were none.
     SettingsUnusable {
         /// The file's stem.
         name: String,
-        /// Why, as a sentence.
+        /// The reason.
         error: String,
     },
-    /// The files of the folder that are not loaded changed.
+    /// The list of files that are not loaded changed.
     Skipped {
         /// All of them, by name.
         files: Vec<SkippedFile>,
     },
-    /// The folder has been gone or unreadable for some seconds. Each of its files is reported as removed next.
+    /// The folder has been missing or unreadable for some seconds. Each of its files is reported as removed next.
     FolderLost {
-        /// Why, in the system's words.
+        /// The system's error.
         error: String,
     },
-    /// The folder can be read again; its files are reported as new ones.
+    /// The folder is readable again; its files are reported as new.
     FolderBack,
-    /// A file is gone.
+    /// A file was removed.
     Removed {
         /// The file's stem.
         name: String,
     },
-    /// An instance took its session and hears events now.
+    /// An instance accepted its session and receives events.
     Started {
-        /// Who.
+        /// The strategy's number.
         strategy: StrategyId,
-        /// Which instance of it.
+        /// The instance number.
         instance: u32,
     },
-    /// An instance answered a batch. The next one is shown to it when the permit beside it is dropped: once the answer is judged.
+    /// An instance answered a batch. It receives the next one when the permit is dropped, after the engine has
+    /// processed the answer.
     Answer(StrategyAnswer, Unjudged),
-    /// An instance did not start. The one before it goes on, under the new one's number, with what came meanwhile.
+    /// An instance did not start. Its predecessor continues under the new number, with the events that arrived
+    /// meanwhile.
     Kept {
-        /// Who.
+        /// The strategy's number.
         strategy: StrategyId,
         /// The number of the instance that did not start.
         instance: u32,
-        /// Why it did not, as a sentence.
+        /// The reason.
         error: String,
     },
-    /// An instance gave its state: some time passed, it is being replaced, or it ends.
+    /// An instance saved its state: periodically, because it is replaced, or because it ends.
     Saved {
-        /// Who.
+        /// The strategy's number.
         strategy: StrategyId,
         /// The file's stem.
         name: String,
-        /// Which instance of it.
+        /// The instance number.
         instance: u32,
-        /// The state; none if it is the one that was saved last.
+        /// The state; none if it is unchanged since the last save.
         state: Option<Arc<[u8]>>,
     },
-    /// An instance failed and is gone.
+    /// An instance failed and was dropped.
     Faulted {
-        /// Who.
+        /// The strategy's number.
         strategy: StrategyId,
-        /// Which instance of it.
+        /// The instance number.
         instance: u32,
-        /// Why, as a sentence.
+        /// The reason.
         error: String,
-        /// Whether it counts against the strategy; it does not where this machine was too slow.
+        /// True if it counts against the strategy, which is not the case if this machine was too slow.
         strike: bool,
-        /// Whether it was asked for its state while it ran. That comes once a minute, so a minute does not have many.
+        /// True if it failed in a periodic save, of which there is at most one a minute.
         saving: bool,
     },
     /// An instance wrote to its log.
     Log {
-        /// Who.
+        /// The strategy's number.
         strategy: StrategyId,
-        /// The lines, no more a second than [`Rates`](crate::Rates) has.
+        /// The lines, within the per-second limits of [`Rates`](crate::Rates).
         lines: Vec<LogLine>,
-        /// How many more there were since this was last above zero; told once a second at most.
+        /// The number of lines discarded since it was last above zero; reported at most once a second.
         lost: u64,
     },
 }
 
-/// An instance that is to be started.
+/// Identity of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Who {
+pub struct InstanceId {
     /// The strategy's number.
     pub strategy: StrategyId,
     /// The file's stem.
     pub name: String,
-    /// Which instance of it.
+    /// The instance number.
     pub instance: u32,
 }
 
-/// Where reports go. Called from several threads; must not wait long.
+/// Receiver of reports. Called from several threads; must not block for long.
 pub type Sink = Arc<dyn Fn(Report) + Send + Sync>;
 
-/// Why there is no supervisor, or no thread for a strategy.
+/// Error: starting the supervisor or a strategy's thread failed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The folder is not there and cannot be made.
-    #[error("the strategies folder {dir}")]
+    /// The folder does not exist and cannot be created.
+    #[error("creating the strategies folder {dir}")]
     Folder {
         /// The folder.
         dir: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
-    /// The system gives no thread.
+    /// The system cannot create a thread.
     #[error("starting a thread for strategies")]
     Thread(#[from] std::io::Error),
 }
 
-/// Owns the folder's watcher and the running strategies. A cheap handle.
+/// Owns the folder watcher and the running strategies. Cheap to clone.
 #[derive(Clone)]
 pub struct Supervisor {
     sandbox: Sandbox,
     sink: Sink,
     running: Arc<Mutex<BTreeMap<StrategyId, Runner>>>,
     states: States,
-    turns: Turns,
+    turns: CallPermits,
     folder: Arc<Folder>,
 }
 
@@ -203,11 +208,11 @@ impl std::fmt::Debug for Supervisor {
 }
 
 impl Supervisor {
-    /// Starts watching `dir`, which is created if missing. Every file in it is reported [`Report::Ready`] or
+    /// Starts watching `dir`, which is created if missing. Every module in it is reported as [`Report::Ready`] or
     /// [`Report::Rejected`], now and whenever it changes.
     ///
     /// # Errors
-    /// If the folder cannot be made or there is no thread.
+    /// If the folder or the thread cannot be created.
     pub fn open(sandbox: Sandbox, dir: PathBuf, sink: Sink) -> Result<Self, OpenError> {
         std::fs::create_dir_all(&dir).map_err(|source| OpenError::Folder { dir: dir.clone(), source })?;
         let folder = Folder::watch(sandbox.clone(), dir, Arc::clone(&sink))?;
@@ -216,65 +221,69 @@ impl Supervisor {
             sink,
             running: Arc::default(),
             states: States::default(),
-            turns: Turns::new(),
+            turns: CallPermits::new(),
             folder: Arc::new(folder),
         })
     }
 
-    /// Starts an instance from what the strategy saved last. One that runs under the same number hears what it was told before this call,
-    /// gives its state and ends; should the new one not start, it goes on instead ([`Report::Kept`]). Returns at once: the instance
-    /// starts in its own thread, and hears what it is told from this call on.
+    /// Starts an instance from the strategy's last saved state. A running instance of the same strategy first consumes
+    /// the events queued before this call, saves its state and ends; if the new one does not start, it continues
+    /// instead ([`Report::Kept`]). Returns at once: the instance starts in its own thread, and receives the events from
+    /// this call on.
     ///
     /// # Errors
-    /// If there is no thread; the old instance is gone then.
-    pub fn start(&self, who: Who, module: Module, session: Session) -> Result<(), OpenError> {
+    /// If the thread cannot be created; the old instance is dropped in that case.
+    pub fn start(&self, who: InstanceId, module: Module, session: Session) -> Result<(), OpenError> {
         let strategy = who.strategy;
         let before = self.lock().remove(&strategy);
         let (sandbox, sink, states) = (self.sandbox.clone(), Arc::clone(&self.sink), self.states.clone());
-        let runner =
-            Runner::start(Job { sandbox, module, session, who, sink, states, turns: self.turns.clone() }, before)?;
+        let runner = Runner::start(
+            RunnerJob { sandbox, module, session, who, sink, states, turns: self.turns.clone() },
+            before,
+        )?;
         self.lock().insert(strategy, runner);
         Ok(())
     }
 
-    /// Tells what a strategy saved in an earlier session; its next instance starts from that if none runs now.
+    /// Sets the state that a strategy saved in an earlier session; its next instance starts from it if none is running
+    /// now.
     pub fn restore(&self, strategy: StrategyId, state: &[u8]) {
-        self.states.keep(strategy, state);
+        self.states.store(strategy, state);
     }
 
-    /// Ends a strategy after the call that is under way, and has it give its state. Its last answers may still be reported.
+    /// Ends a strategy after its current call, and saves its state. Its last answers may still be reported.
     pub fn stop(&self, strategy: StrategyId) {
-        // It stays here: whoever comes next waits for its state.
+        // It stays in the map: the next instance waits for its state.
         if let Some(runner) = self.lock().get(&strategy) {
             runner.end();
         }
     }
 
-    /// Makes a strategy's instance fail, as if it had failed by itself: it ends, and that counts against the strategy.
+    /// Fails a strategy's instance as if by its own fault: it ends, and that counts against the strategy.
     pub fn fail(&self, strategy: StrategyId, fault: &str) {
         if let Some(runner) = self.lock().get(&strategy) {
             runner.queue().fail(fault);
         }
     }
 
-    /// Returns the way in which changes in the folder are noticed now. Cheap: may be called for each request.
+    /// Returns the current way of detecting changes in the folder. Cheap enough to call for each request.
     pub fn watch_kind(&self) -> WatchKind {
         self.folder.watch_kind()
     }
 
-    /// Returns what a strategy used after its last call; none if it does not run.
+    /// Returns a strategy's resource usage after its last call; none if it does not run.
     pub fn usage(&self, strategy: StrategyId) -> Option<Usage> {
         self.lock().get(&strategy).map(Runner::usage)
     }
 
-    /// Tells a strategy about a market. If it lags, a later top of a token replaces an earlier one.
+    /// Queues a market event for a strategy. If it lags, a later top of a token replaces an earlier one.
     pub fn notify_market(&self, strategy: StrategyId, note: MarketNote) {
         if let Some(runner) = self.lock().get(&strategy) {
             runner.queue().market(note);
         }
     }
 
-    /// Tells a strategy what concerns it alone. Never dropped: a strategy that lags too far fails.
+    /// Queues an own event for a strategy. Own events are never dropped: a strategy that lags too far fails.
     pub fn notify_own(&self, strategy: StrategyId, at: Time, event: OwnEvent) {
         if let Some(runner) = self.lock().get(&strategy) {
             runner.queue().own(at, event);
@@ -285,7 +294,7 @@ impl Supervisor {
     pub fn shutdown(&self) {
         self.folder.end();
         let running = std::mem::take(&mut *self.lock());
-        // All are told first, so that they end side by side.
+        // All are signalled first, so that they end in parallel.
         running.values().for_each(Runner::end);
         running.into_values().for_each(Runner::join);
     }

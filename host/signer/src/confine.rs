@@ -1,13 +1,14 @@
-//! What the signer's process gives up once the host runs: a filter of system calls, which no later code can take away. What is
-//! left is memory, time, threads, signals, and the files and sockets that are open already.
+//! Confinement of the signer's process once the host runs, by a system call filter that later code cannot remove.
+//! Memory, time, threads, signals, and the files and sockets that are already open remain available.
 
 use std::io;
 
-/// Takes from this thread, and from those it starts, all that a signer has no use for: programs, files that are not open yet,
-/// sockets, other processes' memory, the kernel's own switches. Such calls fail from now on with "operation not permitted".
+/// Denies this thread, and those it starts, everything that a signer does not need: programs, files that are not open
+/// yet, sockets, other processes' memory, kernel administration. Such calls fail from now on with "operation not
+/// permitted".
 ///
 /// # Errors
-/// If the kernel has no such filters.
+/// If the kernel does not support such filters.
 #[cfg(target_os = "linux")]
 pub(crate) fn confine() -> io::Result<()> {
     use seccompiler::{BpfProgram, SeccompAction, SeccompFilter, TargetArch};
@@ -21,14 +22,16 @@ pub(crate) fn confine() -> io::Result<()> {
     seccompiler::apply_filter(&program).map_err(|error| failed(&error))
 }
 
-/// Where a call's number stands in what a filter is given: its first word (`struct seccomp_data`).
+/// Offset of the system call number in the filter's input: its first word (`struct seccomp_data`).
 #[cfg(target_os = "linux")]
 const NUMBER_AT: u32 = 0;
-/// On x86-64 the kernel may know each call a second time, with this bit: the numbers of x32. Elsewhere no number has it.
+/// On x86-64 the kernel may accept each call under a second number, with this bit: the numbers of x32. On other
+/// machines no number has it.
 #[cfg(target_os = "linux")]
 const X32: u32 = 0x4000_0000;
 
-/// Returns the beginning of a filter that refuses every call whose number has the bit of x32. A list of numbers alone would let them pass.
+/// Returns the beginning of a filter that refuses every call number with the x32 bit. A list of plain numbers would let
+/// those pass.
 #[cfg(target_os = "linux")]
 fn other_numbers_refused() -> seccompiler::BpfProgram {
     let eperm = u32::try_from(libc::EPERM).unwrap_or(1);
@@ -43,19 +46,19 @@ fn other_numbers_refused() -> seccompiler::BpfProgram {
     ]
 }
 
-/// Other systems have no such filter.
+/// Other systems do not have such a filter.
 #[cfg(not(target_os = "linux"))]
 pub(crate) fn confine() -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
-/// The calls that the signer's process gives up.
+/// The system calls that the filter refuses.
 #[cfg(target_os = "linux")]
 const GIVEN_UP: &[libc::c_long] = &[
     // Programs.
     libc::SYS_execve,
     libc::SYS_execveat,
-    // Files that are not open yet, and what is done to files by name.
+    // Files that are not open yet, and operations on files by name.
     libc::SYS_openat,
     libc::SYS_openat2,
     libc::SYS_open_by_handle_at,
@@ -83,7 +86,7 @@ const GIVEN_UP: &[libc::c_long] = &[
     libc::SYS_pidfd_getfd,
     libc::SYS_shmget,
     libc::SYS_shmat,
-    // The kernel's own.
+    // Kernel administration.
     libc::SYS_io_uring_setup,
     libc::SYS_io_uring_enter,
     libc::SYS_bpf,
@@ -105,7 +108,7 @@ const GIVEN_UP: &[libc::c_long] = &[
     libc::SYS_personality,
 ];
 
-/// The calls that newer ones replace and that the oldest kind of machine still has.
+/// Older equivalents of these calls that still exist on the oldest architecture.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 const GIVEN_UP_OLD: &[libc::c_long] = &[
     libc::SYS_open,
@@ -123,7 +126,7 @@ const GIVEN_UP_OLD: &[libc::c_long] = &[
     libc::SYS_vfork,
 ];
 
-/// The calls that newer ones replace: none here.
+/// Older equivalents of these calls: none on this architecture.
 #[cfg(all(target_os = "linux", not(target_arch = "x86_64")))]
 const GIVEN_UP_OLD: &[libc::c_long] = &[];
 
@@ -141,7 +144,7 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::process::Command;
 
-    /// What the steps make of a call; none if they leave it to what follows.
+    /// Evaluates a filter for a call number; returns `None` if it leaves the decision to the following filter.
     fn judged(program: &[seccompiler::sock_filter], number: u32) -> Option<u32> {
         let (mut at, mut word) = (0, 0);
         while let Some(step) = program.get(at) {
@@ -169,7 +172,7 @@ mod tests {
             assert_eq!(judged(&other_numbers_refused(), number | X32), refused);
             assert_eq!(judged(&other_numbers_refused(), number), None, "the list decides");
         }
-        // Those of x32 alone: execve, execveat, ptrace, process_vm_readv.
+        // Calls that have their own x32 numbers: execve, execveat, ptrace, process_vm_readv.
         for number in [520, 545, 521, 539] {
             assert_eq!(judged(&other_numbers_refused(), number | X32), refused);
         }
@@ -180,7 +183,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let path = std::env::current_exe().unwrap();
-        // In a thread of its own: nothing takes the filter away again.
+        // In a separate thread, because the filter cannot be removed.
         let confined = std::thread::spawn(move || {
             let mut open = std::os::unix::net::UnixStream::pair().unwrap();
             assert!(File::open(&path).is_ok() && TcpStream::connect(address).is_ok());

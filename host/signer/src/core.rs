@@ -1,11 +1,11 @@
-//! The signer itself: what it signs, and what it refuses. Pure apart from the key: the clocks are an argument and there is
-//! no socket, so every rule is tested alone.
+//! The signer itself: its rules for signing and refusing. Pure apart from the key: the clocks are an argument and
+//! sockets are outside, so every rule is tested alone.
 
 use crate::limits::{LOGINS_PER_MINUTE, Limits, MINUTE_MICROS, Window};
 use crate::message::{BatchRequest, OrderRequest, Request, Response, Status, VERSION};
 use crate::moment::Moment;
-use crate::record::{Entry, Record, What};
 use crate::refusal::{Refusal, Rule, Value};
+use crate::signing_log::{Entry, SigningLog, What};
 use model::{SessionId, Side, Time};
 use order::batch::CALLS_MAX;
 use order::order::SALT_END;
@@ -13,15 +13,16 @@ use order::{Account, Action, Address, Batch, Domains, SignatureType, SigningKey,
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How far an order's or login's time may be from the signer's own clock: 5 minutes, in milliseconds.
+/// The largest distance of an order's or login's time from the signer's own clock: 5 minutes, in milliseconds.
 pub const CLOCK_DISTANCE_MS: u64 = 300_000;
 
-/// How long a batch may still be good when it is signed: 15 minutes, in seconds. The venue's clients give theirs 4 to 10.
+/// The longest remaining life of a batch when it is signed: 15 minutes, in seconds. The venue's clients use 4 to 10
+/// minutes.
 pub const BATCH_LIFE_MAX_S: u64 = 900;
 
-/// The key is not the account's.
+/// Error: the key is not the account's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the key is that of {key}, but the account is signed for by {account}")]
+#[error("the key has the address {key}, but the account's signer is {account}")]
 pub struct WrongKey {
     /// The address of the key.
     pub key: Address,
@@ -29,14 +30,14 @@ pub struct WrongKey {
     pub account: Address,
 }
 
-/// What shares the buckets of a minute and a day.
+/// The kinds of signatures that share the limits of a minute and a day.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Order,
     Batch,
 }
 
-/// Holds the key and decides. One host talks to it, over one connection.
+/// Holds the key and decides about signatures. One host uses it, over one connection.
 #[derive(Debug)]
 pub struct Signer {
     key: SigningKey,
@@ -44,12 +45,12 @@ pub struct Signer {
     domains: Domains,
     limits: Limits,
     locked: bool,
-    /// Locked from outside, for good.
+    /// Set if a signal locked it, for as long as the process lives.
     held: Arc<AtomicBool>,
     session: SessionId,
     sequence: u64,
     orders: Window,
-    record: Record,
+    record: SigningLog,
     logins: Window,
     batches: Window,
     signed: u64,
@@ -75,7 +76,7 @@ impl Signer {
             session: SessionId::default(),
             sequence: 0,
             orders: Window::default(),
-            record: Record::default(),
+            record: SigningLog::default(),
             logins: Window::default(),
             batches: Window::default(),
             signed: 0,
@@ -83,8 +84,9 @@ impl Signer {
         })
     }
 
-    /// Counts and logs in these files from now on. What they say of the last minute counts in this one: a restart empties no window.
-    pub fn keep(&mut self, now: Moment, mut record: Record) {
+    /// Counts and logs to this record from now on. Signatures that it has of the last minute are counted: a restart
+    /// does not reset a window.
+    pub fn resume(&mut self, now: Moment, mut record: SigningLog) {
         for signed in record.take_recent() {
             let age = now.steady.since(signed.at);
             if age >= MINUTE_MICROS {
@@ -95,17 +97,17 @@ impl Signer {
                 What::Login => &mut self.logins,
                 What::Batch => &mut self.batches,
             };
-            window.note(Time(now.boot.0.saturating_sub(age)), signed.worth);
+            window.record(Time(now.boot.0.saturating_sub(age)), signed.worth);
         }
         self.record = record;
     }
 
-    /// Returns the switch that locks this signer for good, whatever its host asks for.
+    /// Returns the switch that locks this signer for good, whatever its host requests.
     pub fn held(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.held)
     }
 
-    /// Answers one request. `now` is by the signer's own clocks.
+    /// Answers one request. `now` is from the signer's own clocks.
     pub fn handle(&mut self, now: Moment, request: &Request) -> Response {
         let answer = match request {
             Request::Hello { version } => self.hello(*version),
@@ -117,8 +119,8 @@ impl Signer {
                 self.locked = true;
                 Ok(Response::Done)
             }
-            // An operator's release reaches the signer through the host, so a host that was taken over can unlock what it
-            // locked; what a signal locked it cannot, and the limits hold either way.
+            // An operator's release reaches the signer through the host, so a compromised host can undo its own lock;
+            // it cannot undo a lock by signal, and the limits apply in either case.
             Request::Unlock if self.is_held() => Err(Refusal::plain(Rule::Locked)),
             Request::Unlock => {
                 self.locked = false;
@@ -132,7 +134,7 @@ impl Signer {
         })
     }
 
-    /// Returns how it is.
+    /// Returns the current status.
     pub fn status(&self) -> Status {
         let Self { locked, session, sequence, signed, refused, .. } = *self;
         Status { locked: locked || self.is_held(), session, sequence, signed, refused }
@@ -146,7 +148,7 @@ impl Signer {
     }
 
     fn begin(&mut self, session: SessionId) -> Result<Response, Refusal> {
-        // Sessions are named by their start, so a session that is not younger is an old approval's.
+        // A session's id is its start time, so a session that is not younger could reuse an old approval.
         if session <= self.session {
             return Err(Refusal::numbers(Rule::Session, session.0, self.session.0));
         }
@@ -157,18 +159,18 @@ impl Signer {
 
     fn sign_order(&mut self, now: Moment, request: &OrderRequest) -> Result<Response, Refusal> {
         self.unlocked()?;
-        self.take_number(request)?;
+        self.use_number(request)?;
         if now.boot > request.deadline {
             return Err(Refusal::numbers(Rule::Expired, now.boot.0, request.deadline.0));
         }
         let order = &request.order;
         self.is_ours(order)?;
         is_plain(now, order)?;
-        // In makerAmount, for both sides: dollars of a BUY, and shares of a SELL at a dollar each.
+        // The worth is `makerAmount` for both sides: dollars of a BUY, and shares of a SELL at a dollar each.
         self.within_limits(now, order.maker_amount, Kind::Order)?;
         let signed = order.sign(self.domains.of(request.exchange), &self.key);
-        self.note(now, Entry::Order(signed.id.0), order.maker_amount)?;
-        self.orders.note(now.boot, order.maker_amount);
+        self.record(now, Entry::Order(signed.id.0), order.maker_amount)?;
+        self.orders.record(now.boot, order.maker_amount);
         self.signed = self.signed.saturating_add(1);
         Ok(Response::OrderSigned { id: signed.id, signature: signed.signature })
     }
@@ -178,8 +180,8 @@ impl Signer {
         near(now, timestamp_s.saturating_mul(1_000))?;
         self.logins.forget(now.boot);
         within_rate(&self.logins, Rule::LoginsPerMinute, LOGINS_PER_MINUTE)?;
-        self.note(now, Entry::Login(nonce), 0)?;
-        self.logins.note(now.boot, 0);
+        self.record(now, Entry::Login(nonce), 0)?;
+        self.logins.record(now.boot, 0);
         let digest = self.domains.auth_digest(self.account.signer, timestamp_s, nonce);
         Ok(Response::AuthSigned { signature: self.key.sign_digest(&digest) })
     }
@@ -195,12 +197,12 @@ impl Signer {
         is_short_lived(now, batch.deadline)?;
         self.within_limits(now, worth, Kind::Batch)?;
         let digest = batch.digest(self.account.chain);
-        self.note(now, Entry::Batch(digest), worth)?;
-        self.batches.note(now.boot, worth);
+        self.record(now, Entry::Batch(digest), worth)?;
+        self.batches.record(now.boot, worth);
         Ok(Response::BatchSigned { signature: self.key.sign_digest(&digest) })
     }
 
-    /// A batch moves what is in its wallet, so it must be ours; only deposit wallets take batches.
+    /// Checks that the wallet is ours, because a batch moves the wallet's assets; only deposit wallets accept batches.
     fn is_our_wallet(&self, batch: &Batch) -> Result<(), Refusal> {
         let Account { funder, signature_type, .. } = self.account;
         if batch.wallet != funder {
@@ -213,8 +215,8 @@ impl Signer {
         Ok(())
     }
 
-    /// Returns what all calls of a batch are worth together. Each must be one of [`Action`], whose calls name no recipient: what
-    /// they pay goes to the wallet that makes them.
+    /// Returns the total worth of the calls of a batch. Each must be one of [`Action`], whose calls name no recipient:
+    /// their proceeds go to the calling wallet.
     fn worth_of_calls(&self, batch: &Batch) -> Result<u64, Refusal> {
         if !batch.is_within_bounds() {
             let count = u64::try_from(batch.calls.len()).unwrap_or(u64::MAX);
@@ -226,9 +228,9 @@ impl Signer {
         })
     }
 
-    /// On the disk before it is given out: a signature that cannot be counted is thrown away.
-    fn note(&mut self, now: Moment, entry: Entry, worth: u64) -> Result<(), Refusal> {
-        self.record.note(now, entry, worth).map_err(|_unwritten| Refusal::plain(Rule::Counter))
+    /// Records a signature on disk before it is returned: a signature that cannot be counted is discarded.
+    fn record(&mut self, now: Moment, entry: Entry, worth: u64) -> Result<(), Refusal> {
+        self.record.record(now, entry, worth).map_err(|_unwritten| Refusal::plain(Rule::Counter))
     }
 
     fn is_held(&self) -> bool {
@@ -246,8 +248,8 @@ impl Signer {
         Ok(())
     }
 
-    /// Takes the order's number, once. A number is used up even if a later rule refuses the order.
-    fn take_number(&mut self, request: &OrderRequest) -> Result<(), Refusal> {
+    /// Uses up the order's number. This happens even if a later rule refuses the order.
+    fn use_number(&mut self, request: &OrderRequest) -> Result<(), Refusal> {
         self.is_live(request.session)?;
         if request.sequence <= self.sequence {
             return Err(Refusal::numbers(Rule::Sequence, request.sequence, self.sequence));
@@ -274,7 +276,7 @@ impl Signer {
 
     fn within_limits(&mut self, now: Moment, worth: u64, kind: Kind) -> Result<(), Refusal> {
         let Limits { order_max, minute_max, day_max, orders_per_minute, batches_per_minute } = self.limits;
-        // A negative limit is one that nothing keeps.
+        // A negative limit counts as zero.
         let [order_max, minute_max, day_max] =
             [order_max, minute_max, day_max].map(|limit| u64::try_from(limit.micros()).unwrap_or(0));
         if worth > order_max {
@@ -306,9 +308,9 @@ fn within_rate(window: &Window, rule: Rule, most: u32) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses a batch whose end has come, or is so far that it could be kept for later.
+/// Refuses a batch that has expired, or whose expiration is so far away that it could be kept for later.
 fn is_short_lived(now: Moment, deadline_s: u64) -> Result<(), Refusal> {
-    // By both clocks: whichever is wrong, it is not good for longer.
+    // Checked against both clocks: if one of them is wrong, the batch still does not live longer.
     let (first, now) = (now.of_day(), now.wall.max(now.steady));
     let deadline = Time(deadline_s.saturating_mul(1_000_000));
     if now > deadline {
@@ -321,7 +323,7 @@ fn is_short_lived(now: Moment, deadline_s: u64) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// Refuses what no order of ours ever has.
+/// Refuses values that no order of ours ever has.
 fn is_plain(now: Moment, order: &UnsignedOrder) -> Result<(), Refusal> {
     if order.salt >= SALT_END {
         return Err(Refusal::numbers(Rule::Salt, order.salt, SALT_END));

@@ -1,6 +1,6 @@
-//! The process that holds the private key, its own limits, and the client that the host talks to it with (DESIGN 8).
-//! The key never leaves [`core`]; nothing here prints it, and the host's process never sees it.
-//! Start reading in [`core`] (what is signed and what is refused), then [`process`] and [`client`], its two ends.
+//! The process that holds the private key, its own limits, and the host's client for it (DESIGN 8).
+//! The key never leaves [`core`]; nothing here prints it, and the host's process never has access to it.
+//! Start reading in [`core`] (the rules for signing), then [`process`] and [`client`], its two ends.
 
 pub mod client;
 mod confine;
@@ -8,17 +8,19 @@ pub mod core;
 pub mod limits;
 pub mod message;
 pub mod moment;
+mod platform;
 pub mod process;
-pub mod record;
 pub mod refusal;
 pub mod serve;
+pub mod signing_log;
 pub mod wire;
 
 pub use client::{Client, ConnectError, SignError};
 pub use core::{Signer, WrongKey};
 pub use limits::Limits;
 pub use moment::{Clock, Moment};
+pub use platform::Socket;
 pub use process::{Config, Exit, ProcessError, run};
-pub use record::{Damage, Record, RecordError};
 pub use refusal::{Refusal, Rule, Value};
 pub use serve::Notice;
+pub use signing_log::{Damage, SigningLog, SigningLogError};

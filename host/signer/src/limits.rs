@@ -1,9 +1,9 @@
-//! The signer's own limits, which hold whatever the host says.
+//! The signer's own limits, which apply whatever the host requests.
 
 use model::{Time, Usd};
 use std::collections::VecDeque;
 
-/// What the signer compares with. A BUY is worth what it can pay, a SELL one dollar a share.
+/// The signer's limits. A BUY is worth the most that it can pay, a SELL one dollar a share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// The worth of one order. Nothing above it is signed; zero or less signs nothing.
@@ -19,8 +19,8 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Fits the engine's defaults. A SELL counts a dollar a share, so leaving a cheap position needs more room than the
-    /// engine's 100 dollars an order. Wallet batches are for those who want them.
+    /// Fits the engine's defaults. A SELL counts as a dollar a share, so closing a cheap position needs a larger limit
+    /// than the engine's 100 dollars an order. Wallet batches must be enabled explicitly.
     pub const DEFAULT: Self = Self {
         order_max: Usd::dollars(1_000),
         minute_max: Usd::dollars(10_000),
@@ -30,15 +30,15 @@ impl Limits {
     };
 }
 
-/// Logins (L1) signed in any 60 seconds, over restarts. A host needs one when it starts, and without it cancels nothing: one that is started
-/// again each second must not be shut out.
+/// Logins (L1) signed in any 60 seconds, across restarts. A host needs one when it starts, and cannot cancel anything
+/// without it: a host that is restarted every second must not be locked out.
 pub const LOGINS_PER_MINUTE: u32 = 60;
 
 /// The length of the windows.
 pub(crate) const MINUTE_MICROS: u64 = 60_000_000;
 
-/// What was signed in the last 60 seconds. A sliding window and not a bucket that refills, so that a limit is what any
-/// minute can hold. As long as the clock stands still or goes back, it forgives nothing.
+/// The signatures of the last 60 seconds. A sliding window rather than a refilling bucket, so that no 60 seconds
+/// contain more than the limit. If the clock stands still or goes back, nothing leaves the window.
 #[derive(Debug, Default)]
 pub(crate) struct Window {
     signed: VecDeque<(Time, u64)>,
@@ -46,24 +46,25 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// Forgets what is a minute old.
+    /// Removes entries that are a minute old.
     pub(crate) fn forget(&mut self, now: Time) {
         while let Some((_, worth)) = self.signed.pop_front_if(|(at, _)| now.since(*at) >= MINUTE_MICROS) {
             self.worth = self.worth.saturating_sub(worth);
         }
     }
 
-    /// How many there are. Never more than the limit that the caller compares with, which bounds the memory.
+    /// Returns the number of entries. It never exceeds the limit that the caller compares with, which bounds the
+    /// memory.
     pub(crate) fn count(&self) -> u64 {
         u64::try_from(self.signed.len()).unwrap_or(u64::MAX)
     }
 
-    /// What they are worth together, in micro-dollars.
+    /// Returns the total worth, in micro-dollars.
     pub(crate) const fn worth(&self) -> u64 {
         self.worth
     }
 
-    pub(crate) fn note(&mut self, now: Time, worth: u64) {
+    pub(crate) fn record(&mut self, now: Time, worth: u64) {
         self.signed.push_back((now, worth));
         self.worth = self.worth.saturating_add(worth);
     }
@@ -77,8 +78,8 @@ mod tests {
     fn the_window_forgets_after_a_minute_and_not_before() {
         let mut window = Window::default();
         let start = Time::from_millis(1_000_000);
-        window.note(start, 5);
-        window.note(start.plus_millis(30_000), 7);
+        window.record(start, 5);
+        window.record(start.plus_millis(30_000), 7);
         window.forget(start.plus_micros(MINUTE_MICROS - 1));
         assert_eq!((window.count(), window.worth()), (2, 12));
         window.forget(start.plus_micros(MINUTE_MICROS));
@@ -88,7 +89,7 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_forgives_nothing() {
         let mut window = Window::default();
-        window.note(Time::from_millis(1_000_000), 5);
+        window.record(Time::from_millis(1_000_000), 5);
         window.forget(Time::from_millis(1));
         assert_eq!((window.count(), window.worth()), (1, 5));
     }

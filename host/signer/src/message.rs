@@ -1,31 +1,31 @@
-//! What host and signer say to each other. How it looks on the socket is in [`crate::wire`].
+//! The messages between host and signer. Their encoding on the socket is in [`crate::wire`].
 
 use crate::refusal::Refusal;
 use model::{SessionId, Time, VenueOrderId};
 use order::{Account, Batch, Exchange, Signature65, UnsignedOrder};
 
-/// The version of this contract. Both ends come from one binary, so another version is a mistake of the operator.
+/// The version of this contract. Both ends come from one binary, so a different version is an operator's mistake.
 pub const VERSION: u16 = 4;
 
-/// Bytes of a lock's reason; a longer one is cut.
+/// The most bytes of a lock's reason; a longer one is cut.
 pub const REASON_BYTES: usize = 120;
 
-/// An order that is to be signed.
+/// An order to sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OrderRequest {
     /// The session that it was approved in.
     pub session: SessionId,
-    /// Our number of the order. Rises strictly within a session; gaps are fine.
+    /// The order's number. Rises strictly within a session; gaps are allowed.
     pub sequence: u64,
-    /// The end of the approval, in time since the machine started: host and signer read the same clock, and nothing sets it.
+    /// The end of the approval, in time since boot: host and signer read the same clock, and it cannot be set.
     pub deadline: Time,
-    /// The contract that settles it; the chain is the signer's own.
+    /// The exchange contract that settles it; the chain is the signer's own.
     pub exchange: Exchange,
     /// The order.
     pub order: UnsignedOrder,
 }
 
-/// A batch of a deposit wallet that is to be signed.
+/// A batch of a deposit wallet to sign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchRequest {
     /// The live session.
@@ -34,15 +34,15 @@ pub struct BatchRequest {
     pub batch: Batch,
 }
 
-/// What the host asks.
+/// A request of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// The first word: which version the client speaks.
+    /// The first request, with the client's version.
     Hello {
         /// The version.
         version: u16,
     },
-    /// A session begins; its number is above that of the last. Numbers of orders start again.
+    /// Begins a session; its id is above the last one's. Order numbers start again.
     Begin {
         /// The session.
         session: SessionId,
@@ -53,30 +53,30 @@ pub enum Request {
     SignAuth {
         /// Seconds since the epoch.
         timestamp_s: u64,
-        /// Which of the venue's API keys, 0 as a rule.
+        /// Index of the venue's API keys, usually 0.
         nonce: u64,
     },
     /// Sign a wallet batch.
     SignBatch(BatchRequest),
-    /// Sign nothing more.
+    /// Lock the signer: sign nothing more.
     Lock {
-        /// Why, for the log; at most [`REASON_BYTES`].
+        /// The reason, for the log; at most [`REASON_BYTES`].
         reason: String,
     },
-    /// Sign again.
+    /// Unlock the signer.
     Unlock,
-    /// How are you.
+    /// Return the signer's status.
     Status,
 }
 
-/// How the signer is.
+/// The status of the signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
-    /// Whether it is locked.
+    /// True if it is locked.
     pub locked: bool,
     /// The live session; 0 if none has begun.
     pub session: SessionId,
-    /// The last number of an order that it took in this session.
+    /// The last order number used in this session.
     pub sequence: u64,
     /// Orders signed since it started.
     pub signed: u64,
@@ -84,7 +84,7 @@ pub struct Status {
     pub refused: u64,
 }
 
-/// What the signer answers.
+/// An answer of the signer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Response {
     /// The first answer.
@@ -94,7 +94,7 @@ pub enum Response {
         /// The account that it signs for.
         account: Account,
     },
-    /// It is done.
+    /// The request was carried out.
     Done,
     /// The order is signed.
     OrderSigned {
@@ -113,8 +113,8 @@ pub enum Response {
         /// The signature.
         signature: Signature65,
     },
-    /// How it is.
+    /// The status.
     Status(Status),
-    /// It is not done.
+    /// The request was refused.
     Refused(Refusal),
 }

@@ -1,28 +1,29 @@
-//! The signer's clocks. The machine's wall clock can be set while the signer runs; no setting of it may give back a part of a limit.
+//! The signer's clocks. The machine's wall clock can be set while the signer runs; doing so must not free any part of a
+//! limit.
 
 use model::Time;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A moment, by the clocks that the signer goes by.
+/// A point in time on the clocks that the signer uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// The wall clock.
     pub wall: Time,
-    /// The time since the machine started, in which it slept included. Host and signer read the same clock, and nothing sets it: the end of
-    /// an approval and the windows of a minute are told by it.
+    /// The time since boot, including sleep. Host and signer read the same clock, and it cannot be set: it measures the
+    /// end of an approval and the windows of a minute.
     pub boot: Time,
-    /// The wall clock at the signer's start, gone on steadily since.
+    /// The wall clock at the signer's start, advanced by the time since then.
     pub steady: Time,
 }
 
 impl Moment {
-    /// Returns the time by which a day is counted: a new day has begun when both clocks say so.
+    /// Returns the time that determines the UTC day: a new day begins when both clocks have reached it.
     pub(crate) fn of_day(self) -> Time {
         self.wall.min(self.steady)
     }
 
-    /// Returns how far a time in milliseconds since the epoch is from the nearer clock: of a wall clock that was just set it is not
-    /// known whether it is right now or was before.
+    /// Returns the distance of a time in milliseconds since the epoch from the nearer clock: if the wall clock was set,
+    /// it is unknown whether it was right before or after.
     pub(crate) const fn distance_ms(self, millis: u64) -> u64 {
         let (wall, steady) = (self.wall.millis().abs_diff(millis), self.steady.millis().abs_diff(millis));
         if wall < steady { wall } else { steady }
@@ -32,17 +33,17 @@ impl Moment {
 /// Reads the machine's clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    /// How far the wall clock was ahead of the time since boot when this began, in microseconds.
+    /// Offset of the wall clock from the time since boot at the start, in microseconds.
     ahead: u64,
 }
 
 impl Clock {
-    /// Begins with the wall clock as it is now.
+    /// Starts with the current wall clock.
     pub fn start() -> Self {
         Self { ahead: wall().since(since_boot()) }
     }
 
-    /// Returns this moment.
+    /// Returns the current moment.
     pub fn now(&self) -> Moment {
         let boot = since_boot();
         Moment { wall: wall(), boot, steady: boot.plus_micros(self.ahead) }
@@ -54,13 +55,7 @@ fn wall() -> Time {
     Time(u64::try_from(micros).unwrap_or(u64::MAX))
 }
 
-/// Returns the time since the machine started, in which it slept included.
+/// Returns the time since boot, including sleep.
 pub(crate) fn since_boot() -> Time {
-    #[cfg(target_os = "linux")]
-    let id = rustix::time::ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    let id = rustix::time::ClockId::Monotonic;
-    let since = rustix::time::clock_gettime(id);
-    let (seconds, nanos) = (u64::try_from(since.tv_sec).unwrap_or(0), u64::try_from(since.tv_nsec).unwrap_or(0));
-    Time(seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000))
+    Time(crate::platform::since_boot_micros())
 }

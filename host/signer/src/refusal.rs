@@ -1,4 +1,4 @@
-//! Why the signer does not sign.
+//! Refusals of the signer.
 
 use order::Address;
 use std::fmt;
@@ -7,50 +7,53 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Rule {
-    /// The two ends speak different versions of the contract: the client's, and the signer's.
+    /// The two ends use different versions of the contract: the client's, and the signer's.
     Version,
     /// The signer is locked and signs nothing.
     Locked,
-    /// The session is not the live one, or not younger than the last: it, and the live one.
+    /// The session is not the live one, or not younger than the last: the requested one, and the live one.
     Session,
-    /// The number does not rise: it, and the last one taken.
+    /// The number does not rise: the requested one, and the last one used.
     Sequence,
-    /// The approval is over: the signer's clock and the end, in microseconds since the epoch.
+    /// The approval has expired: the signer's clock and the end, in microseconds since boot.
     Expired,
     /// Wallet batches are not configured.
     Batches,
-    /// Order or batch would move money of another account: its maker or wallet, and ours.
+    /// Order or batch would move another account's money: its maker or wallet, and ours.
     Maker,
     /// The order names another key: its signer, and ours.
     Signer,
-    /// The signature type is not the account's: it, and ours. Of a batch: the account's, and a deposit wallet's.
+    /// The signature type is not the account's: the requested one, and ours. For a batch: the account's, and a deposit
+    /// wallet's.
     SignatureType,
-    /// A batch has no calls or too many, or one that is too long: their number, and the most.
+    /// A batch has no calls, too many, or one that is too long: their number, and the limit.
     Calls,
-    /// A batch calls what is not listed: the contract. Contract, function and all arguments must be what [`order::Action`] makes.
+    /// A batch has an unlisted call: the contract. Contract, function and all arguments must be as created by
+    /// [`order::Action`].
     Call,
     /// The salt is not below 2^53: it, and 2^53.
     Salt,
-    /// Order or login were made, or a batch ends, too far from the signer's own clock: the distance, and the most, in
-    /// milliseconds.
+    /// The time of an order or login, or the end of a batch, is too far from the signer's own clock: the distance, and
+    /// the limit, in milliseconds.
     Timestamp,
-    /// A builder code or metadata is set; builders take fees.
+    /// A builder code or metadata is set; builders charge fees.
     Builder,
     /// The order would trade at a dollar a share or more, or for nothing: the dollars, and the shares, in millionths.
     Price,
-    /// Order or batch is worth too much: its worth and the most, in micro-dollars.
+    /// The worth of an order or batch is too high: its worth and the limit, in micro-dollars.
     OrderValue,
-    /// Too many orders in a minute: their number with this one, and the most.
+    /// Too many orders in a minute: their number with this one, and the limit.
     OrdersPerMinute,
-    /// Too many batches in a minute: their number with this one, and the most.
+    /// Too many batches in a minute: their number with this one, and the limit.
     BatchesPerMinute,
-    /// Orders and batches of a minute are worth too much: their worth with this one, and the most, in micro-dollars.
+    /// The worth of a minute's orders and batches is too high: their worth with this one, and the limit, in
+    /// micro-dollars.
     MinuteValue,
-    /// Too many logins in a minute: their number with this one, and the most.
+    /// Too many logins in a minute: their number with this one, and the limit.
     LoginsPerMinute,
-    /// Orders and batches of a day are worth too much: their worth with this one, and the most, in micro-dollars.
+    /// The worth of a day's orders and batches is too high: their worth with this one, and the limit, in micro-dollars.
     DayValue,
-    /// Counter or log of what is signed cannot be written.
+    /// Counter or log cannot be written.
     Counter,
 }
 
@@ -80,17 +83,17 @@ impl Rule {
         Self::Counter,
     ];
 
-    /// Returns the number on the wire.
+    /// Returns the wire code.
     pub fn code(self) -> u8 {
         Self::ALL.iter().zip(0..).find_map(|(rule, code)| (*rule == self).then_some(code)).unwrap_or(u8::MAX)
     }
 
-    /// Returns the rule of a number on the wire.
+    /// Returns the rule of a wire code.
     pub fn from_code(code: u8) -> Option<Self> {
         Self::ALL.get(usize::from(code)).copied()
     }
 
-    /// Returns the word in messages.
+    /// Returns the name used in messages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Version => "version",
@@ -119,10 +122,10 @@ impl Rule {
     }
 }
 
-/// What a rule compares.
+/// A value or limit of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value {
-    /// Nothing to tell.
+    /// None.
     None,
     /// A number, in the unit of the rule.
     Number(u64),
@@ -140,9 +143,9 @@ impl fmt::Display for Value {
     }
 }
 
-/// Why something was not signed: the rule, the value that broke it, and what it was compared with.
+/// A refusal to sign: the rule, the value that violated it, and the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the signer refuses by {}: {value} against {limit}", rule.as_str())]
+#[error("the signer refused by rule {}: value {value}, limit {limit}", rule.as_str())]
 pub struct Refusal {
     /// The rule.
     pub rule: Rule,
@@ -185,6 +188,6 @@ mod tests {
     #[test]
     fn a_refusal_says_its_numbers() {
         let refusal = Refusal::numbers(Rule::OrderValue, 7, 5);
-        assert_eq!(refusal.to_string(), "the signer refuses by order_value: 7 against 5");
+        assert_eq!(refusal.to_string(), "the signer refused by rule order_value: value 7, limit 5");
     }
 }

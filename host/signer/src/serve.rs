@@ -3,18 +3,18 @@
 use crate::core::Signer;
 use crate::message::{Request, Response};
 use crate::moment::Clock;
-use crate::record::Damage;
 use crate::refusal::Refusal;
+use crate::signing_log::Damage;
 use crate::wire::{Frames, WireError, encode};
 use model::SessionId;
 use order::{Address, Exchange};
 use std::fmt;
 use std::io::{self, Read, Write};
 
-/// Bytes read at once: some orders.
+/// The read buffer in bytes, enough for several orders.
 const CHUNK_BYTES: usize = 4_096;
 
-/// What an operator should read in the signer's log. Never anything secret.
+/// An event for the signer's log. Never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notice {
     /// The signer is ready.
@@ -29,50 +29,50 @@ pub enum Notice {
     },
     /// A login was signed, for which the venue gives out API keys.
     SignedLogin {
-        /// Which of the API keys.
+        /// Index of the API keys.
         nonce: u64,
     },
     /// A wallet batch was signed.
     SignedBatch {
-        /// How many calls it has.
+        /// The number of its calls.
         calls: usize,
     },
     /// The signer was locked.
     Locked {
-        /// Why.
+        /// The reason.
         reason: String,
     },
-    /// The signer starts locked: counter or log are not those that it wrote.
+    /// The signer starts locked: counter or log are not what it wrote.
     Damaged {
-        /// What is wrong.
+        /// The damage.
         damage: Damage,
     },
     /// A signal locked the signer for as long as its process lives.
     Held,
-    /// The system has no filter of system calls; the signer works without.
+    /// The system has no system call filter; the signer runs without it.
     Unconfined {
-        /// What it said.
+        /// The system's error.
         reason: String,
     },
     /// The signer was unlocked.
     Unlocked,
-    /// Something was not signed.
+    /// A request was refused.
     Refused {
-        /// Why.
+        /// The refusal.
         refusal: Refusal,
-        /// The contract, if it was an order.
+        /// The exchange contract, if it was an order.
         exchange: Option<Exchange>,
     },
     /// A signal was passed on to the host.
     Forwarded {
-        /// Which.
+        /// The signal.
         signal: &'static str,
     },
-    /// The host hung up.
+    /// The host closed the connection.
     HungUp,
-    /// The connection was closed because of what the host sent, or because it broke.
+    /// The connection was closed because of an invalid request, or because it broke.
     Broken {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
@@ -86,34 +86,35 @@ impl fmt::Display for Notice {
             Self::SignedBatch { calls } => write!(f, "signed a wallet batch of {calls} calls"),
             Self::Locked { reason } => write!(f, "the signer is locked: {reason}"),
             Self::Damaged { damage } => write!(f, "locked, and signs nothing until its records are renewed: {damage}"),
-            Self::Held => f.write_str("locked by a signal; it signs nothing until it is started again"),
-            Self::Unconfined { reason } => write!(f, "the signer works without a filter of system calls: {reason}"),
-            Self::Unlocked => f.write_str("the signer is unlocked, as the host asked"),
+            Self::Held => f.write_str("locked by a signal; it signs nothing until it is restarted"),
+            Self::Unconfined { reason } => write!(f, "the signer runs without a system call filter: {reason}"),
+            Self::Unlocked => f.write_str("the signer was unlocked by the host"),
             Self::Refused { refusal, exchange: None } => write!(f, "{refusal}"),
             Self::Refused { refusal, exchange: Some(exchange) } => write!(f, "{refusal} (order for {exchange:?})"),
             Self::Forwarded { signal } => write!(f, "passed {signal} on to the host"),
-            Self::HungUp => f.write_str("the host hung up"),
+            Self::HungUp => f.write_str("the host closed the connection"),
             Self::Broken { reason } => write!(f, "closed the connection to the host: {reason}"),
         }
     }
 }
 
-/// Why serving ended, other than by the host hanging up.
+/// The error that ended serving. The host closing the connection is not an error.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The host sent what is no request.
-    #[error("the host sent no request: {0}")]
+    /// The host sent bytes that are not a request.
+    #[error("invalid request from the host: {0}")]
     Wire(#[from] WireError),
     /// The socket failed.
     #[error("the socket to the host failed")]
     Socket(#[from] io::Error),
 }
 
-/// Answers requests until the other end hangs up. Blocks its thread; nothing else runs on it, as a runtime would only add
-/// to the round trip. There is no timeout: the host may be quiet for as long as it lives.
+/// Answers requests until the other end closes the connection. Blocks its thread; nothing else runs on it, because a
+/// runtime would only add to the round trip. There is no timeout: the host may be silent for as long as it lives.
 ///
 /// # Errors
-/// If the host sends garbage or the socket fails. The caller closes the socket; the host takes that for the signer's end.
+/// If the host sends an invalid request or the socket fails. The caller closes the socket, which the host treats as the
+/// signer's end.
 pub fn serve(
     signer: &mut Signer,
     clock: Clock,
@@ -131,10 +132,10 @@ pub fn serve(
             Err(error) => return Err(error.into()),
         };
         frames.push(chunk.get(..count).unwrap_or_default());
-        while let Some((id, request)) = frames.take::<Request>()? {
+        while let Some((id, request)) = frames.next_message::<Request>()? {
             let response = signer.handle(clock.now(), &request);
             encode(&response, id, &mut answers);
-            // One at a time: the first order of a batch does not wait for the signature of the second.
+            // One at a time: the first order of a burst does not wait for the signature of the second.
             socket.write_all(&answers)?;
             answers.clear();
             if let Some(notice) = notice(&request, &response) {

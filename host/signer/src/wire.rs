@@ -1,5 +1,5 @@
-//! Frames on the socket: length (u16), kind (u8), request id (u32), body; big-endian, every field written out. Parsing is
-//! total: any bytes become a message or an error, and no frame is longer than [`FRAME_BYTES`].
+//! Frames on the socket: length (u16), kind (u8), request id (u32), body; big-endian, every field written out. Parsing
+//! is total: any bytes become a message or an error, and no frame is longer than [`FRAME_BYTES`].
 
 mod field;
 mod requests;
@@ -7,39 +7,39 @@ mod responses;
 
 use crate::message::{Request, Response};
 
-/// The most that the length field of a frame may say: what follows it. A full wallet batch has 5,010.
+/// The largest value of a frame's length field: the bytes after it. A full wallet batch has 5,010.
 pub const FRAME_BYTES: usize = 5_120;
 
-/// Why bytes are no message. The connection is of no use after that.
+/// Errors of decoding. The connection is unusable after one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// The frame says that it is longer than any may be.
+    /// The frame's length exceeds the limit.
     #[error("a frame of {bytes} bytes is over the limit of {FRAME_BYTES}")]
     TooLong {
-        /// What it says.
+        /// The length.
         bytes: usize,
     },
-    /// No message has this number.
-    #[error("no message is of kind {kind}")]
+    /// There is no message of this kind.
+    #[error("unknown message kind {kind}")]
     UnknownKind {
         /// The number.
         kind: u8,
     },
     /// The fields do not fit the kind.
-    #[error("the fields of a message of kind {kind} make no sense")]
+    #[error("invalid fields in a message of kind {kind}")]
     Malformed {
         /// The kind.
         kind: u8,
     },
-    /// The frame is too short for its own head.
-    #[error("a frame of {bytes} bytes has no head")]
+    /// The frame is too short for its header.
+    #[error("a frame of {bytes} bytes is shorter than its header")]
     TooShort {
-        /// What it says.
+        /// The length.
         bytes: usize,
     },
 }
 
-/// A message that can stand in a frame.
+/// A message that can be sent in a frame.
 pub trait Message: Sized {
     /// Writes kind, request id and fields.
     fn write(&self, id: u32, out: &mut Vec<u8>);
@@ -47,7 +47,7 @@ pub trait Message: Sized {
     /// Reads the fields of a kind.
     ///
     /// # Errors
-    /// If there is no such kind or the fields are not its fields.
+    /// If there is no such kind or the fields are invalid.
     fn read(kind: u8, body: &[u8]) -> Result<Self, WireError>;
 }
 
@@ -57,31 +57,31 @@ pub fn encode(message: &impl Message, id: u32, out: &mut Vec<u8>) {
     out.extend([0; 2]);
     message.write(id, out);
     let length = out.len().saturating_sub(start).saturating_sub(2);
-    // All messages are far below the limit; were one not, the other end would refuse it.
+    // All messages are far below the limit; the other end would refuse a longer one.
     let length = u16::try_from(length).unwrap_or(u16::MAX);
     if let Some(slot) = out.get_mut(start..).and_then(<[u8]>::first_chunk_mut) {
         *slot = length.to_be_bytes();
     }
 }
 
-/// Bytes as they come, cut into frames.
+/// A buffer of received bytes, split into frames.
 #[derive(Debug, Default)]
 pub struct Frames {
     bytes: Vec<u8>,
 }
 
 impl Frames {
-    /// Takes bytes from the socket. Call [`Frames::take`] until it is dry before the next ones: less than a frame is kept
-    /// then.
+    /// Adds bytes from the socket. Call [`Frames::next_message`] until it returns `None` before adding more: then less than a
+    /// frame is buffered.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Returns the next message with its request id, or `None` until more bytes come.
+    /// Returns the next message with its request id, or `None` until more bytes arrive.
     ///
     /// # Errors
-    /// If the bytes are no message; then no later ones can be trusted.
-    pub fn take<M: Message>(&mut self) -> Result<Option<(u32, M)>, WireError> {
+    /// If the bytes are not a message; no later bytes can be trusted then.
+    pub fn next_message<M: Message>(&mut self) -> Result<Option<(u32, M)>, WireError> {
         let Some((length, rest)) = self.bytes.split_first_chunk() else { return Ok(None) };
         let bytes = usize::from(u16::from_be_bytes(*length));
         if bytes > FRAME_BYTES {
@@ -101,7 +101,7 @@ impl Frames {
 /// Kind and request id.
 const HEAD_BYTES: usize = 5;
 
-/// Which kinds there are: requests below 128, responses from there on.
+/// The message kinds: requests below 128, responses from 128.
 mod kind {
     pub(super) const HELLO: u8 = 1;
     pub(super) const BEGIN: u8 = 2;
@@ -120,24 +120,24 @@ mod kind {
     pub(super) const BATCH_SIGNED: u8 = 135;
 }
 
-/// Reads one message from bytes that hold nothing else; for tests and fuzzing.
+/// Decodes one message from bytes that contain nothing else; for tests and fuzzing.
 ///
 /// # Errors
-/// If the bytes are no request.
+/// If the bytes are not a request.
 pub fn decode_request(bytes: &[u8]) -> Result<Option<(u32, Request)>, WireError> {
     let mut frames = Frames::default();
     frames.push(bytes);
-    frames.take()
+    frames.next_message()
 }
 
-/// Reads one message from bytes that hold nothing else; for tests and fuzzing.
+/// Decodes one message from bytes that contain nothing else; for tests and fuzzing.
 ///
 /// # Errors
-/// If the bytes are no response.
+/// If the bytes are not a response.
 pub fn decode_response(bytes: &[u8]) -> Result<Option<(u32, Response)>, WireError> {
     let mut frames = Frames::default();
     frames.push(bytes);
-    frames.take()
+    frames.next_message()
 }
 
 #[cfg(test)]

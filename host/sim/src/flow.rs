@@ -1,6 +1,7 @@
-//! Seeded order flow: invented markets whose fair prices wander slowly, a maker that quotes around them and a taker that hits
-//! both sides. Lively enough that a small quote at the best price meets someone within seconds, and calm enough that a quoter
-//! of both sides earns on average. Everything follows from the seed and the times of the steps.
+//! Seeded order flow: invented markets whose fair prices move slowly, a maker that quotes around them and a taker that
+//! hits both sides. The flow is busy enough that a small quote at the best price is filled within seconds, and calm
+//! enough that quoting both sides is profitable on average. Everything is determined by the seed and the times of the
+//! steps.
 
 mod catalog;
 mod chance;
@@ -19,35 +20,36 @@ use model::{
     VenueOrderId,
 };
 
-/// Levels that the maker quotes on each side; a taker can empty fewer than half of them.
+/// Number of levels that the maker quotes on each side; a taker can empty fewer than half of them.
 const LEVELS: u32 = 10;
-/// The maker moves its quotes once in so many milliseconds.
+/// Interval at which the maker updates its quotes, in milliseconds.
 const QUOTE_EVERY: Span = Span { least: 200, most: 400 };
-/// The fair price moves once in so many milliseconds.
+/// Interval at which the fair price moves, in milliseconds.
 const WALK_EVERY: Span = Span { least: 500, most: 500 };
-/// A taker comes once in so many milliseconds to each market.
+/// Interval at which a taker arrives in each market, in milliseconds.
 const TAKE_EVERY: Span = Span { least: 300, most: 800 };
-/// After so many takers on one side comes one on the other, so that no side waits long.
+/// The longest run of takers on one side, so that neither side waits long.
 const STREAK_MAX: u32 = 2;
-/// A taker trades no further than so many ticks from the fair price.
+/// The largest distance in ticks from the fair price at which a taker trades.
 const REACH_TICKS: u32 = 4;
-/// Each move of the fair price is at most this part of a tick, and pulls it back by this part of its distance from home.
+/// Each move of the fair price is at most this part of a tick, plus this part of its distance from home towards home.
 const WALK_PART: u32 = 8;
 const PULL_PART: u32 = 400;
-/// The fair price stays this far from 0 and 1 dollar, in micro-dollars.
+/// The distance that the fair price keeps from 0 and 1 dollar, in micro-dollars.
 const MARGIN: u32 = 150_000;
-/// The fair price of a market that follows something stays this far from them.
+/// The same for the fair price of a followed market.
 const FOLLOWED_MARGIN: u32 = 5_000;
-/// So many markets that stand alone are listed before those of the event.
+/// Number of standalone markets listed before those of the event.
 const ALONE_FIRST: usize = 2;
-/// So many markets are traded through one pair of accounts: the maker's orders in all of them are fewer than an account may have.
+/// Number of markets traded through one pair of accounts: the maker's orders in all of them are fewer than an account
+/// may have.
 const MARKETS_EACH: u32 = 32;
-/// A pace of one, in millionths.
+/// The normal pace, in millionths.
 const PACE: u64 = 1_000_000;
-/// What the flow's accounts start with, in dollars and in shares of each token: more than it can ever lose.
+/// Starting balance of the flow's accounts, in dollars and in shares of each token: more than it can ever lose.
 const FUNDS: u32 = 1_000_000_000;
 
-/// A span of milliseconds to draw from.
+/// A range of milliseconds to draw from.
 #[derive(Debug, Clone, Copy)]
 struct Span {
     least: u64,
@@ -55,7 +57,7 @@ struct Span {
 }
 
 impl Span {
-    /// Draws from the span; at twice the pace it lasts half as long.
+    /// Draws from the range; at twice the pace the result is half as long.
     fn after(self, now: Time, rng: &mut Rng, pace: u64) -> Time {
         let width = self.most.saturating_sub(self.least).saturating_add(1);
         let micros = u128::from(self.least.saturating_add(rng.below(width))).saturating_mul(1_000);
@@ -64,14 +66,14 @@ impl Span {
     }
 }
 
-/// Where a market's fair price comes from.
+/// The source of a market's fair price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Worth {
-    /// It wanders by itself.
+    /// It moves randomly by itself.
     Wandering,
-    /// It is told from outside.
+    /// It is set from outside.
     Followed,
-    /// It is shared with the other markets of an event.
+    /// It depends on the other markets of an event.
     Shared,
 }
 
@@ -82,18 +84,18 @@ struct Stream {
     home: Price,
     fair: Price,
     worth: Worth,
-    /// Whether its accounts have shares of it to sell.
+    /// True if its accounts hold shares of it to sell.
     stocked: bool,
     walk_due: Time,
     quote_due: Time,
     take_due: Time,
-    /// The last taker's side of YES, and how many in a row came on it.
+    /// The last taker's side on YES, and the number of takers in a row on that side.
     streak: (Side, u32),
-    /// The maker's orders by their place on YES.
+    /// The maker's orders by side and price on YES.
     quotes: BTreeMap<(Side, Price), VenueOrderId>,
 }
 
-/// The accounts through which the flow trades.
+/// The accounts used by the flow.
 #[derive(Debug, Clone, Copy)]
 struct Accounts {
     maker: AccountId,
@@ -108,20 +110,21 @@ pub struct Flow {
     event: Option<Course>,
     /// By the first of their markets, in groups of [`MARKETS_EACH`].
     accounts: BTreeMap<u32, Accounts>,
-    /// How busy it is, in millionths.
+    /// Activity, in millionths of the normal pace.
     pace: u64,
-    /// Whose turn is next.
+    /// Index of the next market to step.
     next: usize,
 }
 
 impl Flow {
-    /// Returns the flow of `seed`, with its markets invented: some that stand alone, and an event of several that exclude each
-    /// other.
+    /// Returns the flow of `seed` with its invented markets: some standalone ones, and an event of several that exclude
+    /// each other.
     pub fn new(seed: u64) -> Self {
         Self::with_markets(seed, INVENTED)
     }
 
-    /// Returns a flow of so many invented markets. What is written of the first [`INVENTED`] is told again, with a number, of those after.
+    /// Returns a flow of `count` invented markets. The texts of the first [`INVENTED`] are repeated, with a number, for
+    /// the others.
     pub fn with_markets(seed: u64, count: usize) -> Self {
         let mut rng = Rng::new(seed);
         let alone = catalog::markets(&mut rng, count).into_iter();
@@ -134,13 +137,13 @@ impl Flow {
         let exclusive = catalog::exclusive(&mut rng).into_iter();
         let exclusive: Vec<Stream> = exclusive.map(|(market, home)| Stream::new(market, home, Worth::Shared)).collect();
         let event = exclusive.first().and_then(|stream| Course::of(&stream.market, event::LASTS_MICROS));
-        // Whoever takes only the first few markets gets some of both kinds.
+        // The first few markets include both kinds.
         let place = ALONE_FIRST.min(streams.len());
         streams.splice(place..place, exclusive);
         Self { rng, streams, event, accounts: BTreeMap::new(), pace: PACE, next: 0 }
     }
 
-    /// Says how long the event lasts from the first step on; an hour if nothing is said.
+    /// Sets the duration of the event from the first step on; an hour by default.
     #[must_use]
     pub fn with_event_lasting(mut self, micros: u64) -> Self {
         if let Some(event) = &mut self.event {
@@ -149,29 +152,29 @@ impl Flow {
         self
     }
 
-    /// Returns the flow so many times as busy, in millionths.
+    /// Sets the pace, in millionths of the normal one.
     #[must_use]
     pub const fn at_pace(mut self, millionths: u64) -> Self {
         self.pace = millionths;
         self
     }
 
-    /// Returns the slug and the title of an event that the flow invented.
+    /// Returns the slug and the title of the invented event.
     pub fn event_names(&self, event: EventId) -> Option<(&'static str, &'static str)> {
         let invented = |stream: &Stream| stream.worth == Worth::Shared && stream.market.event == Some(event);
         self.streams.iter().any(invented).then_some(catalog::EVENT)
     }
 
-    /// Returns a flow without markets; [`Flow::follow`] gives it some.
+    /// Returns a flow without markets; [`Flow::follow`] adds them.
     pub fn followed(seed: u64) -> Self {
         let (streams, accounts) = (Vec::new(), BTreeMap::new());
         Self { rng: Rng::new(seed), streams, event: None, accounts, pace: PACE, next: 0 }
     }
 
-    /// Lists a market whose fair price is told by [`Flow::set_fair`] from now on.
+    /// Lists a market whose fair price is set by [`Flow::set_fair`] from now on.
     ///
     /// # Errors
-    /// [`MarketError`] if the venue does not take the market.
+    /// [`MarketError`] if the venue does not accept the market.
     pub fn follow(&mut self, venue: &mut Venue, market: Market) -> Result<MarketIx, MarketError> {
         let ix = venue.add_market(market.clone())?;
         accounts_of(&mut self.accounts, venue, ix)?.stock(venue, ix)?;
@@ -179,7 +182,7 @@ impl Flow {
         Ok(ix)
     }
 
-    /// Says what a share of a followed market's first token is worth.
+    /// Sets the fair price of a followed market's first token.
     pub fn set_fair(&mut self, condition: ConditionId, fair: Price) {
         let micros = fair.micros().clamp(FOLLOWED_MARGIN, model::SCALE.saturating_sub(FOLLOWED_MARGIN));
         let followed = self
@@ -191,23 +194,24 @@ impl Flow {
         }
     }
 
-    /// Trades a market no more; its open orders end with the market.
+    /// Stops trading a market; its open orders end with the market.
     pub fn forget(&mut self, condition: ConditionId) {
         self.streams.retain(|stream| stream.market.condition != condition);
     }
 
-    /// Returns the flow's markets; list them on the venue before the first step.
+    /// Returns the flow's markets; they must be listed on the venue before the first step.
     pub fn markets(&self) -> Vec<Market> {
         self.streams.iter().map(|stream| stream.market.clone()).collect()
     }
 
-    /// Does what is due at `now` in every market that the venue lists; at any rate, about ten times a second looks lively.
-    /// Time that passed without steps is not caught up on.
+    /// Performs everything that is due at `now` in every market that the venue lists; about ten calls a second look
+    /// lively. Time without calls is not made up for.
     pub fn step(&mut self, now: Time, venue: &mut Venue) {
         while !self.step_some(now, venue, usize::MAX) {}
     }
 
-    /// Does a part of [`Flow::step`]: the next `at_most` markets, at least one. Returns whether all had their turn; the next call begins anew then.
+    /// Performs a part of [`Flow::step`]: the next `at_most` markets, at least one. Returns true if this completed the
+    /// pass over all markets; the next call then starts from the first one.
     pub fn step_some(&mut self, now: Time, venue: &mut Venue, at_most: usize) -> bool {
         if self.next == 0 {
             self.step_event(now, venue);
@@ -234,7 +238,7 @@ impl Flow {
     }
 }
 
-/// Draws where a market's fair price is at home: anywhere in the middle 40 cents.
+/// Draws the home price of a market: anywhere in the middle 40 cents.
 fn home(market: &Market, rng: &mut Rng) -> Price {
     let micros = rng.below(400_000).saturating_add(300_000);
     u32::try_from(micros).ok().and_then(Price::from_micros).unwrap_or_else(|| clamped(500_000)).floor_to(market.tick)
@@ -244,13 +248,13 @@ fn clamped(micros: u32) -> Price {
     within(MARGIN, micros)
 }
 
-/// Returns the price nearest to `micros` that stays `margin` from 0 and 1 dollar.
+/// Returns the price nearest to `micros` that keeps `margin` from 0 and 1 dollar.
 fn within(margin: u32, micros: u32) -> Price {
     let micros = micros.clamp(margin, model::SCALE.saturating_sub(margin));
     Price::from_micros(micros).unwrap_or(Price::HALF)
 }
 
-/// Returns the accounts through which a market is traded, opened if need be.
+/// Returns the accounts used for a market, opening them if necessary.
 fn accounts_of(
     accounts: &mut BTreeMap<u32, Accounts>,
     venue: &mut Venue,
@@ -271,7 +275,7 @@ impl Accounts {
         Ok(Self { maker: venue.open_account(cash)?, taker: venue.open_account(cash)? })
     }
 
-    /// Gives both what they sell in a market.
+    /// Gives both accounts the shares that they sell in a market.
     fn stock(self, venue: &mut Venue, market: MarketIx) -> Result<(), MarketError> {
         for token in [market.token(0), market.token(1)] {
             venue.grant(self.maker, token, Size::shares(u64::from(FUNDS)))?;
@@ -315,11 +319,11 @@ impl Stream {
         }
         if now >= self.take_due {
             self.take_due = TAKE_EVERY.after(now, rng, pace);
-            self.take(now, venue, market, accounts.taker, rng);
+            self.trade_against(now, venue, market, accounts.taker, rng);
         }
     }
 
-    /// Moves the fair price a little, up or down alike, and a little towards its home.
+    /// Moves the fair price a little, up or down with equal probability, and a little towards its home.
     fn walk(&mut self, rng: &mut Rng) {
         let part = self.market.tick.micros().checked_div(WALK_PART).unwrap_or(0);
         let width = u64::from(part).saturating_mul(2).saturating_add(1);
@@ -330,8 +334,8 @@ impl Stream {
         self.fair = clamped(fair.saturating_add(up).saturating_sub(down));
     }
 
-    /// Says where the maker wants orders on YES. Its bests lie one tick and a bit from the fair price, rounded outwards:
-    /// a spread of two to four ticks.
+    /// Returns the maker's target quotes on YES. The best ones are a little more than one tick from the fair price,
+    /// rounded outwards: a spread of two to four ticks.
     fn wanted(&self) -> BTreeSet<(Side, Price)> {
         let tick = self.market.tick;
         let away = tick.micros().saturating_add(tick.micros().checked_div(5).unwrap_or(0));
@@ -346,7 +350,7 @@ impl Stream {
         wanted
     }
 
-    /// Cancels quotes that are no longer wanted or mostly eaten, and places what is missing.
+    /// Cancels quotes that are no longer wanted or mostly filled, and places the missing ones.
     fn quote(&mut self, now: Time, venue: &mut Venue, market: MarketIx, account: AccountId, rng: &mut Rng) {
         let wanted = self.wanted();
         self.quotes.retain(|place, id| {
@@ -368,15 +372,15 @@ impl Stream {
             let shares = rng.below(16).saturating_add(20).saturating_mul(u64::from(distance));
             let kind = OrderKind::Gtc { post_only: true };
             let order = either_token(rng, market, side, price, Size::shares(shares), kind);
-            // Where somebody else's quote stands in the way, the maker stays out until its next turn.
+            // If another account's quote is in the way, the maker stays out until its next turn.
             if venue.place(now, account, &order).is_ok() {
                 self.quotes.insert(place, order.id);
             }
         }
     }
 
-    /// One taker, who trades what is there within reach of the fair price.
-    fn take(&mut self, now: Time, venue: &mut Venue, market: MarketIx, account: AccountId, rng: &mut Rng) {
+    /// Lets one taker trade the orders within range of the fair price.
+    fn trade_against(&mut self, now: Time, venue: &mut Venue, market: MarketIx, account: AccountId, rng: &mut Rng) {
         let drawn = if rng.below(2) == 0 { Side::Buy } else { Side::Sell };
         let (last, count) = self.streak;
         let side = if drawn == last && count >= STREAK_MAX { drawn.opposite() } else { drawn };
@@ -390,12 +394,12 @@ impl Stream {
         };
         let size = Size::shares(rng.below(61).saturating_add(35));
         let order = either_token(rng, market, side, limit, size, OrderKind::Fak);
-        // A refusal means that nothing is within reach; the next taker comes soon.
+        // A refusal means that there is no order within range; the next taker comes soon.
         drop(venue.place(now, account, &order));
     }
 }
 
-/// Returns an order that stands at a place of YES, said on YES or, as often, as its mirror on NO.
+/// Returns an order at a given place on YES, expressed on YES or, with equal probability, as its mirror on NO.
 fn either_token(rng: &mut Rng, market: MarketIx, side: Side, price: Price, size: Size, kind: OrderKind) -> Order {
     let mut id = VenueOrderId([0; 32]);
     rng.fill(&mut id.0);
@@ -404,7 +408,7 @@ fn either_token(rng: &mut Rng, market: MarketIx, side: Side, price: Price, size:
     } else {
         (market.token(1), side.opposite(), price.complement())
     };
-    let order = NewOrder { id: OrderId(0), strategy: StrategyId::BY_HAND, tag: 0, token, side, price, size, kind };
+    let order = NewOrder { id: OrderId(0), strategy: StrategyId::EXTERNAL, tag: 0, token, side, price, size, kind };
     Order::signed(id, &order)
 }
 

@@ -1,6 +1,6 @@
-//! A simulated venue as a pure state machine: books seen from both outcome tokens, accounts, matching with mints and merges,
-//! foreign depth for recordings, and a seeded flow of orders. Pure and `no_std`: time is passed in and randomness is a seed,
-//! so the same calls always give the same events. Start reading in [`venue`].
+//! A simulated venue as a pure state machine: books seen from both outcome tokens, accounts, matching with mints and
+//! merges, external depth from recordings, and a seeded order flow. Pure and `no_std`: time is passed in and randomness
+//! comes from a seed, so the same calls always produce the same events. Start reading in [`venue`].
 #![no_std]
 
 extern crate alloc;
@@ -16,9 +16,9 @@ pub mod venue;
 
 pub use flow::Flow;
 pub use member::Member;
-pub use paper::{Latency, Paper};
+pub use paper::{FillModel, Latency, Paper};
 pub use rng::Rng;
 pub use venue::{
-    AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Turn, TurnError,
-    Turned, Venue,
+    AccountId, Balance, Change, Conversion, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade,
+    TurnError, Turned, Venue,
 };

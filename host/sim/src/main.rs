@@ -1,17 +1,16 @@
-//! `sim --seed N --steps M [--seeds K] [--every-fault]`: the soak as a program. Exits with 0 when no invariant broke and, if asked, every
-//! fault was drawn; the last line is a summary, or
-//! the seed, the step and the invariant that broke.
+//! `sim --seed N --steps M [--seeds K] [--every-fault]`: the soak as a program. Exits with 0 if no invariant broke and,
+//! if requested, every fault was drawn. The last line is a summary, or the seed, the step and the invariant that broke.
 
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Instant;
 
-/// Lines of the story that are shown before a break.
+/// The number of story lines shown before a break.
 const SHOWN: usize = 60;
 
-/// What the command line asks for.
+/// The command line arguments.
 #[derive(Debug, Clone, Copy)]
-struct Wanted {
+struct Arguments {
     seed: u64,
     seeds: u64,
     steps: u64,
@@ -23,14 +22,14 @@ fn main() -> ExitCode {
     let wanted = match parse(std::env::args().skip(1)) {
         Ok(wanted) => wanted,
         Err(error) => {
-            say(&format!("sim: {error}\nusage: sim --seed N --steps M [--seeds K] [--every-fault] [--tell]"));
+            println(&format!("sim: {error}\nusage: sim --seed N --steps M [--seeds K] [--every-fault] [--tell]"));
             return ExitCode::from(2);
         }
     };
     let started = Instant::now();
     let mut sum = sim::soak::Summary::default();
     for seed in wanted.seed..wanted.seed.saturating_add(wanted.seeds) {
-        match sim::soak::run(seed, wanted.steps, &mut |line| tell(wanted.tell, line)) {
+        match sim::soak::run(seed, wanted.steps, &mut |line| print_step(wanted.tell, line)) {
             Ok(summary) => add(&mut sum, &summary),
             Err(broken) => return fail(&broken, wanted.steps),
         }
@@ -39,7 +38,7 @@ fn main() -> ExitCode {
     let hours = sum.micros / 3_600_000_000;
     let draws: Vec<String> =
         sim::soak::Fault::ALL.into_iter().map(|fault| format!("{} {}", sum.draws.of(fault), fault.name())).collect();
-    say(&format!(
+    println(&format!(
         "{} seeds from {} ran clean: {} steps, {} inputs, {} orders, {} fills; {}; {hours} simulated hours in {} s \
          ({} seeds/s, {} simulated hours/s)",
         wanted.seeds,
@@ -55,16 +54,16 @@ fn main() -> ExitCode {
     ));
     let missing: Vec<&str> = sum.draws.missing().into_iter().map(sim::soak::Fault::name).collect();
     if wanted.every_fault && !missing.is_empty() {
-        say(&format!("sim: these faults were never drawn, so nothing was shown of them: {}", missing.join(", ")));
+        println(&format!("sim: these faults were never drawn, so they were not tested: {}", missing.join(", ")));
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
 }
 
-/// Finds the fewest steps that break, and tells the end of that story.
+/// Finds the smallest number of steps that breaks, and prints the end of that story.
 fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
     let mut lines = Vec::new();
-    // A break in the calm at the end may come with fewer steps too.
+    // A break in the final calm may also occur with fewer steps.
     let (mut low, mut high) = (0, broken.step.min(steps));
     while low < high {
         let middle = low.midpoint(high);
@@ -76,11 +75,11 @@ fn fail(broken: &sim::soak::Broken, steps: u64) -> ExitCode {
     }
     let shortest = sim::soak::run(broken.seed, high, &mut |line| lines.push(line.to_owned()));
     for line in lines.iter().rev().take(SHOWN).rev() {
-        say(line);
+        println(line);
     }
     match shortest {
-        Err(shortest) => say(&format!("broken: {shortest} (sim --seed {} --steps {high} --tell)", shortest.seed)),
-        Ok(_) => say(&format!("broken: {broken}")),
+        Err(shortest) => println(&format!("broken: {shortest} (sim --seed {} --steps {high} --tell)", shortest.seed)),
+        Ok(_) => println(&format!("broken: {broken}")),
     }
     ExitCode::FAILURE
 }
@@ -100,8 +99,8 @@ fn add(sum: &mut sim::soak::Summary, one: &sim::soak::Summary) {
     sum.draws.add_all(draws);
 }
 
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
-    let mut wanted = Wanted { seed: 1, seeds: 1, steps: 2_000, tell: false, every_fault: false };
+fn parse(mut args: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut wanted = Arguments { seed: 1, seeds: 1, steps: 2_000, tell: false, every_fault: false };
     while let Some(flag) = args.next() {
         let place = match flag.as_str() {
             "--seed" => &mut wanted.seed,
@@ -115,15 +114,15 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Wanted, String> {
                 wanted.every_fault = true;
                 continue;
             }
-            other => return Err(format!("`{other}` is not known")),
+            other => return Err(format!("unknown argument `{other}`")),
         };
         let value = args.next().ok_or_else(|| format!("{flag} needs a number"))?;
-        *place = value.parse().map_err(|_not| format!("{flag} takes a whole number, not `{value}`"))?;
+        *place = value.parse().map_err(|_not| format!("{flag}: expected a whole number, got `{value}`"))?;
     }
     Ok(wanted)
 }
 
-/// Writes `count / unit` a second with two decimals.
+/// Formats `count / unit` per second with two decimals.
 fn rate(count: u64, unit: u64, millis: u64) -> String {
     let hundredths =
         u128::from(count).saturating_mul(100_000).checked_div(u128::from(unit).saturating_mul(u128::from(millis)));
@@ -131,13 +130,13 @@ fn rate(count: u64, unit: u64, millis: u64) -> String {
     format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
-fn tell(wanted: bool, line: &str) {
+fn print_step(wanted: bool, line: &str) {
     if wanted {
-        say(line);
+        println(line);
     }
 }
 
-fn say(line: &str) {
-    // Nobody may be listening any more; the exit code says it too.
+fn println(line: &str) {
+    // Standard output may be closed; the exit code has the same result.
     drop(writeln!(std::io::stdout(), "{line}"));
 }

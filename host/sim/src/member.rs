@@ -1,5 +1,5 @@
-//! An account of the venue as its owner knows it: orders under the owner's numbers, and what the venue says of them in the
-//! engine's words.
+//! An account of the venue as its owner sees it: orders under the owner's numbers, and the venue's reports as inputs of
+//! the engine.
 
 #[cfg(test)]
 mod tests;
@@ -9,32 +9,32 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
-use model::{Body, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
+use model::{InputKind, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
 
-/// Orders that are remembered, the newest ones; more than an account can have open.
+/// The most orders that are remembered, newest first; more than an account can have open.
 pub const KNOWN_MAX: usize = 100_000;
-/// Trades that are remembered, the newest ones.
+/// The most trades that are remembered, newest first.
 pub const TRADES_MAX: usize = 100_000;
 
-/// One of the owner's trades with what it takes to undo it.
+/// One of the owner's trades with the data needed to reverse it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trade {
-    /// What the owner hears.
+    /// The report to the owner.
     pub update: TradeUpdate,
     /// The owner's order.
     pub order: NewOrder,
-    /// What the owner paid on top, or had kept back.
+    /// The fee charged to the owner.
     pub fee: Usd,
-    /// When it matched.
+    /// Time of the match.
     pub at: Time,
 }
 
-/// What the venue knows of one of the owner's orders.
+/// The venue's state of one of the owner's orders.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Known {
+pub struct KnownOrder {
     /// The venue's id.
     pub venue: VenueOrderId,
-    /// How it stands.
+    /// Its status.
     pub status: VenueStatus,
     /// Shares matched.
     pub matched: Size,
@@ -45,13 +45,13 @@ pub struct Known {
 pub struct Member {
     account: AccountId,
     ours: BTreeMap<VenueOrderId, NewOrder>,
-    known: BTreeMap<OrderId, Known>,
+    known: BTreeMap<OrderId, KnownOrder>,
     age: VecDeque<VenueOrderId>,
     trades: BTreeMap<(TradeId, u32, OrderId), Trade>,
 }
 
 impl Member {
-    /// Returns the owner of `account`, who has placed nothing yet.
+    /// Returns the owner of `account`, without any orders.
     pub const fn new(account: AccountId) -> Self {
         Self { account, ours: BTreeMap::new(), known: BTreeMap::new(), age: VecDeque::new(), trades: BTreeMap::new() }
     }
@@ -61,7 +61,7 @@ impl Member {
         self.account
     }
 
-    /// Returns the owner's order behind a venue's id, as long as it is remembered.
+    /// Returns the owner's order with this venue id, as long as it is remembered.
     pub fn order(&self, id: VenueOrderId) -> Option<&NewOrder> {
         self.ours.get(&id)
     }
@@ -76,7 +76,7 @@ impl Member {
                     (false, true) => VenueStatus::Matched,
                     (false, false) => VenueStatus::Cancelled,
                 };
-                self.known.insert(order.id, Known { venue: id, status, matched: placed.matched });
+                self.known.insert(order.id, KnownOrder { venue: id, status, matched: placed.matched });
                 if placed.matched.is_zero() {
                     PlaceOutcome::Live
                 } else {
@@ -108,22 +108,25 @@ impl Member {
         if cancelled { CancelOutcome::Cancelled } else { CancelOutcome::NotOpen }
     }
 
-    /// Returns what the venue says to somebody who looks for an order: its trades, then how it stands; or that there is none.
-    pub fn look(&self, order: OrderId, asked: Time) -> Vec<Body> {
-        let Some(known) = self.known.get(&order) else { return [Body::Looked { order, denied: true, asked }].into() };
+    /// Returns the venue's answer to a query for an order: its trades, then its state; or that it was not found.
+    pub fn query_order(&self, order: OrderId, asked: Time) -> Vec<InputKind> {
+        let Some(known) = self.known.get(&order) else {
+            return [InputKind::OrderQueried { order, not_found: true, asked }].into();
+        };
         let trades = self.trades.values().filter(|trade| trade.update.order == order);
-        let mut answers: Vec<Body> = trades.map(|trade| Body::Trade(trade.update)).collect();
+        let mut answers: Vec<InputKind> = trades.map(|trade| InputKind::Trade(trade.update)).collect();
         answers.push(known.update(order));
         answers
     }
 
-    /// Returns what the venue says to somebody who was away: the trades since then, oldest first, and how every order stands.
-    pub fn catch_up(&self, since: Time) -> Vec<Body> {
-        let trades = self.trades.values().filter(|trade| trade.at >= since).map(|trade| Body::Trade(trade.update));
+    /// Returns the reports for an owner that was disconnected: the trades since then, oldest first, and the state of
+    /// every order.
+    pub fn catch_up(&self, since: Time) -> Vec<InputKind> {
+        let trades = self.trades.values().filter(|trade| trade.at >= since).map(|trade| InputKind::Trade(trade.update));
         trades.chain(self.known.iter().map(|(order, known)| known.update(*order))).collect()
     }
 
-    /// Returns the account as the venue has it, as far as these markets go.
+    /// Returns the venue's view of the account, limited to these markets.
     pub fn view(&self, at: &Venue, markets: impl Iterator<Item = MarketIx>) -> AccountView {
         let tokens = markets.flat_map(|market| [market.token(0), market.token(1)]);
         let shares = tokens.filter_map(|token: TokenIx| {
@@ -133,21 +136,21 @@ impl Member {
         AccountView { cash: Usd(at.cash(self.account).total), shares: shares.collect() }
     }
 
-    /// Hears how an order of the account changed; returns what its owner is told, if it is the owner's.
-    pub fn hear_order(&mut self, change: Change, order: &OpenOrder) -> Option<Body> {
+    /// Records a change of an order of the account; returns the report to its owner, if the order is the owner's.
+    pub fn on_order(&mut self, change: Change, order: &OpenOrder) -> Option<InputKind> {
         let ours = self.ours.get(&order.id)?;
         let status = match change {
             Change::Update if order.is_whole() => VenueStatus::Matched,
             Change::Placement | Change::Delayed | Change::Unmatched | Change::Update => VenueStatus::Live,
             Change::Cancellation | Change::Refused(_) => VenueStatus::Cancelled,
         };
-        let known = Known { venue: order.id, status, matched: order.matched };
+        let known = KnownOrder { venue: order.id, status, matched: order.matched };
         self.known.insert(ours.id, known);
         Some(known.update(ours.id))
     }
 
-    /// Hears of a match; returns the owner's parts of it.
-    pub fn hear_trade(&mut self, trade: &venue::Trade) -> Vec<Trade> {
+    /// Records a match; returns the owner's parts of it.
+    pub fn on_trade(&mut self, trade: &venue::Trade) -> Vec<Trade> {
         let mut id = [0; 16];
         if let Some(place) = id.last_chunk_mut() {
             *place = trade.number.to_be_bytes();
@@ -181,8 +184,8 @@ impl Member {
         parts
     }
 
-    /// Notes how far a trade has settled. One that failed never happened: the venue takes the account's half of it back.
-    pub fn settle(&mut self, at: &mut Venue, trade: &Trade) {
+    /// Records the settlement of a trade. A failed trade is void: the venue reverses the account's half of it.
+    pub fn on_settlement(&mut self, at: &mut Venue, trade: &Trade) {
         if let Some(known) = self.trades.get_mut(&trade.key()) {
             known.update.settlement = trade.update.settlement;
         }
@@ -198,15 +201,15 @@ impl Trade {
         (self.update.trade, self.update.part, self.update.order)
     }
 
-    /// Returns the same trade, settled so far.
+    /// Returns the same trade with another settlement state.
     #[must_use]
     pub const fn settled(self, settlement: Settlement) -> Self {
         Self { update: TradeUpdate { settlement, ..self.update }, ..self }
     }
 }
 
-impl Known {
-    const fn update(&self, order: OrderId) -> Body {
-        Body::OrderUpdate { order, status: self.status, matched: self.matched }
+impl KnownOrder {
+    const fn update(&self, order: OrderId) -> InputKind {
+        InputKind::OrderUpdate { order, status: self.status, matched: self.matched }
     }
 }

@@ -1,45 +1,54 @@
-//! A paper venue: our orders against somebody else's books. It hears the real market's events, fills what would have been
-//! filled, and answers as late as a venue would. The same calls always give the same answers, so backtests use it too.
+//! A paper venue: our orders against the real market's books. It processes the market's events, fills the orders that
+//! would have been filled, and responds with a venue's latency. The same calls always produce the same answers, so
+//! backtests use it too.
 //!
-//! What it assumes, on the careful side: a new order stands behind all that the book shows at its price, and depth that is
-//! taken away was behind it as far as it can be. Only trades move it forward, and a trade whose size the book had shown before
-//! (the venue tells of the level first) does not count twice. A book that crosses a resting order fills it, at its own price,
-//! up to the size that crosses. What is taken from the book stays taken until the market tells another size there.
+//! A new order is queued behind all depth shown at its price. Trades, and according to the [`FillModel`] other changes,
+//! move it forward; a trade whose size was already reflected in the book (the venue reports the level first) does not
+//! count twice. A book that crosses a resting order fills it, at its own price, up to the size that crosses; after a gap
+//! completely. Depth taken from the book stays taken until the market reports a different size there.
 
+mod books;
+mod delays;
+mod fill_model;
+mod market;
 mod queue;
+mod rates;
 #[cfg(test)]
 mod tests;
 
 use crate::member::{Member, Trade};
-use crate::venue::{AccountId, Change, Event, MarketError, OpenOrder, Venue};
+use crate::venue::{AccountId, BookKey, Change, Conversion, Event, MarketError, OpenOrder, TurnError, Venue};
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use model::event::{MarketEvent, MarketEventKind};
+use books::Books;
+pub use delays::Delays;
+pub use fill_model::FillModel;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement};
-use model::{Body, Market, MarketIx, NewOrder, OrderId, Size, Time, TokenId, TokenIx, Usd, VenueOrderId};
+use model::{InputKind, Market, MarketIx, NewOrder, OrderId, Size, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId};
 use queue::Queue;
+pub use rates::RequestLimits;
 
-/// Requests and answers that may be on their way; more than the host ever sends.
+/// The most requests and answers in flight; more than the host ever sends.
 pub const ON_THE_WAY_MAX: usize = 200_000;
 
-/// How long things take on the way to the venue and at it, in microseconds.
+/// The latencies of the venue and the way to it, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latency {
-    /// From a request's leaving to its effect at the venue; as long again for the answer.
+    /// From sending a request to its effect at the venue; the answer takes the same time.
     pub one_way: u64,
-    /// From a match to its transaction's being mined.
+    /// From a match to the mining of its transaction.
     pub mined: u64,
-    /// From a match to its being final.
+    /// From a match to its final settlement.
     pub confirmed: u64,
 }
 
 impl Latency {
-    /// 50 ms each way; mined after 2 s and final after 4 s, as seen on the venue's chain (PROTOCOL 10).
+    /// 50 ms each way; mined after 2 s and final after 4 s, as observed on the venue's chain (PROTOCOL 10).
     pub const DEFAULT: Self = Self { one_way: 50_000, mined: 2_000_000, confirmed: 4_000_000 };
 }
 
-/// Something on its way.
+/// A request or an answer in flight.
 #[derive(Debug, Clone)]
 enum Due {
     Place(NewOrder, VenueOrderId),
@@ -47,7 +56,32 @@ enum Due {
     CancelAll,
     Expire,
     Settle(Trade),
-    Tell(Body),
+    Tell(InputKind),
+}
+
+/// An occurrence at the venue, at its own time: the strategy hears of it later.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum VenueNote {
+    /// An order began to rest behind `ahead` shares.
+    Joined {
+        /// The order.
+        order: OrderId,
+        /// Depth ahead of it.
+        ahead: Size,
+    },
+    /// Shares of an order were matched.
+    Matched {
+        /// The order.
+        order: OrderId,
+        /// Its token.
+        token: TokenIx,
+        /// The trade.
+        trade: TradeId,
+        /// Its part.
+        part: u32,
+        /// Time of the match.
+        at: Time,
+    },
 }
 
 /// The paper venue with its one account.
@@ -56,26 +90,37 @@ pub struct Paper {
     venue: Venue,
     member: Member,
     latency: Latency,
+    model: FillModel,
+    delays: Option<Delays>,
+    limits: Option<RequestLimits>,
+    books: Books,
     queue: Queue,
+    /// Places whose depth changed within the current frame, in markets where we have orders.
+    changed: Vec<(MarketIx, BookKey)>,
+    /// Markets whose book is the first one after a gap, within the current frame.
+    resumed: Vec<MarketIx>,
+    /// Notes since the last call of [`Paper::take_notes`], if they are taken.
+    notes: Option<Vec<VenueNote>>,
     on_the_way: BTreeMap<(Time, u64), Due>,
     sent: u64,
     now: Time,
 }
 
 impl Paper {
-    /// Returns a venue with these markets, in the order of their numbers, and an account with this much.
+    /// Returns a venue with these markets, in the order of their numbers, and an account with these balances.
     ///
     /// # Errors
-    /// If a market is there twice, there are too many, or the account owns shares of none of them.
+    /// If a market is listed twice, there are too many, or the account owns shares of an unlisted one.
     pub fn new(
         latency: Latency,
         markets: impl IntoIterator<Item = Market>,
         cash: Usd,
         shares: &[(TokenIx, Size)],
     ) -> Result<Self, MarketError> {
-        let mut venue = Venue::new();
+        let (mut venue, mut books) = (Venue::new(), Books::default());
         for market in markets {
             venue.add_market(market)?;
+            books.list();
         }
         let account: AccountId = venue.open_account(cash)?;
         for (token, size) in shares {
@@ -85,103 +130,107 @@ impl Paper {
             venue,
             member: Member::new(account),
             latency,
+            model: FillModel::default(),
+            delays: None,
+            limits: None,
+            books,
             queue: Queue::default(),
+            changed: Vec::new(),
+            resumed: Vec::new(),
+            notes: None,
             on_the_way: BTreeMap::new(),
             sent: 0,
             now: Time::default(),
         })
     }
 
-    /// Lists a market that was not there at the start, under the next number.
+    /// Replaces the fill model, which is [`FillModel::Pessimistic`] otherwise.
+    #[must_use]
+    pub fn with_model(mut self, model: FillModel) -> Self {
+        self.model = model;
+        self
+    }
+
+    /// Replaces the constant order latency by measured ones.
+    #[must_use]
+    pub fn with_delays(mut self, delays: Delays) -> Self {
+        self.delays = Some(delays);
+        self
+    }
+
+    /// Limits the rate of requests, which is unlimited otherwise.
+    #[must_use]
+    pub const fn with_limits(mut self, limits: RequestLimits) -> Self {
+        self.limits = Some(limits);
+        self
+    }
+
+    /// Keeps notes of what happens at the venue; the caller takes them with [`Paper::take_notes`].
+    #[must_use]
+    pub fn with_notes(mut self) -> Self {
+        self.notes = Some(Vec::new());
+        self
+    }
+
+    /// Returns the notes since the last call.
+    pub fn take_notes(&mut self) -> Vec<VenueNote> {
+        self.notes.as_mut().map(core::mem::take).unwrap_or_default()
+    }
+
+    /// Lists a market that was not listed at the start, under the next number.
     ///
     /// # Errors
-    /// If it is there already, or there are too many.
+    /// If it is listed already, or there are too many.
     pub fn list(&mut self, market: Market) -> Result<MarketIx, MarketError> {
-        self.venue.add_market(market)
+        let market = self.venue.add_market(market)?;
+        self.books.list();
+        Ok(market)
     }
 
-    /// An order leaves for the venue at `now`.
+    /// Sends an order to the venue at `now`.
     pub fn place(&mut self, now: Time, order: &NewOrder, id: VenueOrderId) {
         if self.on_the_way.len() >= ON_THE_WAY_MAX {
-            let outcome = PlaceOutcome::NotSent { reason: "too much is on its way to the paper venue".to_string() };
-            self.after(now, 0, Due::Tell(Body::Placed { order: order.id, outcome }));
+            let outcome = PlaceOutcome::NotSent { reason: "too many requests to the paper venue".to_string() };
+            self.after(now, 0, Due::Tell(InputKind::Placed { order: order.id, outcome }));
             return;
         }
-        self.after(now, self.latency.one_way, Due::Place(*order, id));
+        let Some(wait) = self.limits.as_mut().map_or(Some(0), |limits| limits.order(now, order.side)) else {
+            let outcome = PlaceOutcome::NotSent { reason: "no room in the venue's rate limit of orders".to_string() };
+            self.after(now, 0, Due::Tell(InputKind::Placed { order: order.id, outcome }));
+            return;
+        };
+        let arrives = self.arrival(now.plus_micros(wait));
+        self.due_at(arrives, Due::Place(*order, id));
     }
 
-    /// A cancel leaves for the venue at `now`.
+    /// Sends a cancel to the venue at `now`.
     pub fn cancel(&mut self, now: Time, order: OrderId) {
-        self.after(now, self.latency.one_way, Due::Cancel(order));
+        let wait = self.limits.as_mut().map_or(0, |limits| limits.cancel(now));
+        let arrives = self.arrival(now.plus_micros(wait));
+        self.due_at(arrives, Due::Cancel(order));
     }
 
-    /// A cancel of everything leaves for the venue at `now`.
+    /// Sends a cancel of everything to the venue at `now`.
     pub fn cancel_all(&mut self, now: Time) {
-        self.after(now, self.latency.one_way, Due::CancelAll);
+        let arrives = self.arrival(now);
+        self.due_at(arrives, Due::CancelAll);
     }
 
-    /// Somebody asks for an order at `now`.
-    pub fn look(&mut self, now: Time, order: OrderId) {
+    /// Sends a query for an order at `now`.
+    pub fn query_order(&mut self, now: Time, order: OrderId) {
         let arrives = self.latency.one_way.saturating_mul(2);
-        for answer in self.member.look(order, now) {
+        for answer in self.member.query_order(order, now) {
             self.after(now, arrives, Due::Tell(answer));
         }
     }
 
-    /// The real market said something at `now`. Both tokens' books are mirrors of each other; the first one's is taken, and
-    /// the trades of both.
-    ///
-    /// # Errors
-    /// [`MarketError::Unknown`].
-    pub fn hear(&mut self, now: Time, event: &MarketEvent) -> Result<(), MarketError> {
-        self.now = self.now.max(now);
-        let token = event.token;
-        match &event.kind {
-            MarketEventKind::Book { bids, asks } if token.outcome() == 0 => {
-                self.venue.replace_external(now, token, bids, asks)?;
-                self.queue.replaced(&self.venue, token.market());
-            }
-            MarketEventKind::Level { side, price, size } if token.outcome() == 0 => {
-                self.queue.level(now, token, *side, *price, *size);
-                self.venue.set_external(now, token, *side, *price, *size)?;
-            }
-            MarketEventKind::Book { .. } | MarketEventKind::Level { .. } => {}
-            MarketEventKind::Trade { side, price, size } => {
-                let passed = self.queue.trade(now, &self.venue, token, *side, *price, *size);
-                for (order, shares) in passed {
-                    self.venue.fill_resting(now, order, shares);
-                }
-            }
-            MarketEventKind::TickSize { tick } => self.venue.set_tick(token.market(), *tick)?,
-            MarketEventKind::Unread { .. } => {
-                self.venue.clear_external(token.market()).ok();
-                self.queue.replaced(&self.venue, token.market());
-            }
-            MarketEventKind::Resolved { .. } => {
-                self.venue.set_open(token.market(), false)?;
-                self.venue.cancel_market(now, self.member.account(), token.market(), None);
-            }
-        }
-        self.take_in();
-        Ok(())
-    }
-
-    /// The market channel is lost: nothing is known of any book until it is told anew.
-    pub fn lose_books(&mut self) {
-        for market in self.markets() {
-            self.venue.clear_external(market).ok();
-            self.queue.replaced(&self.venue, market);
-        }
-        self.venue.drain();
-    }
-
-    /// Returns when something is due next.
+    /// Returns the time of the next due event.
     pub fn next_due(&self) -> Option<Time> {
         self.on_the_way.first_key_value().map(|((due, _), _)| *due)
     }
 
-    /// Lets everything happen that is due at `now`, in order, and adds what the host hears to `heard`.
-    pub fn advance(&mut self, now: Time, heard: &mut Vec<Body>) {
+    /// Processes everything that is due at `now`, in order, and appends the reports for the host to `heard`.
+    pub fn advance(&mut self, now: Time, inputs: &mut Vec<InputKind>) {
         while let Some(entry) = self.on_the_way.first_entry() {
             let (due, _) = *entry.key();
             if due > now {
@@ -190,33 +239,43 @@ impl Paper {
             let what = entry.remove();
             self.now = self.now.max(due);
             match what {
-                Due::Tell(body) => heard.push(body),
+                Due::Tell(body) => inputs.push(body),
                 Due::Place(order, id) => self.arrive(due, &order, id),
                 Due::Cancel(order) => {
                     let outcome: CancelOutcome = self.member.cancel(due, &mut self.venue, order);
-                    self.answer(due, Body::CancelAnswer { order, outcome });
+                    self.answer(due, InputKind::CancelAnswer { order, outcome });
                 }
                 Due::CancelAll => drop(self.venue.cancel_all(due, self.member.account())),
                 Due::Expire => self.venue.expire(due),
                 Due::Settle(trade) => {
-                    self.member.settle(&mut self.venue, &trade);
-                    self.after(due, self.latency.one_way, Due::Tell(Body::Trade(trade.update)));
+                    self.member.on_settlement(&mut self.venue, &trade);
+                    self.after(due, self.latency.one_way, Due::Tell(InputKind::Trade(trade.update)));
                 }
             }
-            self.take_in();
+            self.process_venue_events();
         }
     }
 
     fn arrive(&mut self, now: Time, order: &NewOrder, id: VenueOrderId) {
-        let outcome = self.member.place(now, &mut self.venue, order, id);
-        self.queue.join(&self.venue, id);
+        let outcome = self.place_among(now, order, id);
+        self.join(order, id);
         if let Some(until) = order.kind.until() {
             self.after(until.max(now), 0, Due::Expire);
         }
-        self.answer(now, Body::Placed { order: order.id, outcome });
+        self.answer(now, InputKind::Placed { order: order.id, outcome });
     }
 
-    /// Returns the account at this moment.
+    /// Converts dollars and shares of the account into each other at `now`, all or none.
+    ///
+    /// # Errors
+    /// The first conversion that cannot be executed, and the reason.
+    pub fn turn(&mut self, now: Time, turns: &[Conversion]) -> Result<(), (usize, TurnError)> {
+        self.venue.turn(now, self.member.account(), turns)?;
+        self.process_venue_events();
+        Ok(())
+    }
+
+    /// Returns the current state of the account.
     pub fn view(&self) -> AccountView {
         self.member.view(&self.venue, self.markets().into_iter())
     }
@@ -230,21 +289,22 @@ impl Paper {
         self.venue.listed().map(|(ix, _)| ix).collect()
     }
 
-    /// Turns what the venue did into what the owner hears.
-    fn take_in(&mut self) {
+    /// Converts the venue's events into reports to the owner.
+    fn process_venue_events(&mut self) {
         for event in self.venue.drain() {
             match event {
                 Event::Order { at, change, order } => {
                     if order.is_whole() || matches!(change, Change::Cancellation | Change::Refused(_)) {
-                        self.queue.leave(order.id);
+                        self.queue.leave(order.token.market(), order.id);
                     }
-                    if let Some(update) = self.member.hear_order(change, &order) {
+                    if let Some(update) = self.member.on_order(change, &order) {
                         self.answer(at, update);
                     }
                 }
                 Event::Trade(trade) => {
-                    for part in self.member.hear_trade(&trade) {
-                        self.answer(part.at, Body::Trade(part.update));
+                    for part in self.member.on_trade(&trade) {
+                        self.note_match(&part);
+                        self.answer(part.at, InputKind::Trade(part.update));
                         let Latency { mined, confirmed, .. } = self.latency;
                         self.after(part.at, mined, Due::Settle(part.settled(Settlement::Mined)));
                         self.after(part.at, confirmed, Due::Settle(part.settled(Settlement::Confirmed)));
@@ -260,12 +320,45 @@ impl Paper {
         }
     }
 
-    fn answer(&mut self, now: Time, body: Body) {
-        self.after(now, self.latency.one_way, Due::Tell(body));
+    fn answer(&mut self, now: Time, body: InputKind) {
+        let heard = match &mut self.delays {
+            Some(delays) => delays.answer(now),
+            None => now.plus_micros(self.latency.one_way),
+        };
+        self.due_at(heard, Due::Tell(body));
+    }
+
+    /// Returns the time at which a request sent at `now` takes effect.
+    fn arrival(&mut self, now: Time) -> Time {
+        match &mut self.delays {
+            Some(delays) => delays.request(now),
+            None => now.plus_micros(self.latency.one_way),
+        }
     }
 
     fn after(&mut self, now: Time, micros: u64, due: Due) {
+        self.due_at(now.plus_micros(micros), due);
+    }
+
+    fn due_at(&mut self, at: Time, due: Due) {
         self.sent = self.sent.saturating_add(1);
-        self.on_the_way.insert((now.plus_micros(micros), self.sent), due);
+        self.on_the_way.insert((at, self.sent), due);
+    }
+
+    fn note(&mut self, note: VenueNote) {
+        if let Some(notes) = &mut self.notes {
+            notes.push(note);
+        }
+    }
+
+    fn note_match(&mut self, part: &Trade) {
+        let update = &part.update;
+        self.note(VenueNote::Matched {
+            order: update.order,
+            token: part.order.token,
+            trade: update.trade,
+            part: update.part,
+            at: part.at,
+        });
     }
 }

@@ -1,6 +1,6 @@
-//! Numbers that look random and follow from a seed (SplitMix64). For order flow, never for keys.
+//! Pseudo-random numbers determined by a seed (SplitMix64). For order flow, never for keys.
 
-/// A stream of numbers that is the same for the same seed.
+/// A stream of numbers; the same seed yields the same stream.
 #[derive(Debug, Clone, Default)]
 pub struct Rng {
     state: u64,
@@ -12,7 +12,7 @@ impl Rng {
         Self { state: seed }
     }
 
-    /// Returns the next number, evenly spread over all 64 bits.
+    /// Returns the next number, uniform over all 64 bits.
     pub const fn next_u64(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.state;
@@ -21,7 +21,7 @@ impl Rng {
         mixed ^ (mixed >> 31)
     }
 
-    /// Returns a number below `bound`; zero if `bound` is. The tilt towards low numbers is below `bound / 2^64`.
+    /// Returns a number below `bound`; zero if `bound` is zero. The bias towards low numbers is below `bound / 2^64`.
     pub fn below(&mut self, bound: u64) -> u64 {
         self.next_u64().checked_rem(bound).unwrap_or(0)
     }

@@ -1,7 +1,7 @@
-//! The soak: the real engine against the simulated venue on a simulated clock, with everything going wrong that can be drawn from
-//! a seed: lost answers, repeated and reordered events, dead channels, restarts, settlements that fail, strategies that are mad,
-//! operators that play, a journal that breaks, and crashes. What must always hold is checked after every step.
-//! The same seed and steps always give the same run. Start reading in [`run`].
+//! The soak: the real engine against the simulated venue on a simulated clock, with faults drawn from a seed: lost
+//! answers, repeated and reordered events, dead channels, restarts, failing settlements, erratic strategies, arbitrary
+//! operator commands, a failing journal, and crashes. The invariants are checked after every step. The same seed and
+//! number of steps always give the same run. Start reading in [`run`].
 
 mod bridge;
 mod chaos;
@@ -23,21 +23,21 @@ use wire::World;
 
 /// The clock at the start of every run: 2026-11-23 00:00 UTC.
 const START: Time = Time(1_795_392_000_000_000);
-/// How long the end of a run may take in simulated time: the proof of an order's silence takes a minute and a half.
+/// Duration of the final calm in simulated time: the proof that an order does not exist takes a minute and a half.
 const CALM_MICROS: u64 = 240_000_000;
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Summary {
     /// Steps taken.
     pub steps: u64,
-    /// Inputs that the engine took.
+    /// Inputs processed by the engine.
     pub inputs: u64,
     /// Orders approved.
     pub orders: u64,
-    /// Fills told by the venue.
+    /// Fills reported by the venue.
     pub fills: u64,
-    /// How often each fault was drawn.
+    /// Number of draws of each fault.
     pub draws: Draws,
     /// Simulated microseconds.
     pub micros: u64,
@@ -50,7 +50,7 @@ pub struct Broken {
     pub seed: u64,
     /// The step, from 1.
     pub step: u64,
-    /// What does not hold, with numbers.
+    /// The violation, with numbers.
     pub what: String,
 }
 
@@ -60,7 +60,8 @@ impl fmt::Display for Broken {
     }
 }
 
-/// Runs one story: `steps` steps of chaos, then calm, then the books must agree. `tell` hears what happens, one line each.
+/// Runs one story: `steps` steps of chaos, then calm, then the books must agree. `tell` receives the events, one line
+/// each.
 ///
 /// # Errors
 /// The invariant that broke.
@@ -76,7 +77,7 @@ pub fn run(seed: u64, steps: u64, tell: &mut dyn FnMut(&str)) -> Result<Summary,
     Ok(Summary { steps, micros: story.world.now.since(START), ..summary })
 }
 
-/// A run under way: the host's side, everything around it, and who listens.
+/// A run in progress: the host, its environment, and the listener.
 struct Story<'a> {
     host: Host,
     world: World,
@@ -84,7 +85,7 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// One step: time passes, what is due arrives, somebody does something.
+    /// Performs one step: time passes, due messages arrive, and a fault, a strategy or an operator may act.
     fn step(&mut self) -> Result<(), String> {
         self.pass_time()?;
         self.make_trouble()?;
@@ -93,17 +94,17 @@ impl Story<'_> {
         self.check()
     }
 
-    /// Lets time pass: the market moves, and everything that is due arrives.
+    /// Advances time: the market moves, and all due messages arrive.
     fn pass_time(&mut self) -> Result<(), String> {
         let micros = self.world.draw_pause();
         self.world.now = self.world.now.plus_micros(micros);
         self.world.move_market();
         self.bridge_events();
         self.deliver()?;
-        self.keep_time()
+        self.on_tick()
     }
 
-    /// Ends the chaos, waits, and holds both sides' books against each other.
+    /// Ends the chaos, waits, and compares both sides' books.
     fn calm(&mut self) -> Result<(), String> {
         (self.tell)("calm");
         self.world.likelihoods = Likelihoods::default();
@@ -113,7 +114,7 @@ impl Story<'_> {
             self.world.now = self.world.now.plus_micros(250_000);
             self.bridge_events();
             self.deliver()?;
-            self.keep_time()?;
+            self.on_tick()?;
             self.check()?;
         }
         self.compare_books()

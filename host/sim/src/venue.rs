@@ -1,55 +1,56 @@
-//! The venue: markets, accounts and books; orders in, events out. Everything happens in the call that asks for it.
+//! The venue: markets, accounts and books; orders in, events out. Everything happens within the call that requests it.
 //!
-//! A market has one book seen twice: an order on NO at `q` is the mirrored order on YES at `1 - q`, so a BUY of YES can meet
-//! a SELL of YES (shares change hands), or a BUY of NO (a set is minted); sellers of both tokens merge a set. The resting
-//! price wins; the better price first, then first come first. An order may meet its own account's orders.
+//! A market has a single book seen from two tokens: an order on NO at `q` is the mirrored order on YES at `1 - q`, so a
+//! BUY of YES can meet a SELL of YES (shares change hands), or a BUY of NO (a set is minted); sellers of both tokens
+//! merge a set. Trades execute at the resting price; priority is by price, then time. An order may match its own
+//! account's orders.
 
+mod conversions;
+mod delayed_orders;
 mod external;
-mod held;
 mod ledger;
 mod matching;
+mod order_book;
 mod place;
 mod resolve;
-mod shelves;
 #[cfg(test)]
 mod tests;
-mod turns;
 mod types;
 
 pub use types::{
-    AccountId, Balance, Change, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade, Turn, TurnError,
-    Turned,
+    AccountId, Balance, Change, Conversion, Event, MarketError, OpenOrder, Order, Part, Placed, Reject, Trade,
+    TurnError, Turned,
 };
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
-use held::Held;
+use delayed_orders::Held;
 use ledger::Ledger;
 use model::{
     Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx, Usd, VenueOrderId,
 };
-use shelves::Shelves;
-pub(crate) use shelves::Spot;
+pub(crate) use order_book::BookKey;
+use order_book::OrderBook;
 
 /// The most markets of one venue: [`crate::flow::INVENTED_MAX`], and those of its event.
 pub const MARKETS_MAX: usize = 1_024;
-/// The most accounts of one venue, the house apart.
+/// The most accounts of one venue, not counting the house.
 pub const ACCOUNTS_MAX: u32 = 10_000;
 /// The most open orders of one account.
 pub const ORDERS_MAX: usize = 1_000;
-/// How many used order ids are remembered; an id that is older and no longer open could be used again.
+/// The number of used order ids that are remembered; an older id that is closed could be used again.
 pub const SEEN_MAX: usize = 32_768;
 
 /// A market on the venue.
 #[derive(Debug, Clone)]
-struct Listing {
+struct ListedMarket {
     market: Market,
     open: bool,
-    /// What a share of each token pays, once it is resolved.
+    /// Payout per share of each token, once it is resolved.
     pays: Option<[Usd; 2]>,
-    shelves: Shelves,
-    /// Sets minted less sets merged, in micro-shares. Until the market is resolved each is backed by a dollar, apart from what
-    /// conversions moved between the markets of an event.
+    shelves: OrderBook,
+    /// Sets minted less sets merged, in micro-shares. Until the market is resolved each set is backed by a dollar,
+    /// apart from what conversions moved between the markets of an event.
     sets: i128,
     last: Option<(TokenIx, Price, Side, Size)>,
 }
@@ -57,21 +58,21 @@ struct Listing {
 /// The simulated venue.
 #[derive(Debug, Clone, Default)]
 pub struct Venue {
-    listings: Vec<Listing>,
+    listings: Vec<ListedMarket>,
     conditions: BTreeMap<ConditionId, MarketIx>,
     tokens: BTreeMap<TokenId, TokenIx>,
     ledger: Ledger,
     orders: BTreeMap<VenueOrderId, OpenOrder>,
-    /// Open orders that end by themselves, by when.
+    /// Open orders with an expiration, by time.
     ending: BTreeSet<(Time, VenueOrderId)>,
-    /// Orders in their delay, by when it ends.
+    /// Delayed orders, by the end of their delay.
     held: BTreeMap<(Time, VenueOrderId), Held>,
     seen: BTreeSet<VenueOrderId>,
     seen_order: VecDeque<VenueOrderId>,
     trades: u64,
     events: Vec<Event>,
-    /// In no order, and some more than once.
-    touched: Vec<(MarketIx, Spot)>,
+    /// Levels changed since the last report, unordered and with repetitions.
+    touched: Vec<(MarketIx, BookKey)>,
 }
 
 impl Venue {
@@ -97,18 +98,18 @@ impl Venue {
         self.conditions.insert(market.condition, ix);
         self.tokens.insert(yes, ix.token(0));
         self.tokens.insert(no, ix.token(1));
-        self.listings.push(Listing {
+        self.listings.push(ListedMarket {
             market,
             open: true,
             pays: None,
-            shelves: Shelves::default(),
+            shelves: OrderBook::default(),
             sets: 0,
             last: None,
         });
         Ok(ix)
     }
 
-    /// Returns the markets in the order of their numbers, with their ticks of now.
+    /// Returns the markets in the order of their numbers, with their current ticks.
     pub fn markets(&self) -> impl ExactSizeIterator<Item = &Market> {
         self.listings.iter().map(|listing| &listing.market)
     }
@@ -179,7 +180,7 @@ impl Venue {
         self.ledger.deposit(account, cash).ok_or(MarketError::Unknown)
     }
 
-    /// Gives shares to an account out of nothing.
+    /// Gives newly created shares to an account.
     ///
     /// # Errors
     /// [`MarketError::Unknown`].
@@ -188,23 +189,23 @@ impl Venue {
         self.ledger.grant(account, token, shares).ok_or(MarketError::Unknown)
     }
 
-    /// Takes back an account's half of a match whose transaction failed; the other half is the venue's to settle.
+    /// Reverses an account's half of a match whose transaction failed; the other half is left to the venue.
     pub fn take_back(&mut self, account: AccountId, token: TokenIx, side: Side, size: Size, value: Usd, fee: Usd) {
         let fee = Usd::ZERO.saturating_sub(fee);
-        self.ledger.settle(&ledger::Leg { account, token, side: side.opposite(), size, value, fee });
+        self.ledger.apply_leg(&ledger::Leg { account, token, side: side.opposite(), size, value, fee });
     }
 
-    /// Returns an account's cash in micro-dollars; nothing for an unknown one.
+    /// Returns an account's cash in micro-dollars; zero for an unknown one.
     pub fn cash(&self, account: AccountId) -> Balance {
         self.ledger.cash(account)
     }
 
-    /// Returns an account's shares of a token in micro-shares; nothing for unknown ones.
+    /// Returns an account's shares of a token in micro-shares; zero for unknown ones.
     pub fn shares(&self, account: AccountId, token: TokenIx) -> Balance {
         self.ledger.shares(account, token)
     }
 
-    /// Returns all fees that takers paid.
+    /// Returns the total of fees paid by takers.
     pub fn fees(&self) -> Usd {
         self.ledger.fees()
     }
@@ -246,7 +247,8 @@ impl Venue {
         self.listing(market)?.last
     }
 
-    /// Takes the events since the last call; drain after every command, they are kept until then.
+    /// Returns and removes the events since the last call; call it after every command, because events are kept until
+    /// then.
     pub fn drain(&mut self) -> Vec<Event> {
         core::mem::take(&mut self.events)
     }
@@ -255,25 +257,25 @@ impl Venue {
         let seen = if token.outcome() == 0 { side } else { side.opposite() };
         let shelves = self.listing(token.market()).map(|listing| listing.shelves.best_first(seen));
         shelves.into_iter().flatten().filter(|(_, shelf)| !shelf.total().is_zero()).map(move |(price, shelf)| {
-            let (_, price) = Spot { side: seen, price }.seen_from(token);
+            let (_, price) = BookKey { side: seen, price }.seen_from(token);
             Level { price, size: shelf.total() }
         })
     }
 
-    fn listing(&self, market: MarketIx) -> Option<&Listing> {
+    fn listing(&self, market: MarketIx) -> Option<&ListedMarket> {
         self.listings.get(market.index())
     }
 
-    fn listing_mut(&mut self, market: MarketIx) -> Option<&mut Listing> {
+    fn listing_mut(&mut self, market: MarketIx) -> Option<&mut ListedMarket> {
         self.listings.get_mut(market.index())
     }
 
-    fn touch(&mut self, market: MarketIx, spot: Spot) {
+    fn touch(&mut self, market: MarketIx, spot: BookKey) {
         self.touched.push((market, spot));
     }
 
-    /// Tells the levels that changed since the last call, on both tokens.
-    fn tell_levels(&mut self) {
+    /// Emits the levels that changed since the last call, on both tokens.
+    fn publish_levels(&mut self) {
         let mut touched = core::mem::take(&mut self.touched);
         touched.sort_unstable();
         touched.dedup();
@@ -284,7 +286,7 @@ impl Venue {
                 self.events.push(Event::Level { market, token, side, price, size });
             }
         }
-        // Its room is used again: this is done for every event.
+        // The allocation is reused, because this runs for every event.
         self.touched = touched;
     }
 }

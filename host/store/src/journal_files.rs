@@ -1,6 +1,7 @@
-//! The journal's files. The engine's thread appends to a buffer in memory and never waits; a thread of its own writes and
-//! syncs. What must be on the disk before it acts (a placement) waits for its place to be synced.
+//! Journal files. The engine thread appends to a buffer in memory and never waits; a separate thread writes and syncs.
+//! An action that must be on the disk first (a placement) waits until its journal offset is synced.
 
+mod audit_heads;
 mod chunks;
 mod late_cancels;
 mod recovery;
@@ -11,7 +12,8 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-pub use recovery::{OVER_MAX, Past, Step, account_of, last_of, walk};
+pub use audit_heads::{AuditHeads, HEADS_MAX};
+pub use recovery::{OVER_MAX, RecoveredSession, Step, account_of, last_of, walk};
 pub use retention::Keep;
 pub use run_lock::RunLock;
 pub use segments::{folder, is_first, segments_of};
@@ -28,45 +30,45 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// The most bytes that wait to be written; more than this means that the disk stands still.
+/// The most bytes that wait to be written; more than this means that the disk has stalled.
 const WAITING_MAX: usize = 64 * 1024 * 1024;
-/// How long records that nobody waits for may be gathered.
+/// The longest time that records without a waiter are buffered.
 const GATHER: Duration = Duration::from_millis(20);
 
-/// Where records end up. A trait so that tests can have a disk that fails.
+/// The destination of records. A trait, so that tests can use a failing disk.
 pub(crate) trait Storage: Send + 'static {
-    /// Writes all of it at the end.
+    /// Appends all bytes at the end.
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()>;
-    /// Returns when everything written is on the disk.
+    /// Returns once everything written is on the disk.
     fn sync(&mut self) -> std::io::Result<()>;
 }
 
-/// A place in the journal: bytes from its beginning.
+/// A journal offset: bytes from its beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct Place(u64);
+pub struct JournalOffset(u64);
 
-/// How far the journal is on the disk, and what broke it.
+/// The synced part of the journal, and the error that broke it.
 #[derive(Debug, Clone, Default)]
 struct Progress {
-    synced: Place,
+    synced: JournalOffset,
     failed: Option<Arc<str>>,
     syncs: u64,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingSync {
     bytes: Vec<u8>,
-    /// Where the end of `bytes` is.
-    end: Place,
-    /// Somebody waits for this place.
-    wanted: Place,
+    /// The offset of the end of `bytes`.
+    end: JournalOffset,
+    /// The offset that a caller waits for.
+    wanted: JournalOffset,
     closing: bool,
     failed: bool,
 }
 
 #[derive(Debug)]
 struct Shared {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<PendingSync>,
     signal: Condvar,
     progress: watch::Sender<Progress>,
 }
@@ -77,36 +79,36 @@ pub struct Journal {
     shared: Arc<Shared>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
     session: SessionId,
-    /// Where cancels are written down after the journal has failed.
+    /// The late cancels, recorded after the journal has failed.
     late: Option<SyncSender<LateCancel>>,
 }
 
 impl Journal {
-    /// Begins a journal in `DATA_DIR/journal`, named by its session. Files that are full are covered by a snapshot, packed, and kept as
-    /// `keep` says.
+    /// Creates a journal in `DATA_DIR/journal`, named by its session. Full files are covered by a snapshot, compressed,
+    /// and retained according to `keep`.
     ///
     /// # Errors
-    /// If the file exists or cannot be made.
+    /// If the file exists or cannot be created.
     pub fn create(data_dir: &Path, header: &Header, keep: Keep) -> std::io::Result<(Self, PathBuf)> {
         let dir = folder(data_dir);
         let (storage, path) = Segments::create(&dir, header)?;
-        let storage = storage.told(retention::start(dir.clone(), keep)?);
+        let storage = storage.notify_full(retention::start(dir.clone(), keep)?);
         for LateCancel { session, order, at } in late_cancels::left(&dir)? {
             let (session, order, at_ms) = (session.0, order.0, at.millis());
-            tracing::warn!(session, order, at_ms, "this cancel left after the journal had failed");
+            tracing::warn!(session, order, at_ms, "a cancel was sent after the journal had failed");
         }
         let late = Some(late_cancels::open(&dir)?);
         Ok((Self { late, ..Self::on(storage, header)? }, path))
     }
 
-    /// Begins a journal on this storage.
+    /// Creates a journal on this storage.
     pub(crate) fn on(mut storage: impl Storage, header: &Header) -> std::io::Result<Self> {
         let first = beginning(header)?;
         storage.append(&first)?;
         storage.sync()?;
-        let end = Place(u64::try_from(first.len()).unwrap_or(u64::MAX));
+        let end = JournalOffset(u64::try_from(first.len()).unwrap_or(u64::MAX));
         let progress = Progress { synced: end, failed: None, syncs: 0 };
-        let waiting = Waiting { end, wanted: end, ..Waiting::default() };
+        let waiting = PendingSync { end, wanted: end, ..PendingSync::default() };
         let shared =
             Shared { waiting: Mutex::new(waiting), signal: Condvar::new(), progress: watch::channel(progress).0 };
         let shared = Arc::new(shared);
@@ -115,10 +117,10 @@ impl Journal {
         Ok(Self { shared, thread: Arc::new(Mutex::new(Some(thread))), session: header.session, late: None })
     }
 
-    /// Appends an input. Never waits.
+    /// Appends an input. Never blocks.
     ///
     /// # Errors
-    /// If a text or a list in it is longer than a record holds. Nothing is appended then, and the journal goes on.
+    /// If a text or a list in it exceeds what a record holds. Nothing is appended then, and the journal continues.
     pub fn input(&self, input: &Input) -> Result<(), DecodeError> {
         let mut encoded = Ok(());
         self.append(
@@ -131,51 +133,56 @@ impl Journal {
         encoded
     }
 
-    /// Appends a placement and asks for a sync; returns the place to wait for.
-    pub fn placement(&self, placement: &Placement) -> Place {
+    /// Appends a placement and requests a sync; returns the offset to wait for.
+    pub fn placement(&self, placement: &Placement) -> JournalOffset {
         self.append(|bytes| encode(&Record::Placement(*placement), bytes).is_ok(), true)
     }
 
-    /// Asks for a sync of all that was appended, and returns the place to wait for.
-    pub fn mark(&self) -> Place {
+    /// Appends the head of the audit's chain. Never waits.
+    pub fn audit_head(&self, entry: u64, hash: [u8; 32]) {
+        self.append(|bytes| encode(&Record::AuditHead { entry, hash }, bytes).is_ok(), false);
+    }
+
+    /// Requests a sync of everything appended so far, and returns the offset to wait for.
+    pub fn mark(&self) -> JournalOffset {
         self.append(|_| true, true)
     }
 
-    /// Appends the digest of what the input before came to. Never waits.
+    /// Appends the digest of the last input's effects. Never blocks.
     pub fn effects(&self, count: u32, digest: u64) {
         self.append(|bytes| encode(&Record::Effects { count, digest }, bytes).is_ok(), false);
     }
 
-    /// Writes a cancel down where the journal has failed; before that its input's decisions tell it. Never waits.
+    /// Records a cancel if the journal has failed; until then its input's decisions record it. Never blocks.
     pub fn cancel(&self, order: OrderId, at: Time) {
         let late = LateCancel { session: self.session, order, at };
         if self.shared.lock().failed
             && let Some(reserve) = &self.late
             && reserve.try_send(late).is_err()
         {
-            tracing::warn!(order = order.0, "a cancel leaves without a record: the disk stands still");
+            tracing::warn!(order = order.0, "cancel sent without a record; the disk has stalled");
         }
     }
 
-    fn append(&self, write: impl FnOnce(&mut Vec<u8>) -> bool, sync: bool) -> Place {
+    fn append(&self, write: impl FnOnce(&mut Vec<u8>) -> bool, sync: bool) -> JournalOffset {
         let mut waiting = self.shared.lock();
         if waiting.failed {
-            return Place(u64::MAX);
+            return JournalOffset(u64::MAX);
         }
         let before = waiting.bytes.len();
         let good = write(&mut waiting.bytes);
         let full = waiting.bytes.len() > WAITING_MAX;
         if !good || full {
             waiting.bytes.truncate(before);
-            // A record that cannot be encoded is the fault of what is in it.
+            // A record that cannot be encoded is the caller's error and does not fail the journal.
             if full {
                 waiting.failed = true;
-                self.shared.fail("the disk stands still: too much waits for it");
+                self.shared.fail("the disk has stalled: too many bytes wait to be written");
             }
-            return Place(u64::MAX);
+            return JournalOffset(u64::MAX);
         }
         let added = u64::try_from(waiting.bytes.len().saturating_sub(before)).unwrap_or(u64::MAX);
-        waiting.end = Place(waiting.end.0.saturating_add(added));
+        waiting.end = JournalOffset(waiting.end.0.saturating_add(added));
         let end = waiting.end;
         if sync {
             waiting.wanted = end;
@@ -184,45 +191,45 @@ impl Journal {
         end
     }
 
-    /// Waits until all before `place` is on the disk.
+    /// Waits until everything before `place` is on the disk.
     ///
     /// # Errors
-    /// What broke the journal; it stays broken.
-    pub async fn synced(&self, place: Place) -> Result<(), Arc<str>> {
+    /// The error that broke the journal; it stays broken.
+    pub async fn synced(&self, place: JournalOffset) -> Result<(), Arc<str>> {
         let mut progress = self.shared.progress.subscribe();
         let reached = progress.wait_for(|progress| progress.synced >= place || progress.failed.is_some()).await;
         match reached {
-            // On the disk before it broke is on the disk.
+            // Bytes synced before the failure stay valid.
             Ok(progress) if progress.synced >= place => Ok(()),
-            Ok(progress) => Err(progress.failed.clone().unwrap_or_else(|| "the journal is broken".into())),
+            Ok(progress) => Err(progress.failed.clone().unwrap_or_else(|| "the journal has failed".into())),
             Err(_) => Err("the journal is closed".into()),
         }
     }
 
-    /// Returns what broke the journal.
+    /// Returns the error that broke the journal, if any.
     pub fn failure(&self) -> Option<Arc<str>> {
         self.shared.progress.borrow().failed.clone()
     }
 
-    /// Writes the end, syncs and closes.
+    /// Writes the end record, syncs and closes.
     pub fn close(&self, now: Time) {
         self.append(|bytes| encode(&Record::End(now), bytes).is_ok(), true);
         self.shared.lock().closing = true;
         self.shared.signal.notify_all();
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
-            tracing::error!("the journal's thread panicked");
+            tracing::error!("the journal thread panicked");
         }
     }
 
-    /// How often the disk was asked to sync.
+    /// Returns the number of syncs.
     #[cfg(test)]
     fn syncs(&self) -> u64 {
         self.shared.progress.borrow().syncs
     }
 }
 
-/// The first bytes of a file of the journal.
+/// Returns the first bytes of a journal file.
 fn beginning(header: &Header) -> std::io::Result<Vec<u8>> {
     let mut first = journal::MAGIC.to_vec();
     encode(&Record::Header(header.clone()), &mut first).map_err(std::io::Error::other)?;
@@ -230,18 +237,18 @@ fn beginning(header: &Header) -> std::io::Result<Vec<u8>> {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, PendingSync> {
         self.waiting.lock()
     }
 
     fn fail(&self, words: &str) {
-        tracing::error!(words, "the journal failed");
+        tracing::error!(words, "journal failed");
         self.progress.send_modify(|progress| {
             progress.failed.get_or_insert_with(|| words.into());
         });
     }
 
-    /// The writer's thread. One sync covers all that was written before it.
+    /// Runs the writer thread. One sync covers everything written before it.
     fn write_on(&self, mut storage: impl Storage) {
         let mut bytes = Vec::new();
         let mut synced = self.progress.borrow().synced;

@@ -1,5 +1,6 @@
-//! Files that nobody but their owner can read.
+//! Files that only their owner can read.
 
+use crate::platform;
 use files::Links;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
@@ -7,43 +8,45 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-/// The end of the name of a file that is to replace another.
+/// The suffix of a file that is to replace another.
 const FRESH: &str = ".new";
-/// A file that was not renamed for so long is of a writer that was killed: to write one takes seconds at most.
+/// The age from which an unrenamed file belongs to a killed writer: writing one takes seconds at most.
 const LEFTOVER_AGE: Duration = Duration::from_secs(3_600);
 
-/// Returns options with which a new file is readable by its owner alone.
+/// Returns options that make a new file readable by its owner only.
 fn options() -> OpenOptions {
     let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    platform::make_private(&mut options);
     options
 }
 
-/// Opens a file with these options, to which the owner's mode is added. What is no regular file is refused.
+/// Opens a file with these options plus the owner-only mode. Anything but a regular file is refused.
 ///
 /// # Errors
 /// If it cannot be opened.
 pub fn open(path: &Path, set: impl FnOnce(&mut OpenOptions) -> &mut OpenOptions) -> io::Result<File> {
-    files::open_with(set(&mut options()), path, Links::Refuse)
+    let file = files::open_with(set(&mut options()), path, Links::Refuse)?;
+    platform::keep_private(path);
+    Ok(file)
 }
 
-/// Writes `content` to `path`, replacing what is there in one step, also if the machine stops. Writers of one file do not disturb each
-/// other: the last to finish has replaced it.
+/// Replaces the content of `path` atomically, even across a machine crash. Concurrent writers of one file do not
+/// disturb each other: the last to finish wins.
 ///
 /// # Errors
-/// If it cannot be written; what was there stays. If only its folder cannot be synced, the new content is there already.
+/// If it cannot be written; the old content stays. If only its folder cannot be synced, the new content is already in
+/// place.
 pub fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
-    put(path, |file| file.write_all(content).and_then(|()| file.sync_all()))?;
+    write_beside(path, |file| file.write_all(content).and_then(|()| file.sync_all()))?;
     sync_folder_of(path)
 }
 
-/// As [`replace`], but it may be torn or missing if the machine stops before [`sync`].
+/// As [`replace`], but the file may be truncated or missing if the machine stops before [`sync`].
 ///
 /// # Errors
-/// If it cannot be written; what was there stays.
+/// If it cannot be written; the old content stays.
 pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
-    put(path, |file| file.write_all(content))
+    write_beside(path, |file| file.write_all(content))
 }
 
 /// Waits until a file and its name are on the disk.
@@ -51,12 +54,13 @@ pub fn replace_unsynced(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// If it cannot be opened or the disk fails.
 pub fn sync(path: &Path) -> io::Result<()> {
-    // Where writing to it is what it takes to sync.
+    // Opened for writing, which some systems require for a sync.
     files::open_with(OpenOptions::new().write(true), path, Links::Refuse)?.sync_all()?;
     sync_folder_of(path)
 }
 
-/// A name is part of its folder: without this, a renamed file has its old content or none after a power cut.
+/// Syncs the folder, which holds the name: without this, a renamed file may have its old content or none after a power
+/// failure.
 fn sync_folder_of(path: &Path) -> io::Result<()> {
     files::sync_folder(folder_of(path))
 }
@@ -68,42 +72,44 @@ fn folder_of(path: &Path) -> &Path {
     }
 }
 
-/// The files and folders of a data folder. What others put there stays as it is; the strategies folder and the cache of native code look
-/// after themselves, and what was open to others there is evidence.
-const OURS: [&str; 19] = [
+/// The files and folders that belong to the host in a data folder. Other files stay as they are; the strategies folder
+/// and the cache of native code manage their own permissions, and files there that were open to others are evidence.
+const OURS: [&str; 25] = [
     "admin.",
+    "backups",
     "demo.key",
     "engine-fault",
     "exchange",
     "heartbeat",
+    "install-logs",
     "instance",
     "journal",
     "keystore.json",
+    "last-settings",
     "lock",
+    "logs",
     "modules",
     "paper.key",
     "polytrader.sqlite",
     "polytrader.toml",
     "reserve",
     "run.json",
+    "runs",
     "signer",
     "states",
+    "tapes",
     "stdout.log",
     "stderr.log",
 ];
-/// Folders in folders that are looked at.
+/// The folder depth to which permissions are checked.
 const DEPTH_MAX: usize = 4;
 
-/// Makes a data folder for its owner alone. One that is there is closed to others, and so are its files from before.
+/// Creates a data folder for its owner only. An existing one is closed to others, and so are the host's files in it.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn make_folder(dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)?;
+    platform::create_folder(dir)?;
     close_to_others(dir);
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     for entry in entries {
@@ -124,37 +130,26 @@ fn close_all(path: &Path, depth: usize) {
     }
 }
 
-/// Takes from others what they may do with a file or folder. Where that cannot be done, such as on a volume that is read only, it stays and the
-/// log says so.
-#[cfg(unix)]
+/// Removes other users' access to a file or folder. If that is not possible, for example on a read-only volume, it
+/// stays as it is and a warning is logged.
 pub fn close_to_others(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(about) = fs::symlink_metadata(path) else { return };
-    let mode = about.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 || !(about.is_dir() || about.is_file()) {
-        return;
-    }
-    if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o077)) {
-        tracing::warn!(path = %path.display(), mode = format!("{mode:04o}"), %error, "open to other users and cannot be closed");
-    }
+    platform::close_to_others(path);
 }
 
-/// Other systems have other rights.
-#[cfg(not(unix))]
-pub fn close_to_others(_: &Path) {}
-
-/// Writes a file beside `path` and gives it that name. One that is not whole is removed.
-fn put(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+/// Writes a file beside `path` and renames it to `path`. An incomplete one is removed.
+fn write_beside(path: &Path, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
     let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
     remove_leftovers(folder_of(path), name);
     let fresh = path.with_file_name(fresh_name(name)?);
     let mut file = options().write(true).create_new(true).open(&fresh)?;
+    platform::keep_private(&fresh);
     write(&mut file).and_then(|()| fs::rename(&fresh, path)).inspect_err(|_failed| {
         let _gone = fs::remove_file(&fresh);
     })
 }
 
-/// Returns a name that no other writer has: of another thread, or of a process that sees the folder under the same process id.
+/// Returns a name that no other writer has: another thread, or a process that sees the folder under the same process
+/// id.
 fn fresh_name(name: &OsStr) -> io::Result<OsString> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).map_err(io::Error::other)?;
@@ -163,7 +158,7 @@ fn fresh_name(name: &OsStr) -> io::Result<OsString> {
     Ok(fresh)
 }
 
-/// Says whether a file is what a writer of `name` makes before it renames it. Earlier versions did so without a number.
+/// Returns true if a file is the temporary file of a writer of `name`. Earlier versions used no number.
 fn is_fresh(file: &OsStr, name: &OsStr) -> bool {
     let rest = file.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
     let Some(number) = rest.and_then(|rest| rest.strip_suffix(FRESH.as_bytes())) else { return false };
@@ -173,7 +168,7 @@ fn is_fresh(file: &OsStr, name: &OsStr) -> bool {
     }
 }
 
-/// Removes what writers of `name` left behind when they were killed. It harms nothing, so what cannot be removed stays.
+/// Removes temporary files of killed writers of `name`. They are harmless, so a failure is ignored.
 fn remove_leftovers(folder: &Path, name: &OsStr) {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| is_fresh(&entry.file_name(), name)) {
@@ -214,7 +209,7 @@ mod tests {
         assert_eq!(mode(&dir), 0o700);
         assert_eq!(mode(&dir.join("journal/deep")), 0o700);
         assert!(ours.iter().all(|name| mode(&dir.join(name)) == 0o600));
-        assert!(others.iter().all(|name| mode(&dir.join(name)) == 0o664), "not ours, and no link is followed");
+        assert!(others.iter().all(|name| mode(&dir.join(name)) == 0o664), "not the host's, and no link is followed");
         fs::remove_dir_all(&dir).unwrap();
         make_folder(&dir.join("new/one")).unwrap();
         assert_eq!(mode(&dir.join("new/one")), 0o700);
@@ -238,9 +233,9 @@ mod tests {
         let path = dir.join("secret");
         fs::write(&path, "open to all").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-        put(&path, |file| {
+        write_beside(&path, |file| {
             assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
-            assert_eq!(fs::read_to_string(&path).unwrap(), "open to all", "nothing is there before it is whole");
+            assert_eq!(fs::read_to_string(&path).unwrap(), "open to all", "no partial content is visible");
             file.write_all(b"one")
         })
         .unwrap();
@@ -264,7 +259,7 @@ mod tests {
             }
             for _ in 0..200 {
                 let seen = fs::read(&path).unwrap_or_else(|_| contents[0].clone());
-                assert!(contents.contains(&seen), "it is whole at any time");
+                assert!(contents.contains(&seen), "it is complete at any time");
             }
         });
         assert!(contents.contains(&fs::read(&path).unwrap()));
@@ -273,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_writer_left_goes_and_what_another_writes_just_now_stays() {
+    fn files_of_killed_writers_are_removed_and_those_of_active_writers_stay() {
         let dir = folder("leftovers");
         let path = dir.join("secret");
         let old = ["secret.new", "secret.0123456789abcdef.new"];
@@ -296,11 +291,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_written_leaves_what_was_there_and_nothing_else() {
+    fn a_failed_write_leaves_the_old_content_and_nothing_else() {
         let dir = folder("failure");
         let path = dir.join("secret");
         replace(&path, b"one").unwrap();
-        let failed = put(&path, |file| file.write_all(b"tw").and_then(|()| Err(io::Error::other("the disk is full"))));
+        let failed =
+            write_beside(&path, |file| file.write_all(b"tw").and_then(|()| Err(io::Error::other("the disk is full"))));
         assert_eq!(failed.unwrap_err().to_string(), "the disk is full");
         assert_eq!(fs::read_to_string(&path).unwrap(), "one");
         fs::create_dir(dir.join("taken")).unwrap();

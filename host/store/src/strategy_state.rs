@@ -1,22 +1,24 @@
-//! What strategies saved, kept from one session to the next: a file for each in the data folder, apart by mode and account.
+//! Saved strategy states, kept from one session to the next: one file per strategy in the data folder, separate by mode
+//! and account.
 
 use model::input::{Blob, Mode};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// The most bytes of a state; the sandbox takes no more than a half of it.
+/// The most bytes of a state; the sandbox accepts at most half of that.
 const STATE_MAX: u64 = 2 * 1024 * 1024;
-/// What a file begins with.
+/// The first bytes of a file.
 const MAGIC: &[u8; 8] = b"PTSTATE1";
 
-/// The files of an account. A cheap handle.
+/// The state files of an account. A cheap handle.
 #[derive(Debug, Clone)]
 pub struct SavedStates {
     dir: PathBuf,
 }
 
 impl SavedStates {
-    /// Returns those of an account, `account` being its address. A demo's account is new each time, so those before it are forgotten.
+    /// Returns the states of the account with this address. A demo's account is new each time, so the states of earlier
+    /// demos are removed.
     pub fn new(data_dir: &Path, mode: Mode, account: &str) -> Self {
         let all = data_dir.join("states").join(mode.as_str());
         let dir = all.join(account.to_ascii_lowercase());
@@ -25,7 +27,7 @@ impl SavedStates {
             && let Err(error) = std::fs::remove_dir_all(&all)
             && error.kind() != std::io::ErrorKind::NotFound
         {
-            tracing::warn!(%error, path = %all.display(), "states of earlier demos stay behind");
+            tracing::warn!(%error, path = %all.display(), "removing the states of earlier demos failed");
         }
         Self { dir }
     }
@@ -34,18 +36,18 @@ impl SavedStates {
         self.dir.join(format!("{name}.state"))
     }
 
-    /// Keeps a state in place of the one before. What cannot be kept costs a restart of the host, not the strategy.
-    pub fn keep(&self, name: &str, state: &[u8]) {
+    /// Stores a state in place of the last one. A failure affects only a restart of the host, not the strategy.
+    pub fn store(&self, name: &str, state: &[u8]) {
         let kept = std::fs::create_dir_all(&self.dir).and_then(|()| {
             let sum: [u8; 32] = Sha256::digest(state).into();
             crate::private_file::replace(&self.path(name), &[MAGIC, sum.as_slice(), state].concat())
         });
         if let Err(error) = kept {
-            tracing::error!(%error, name, "a strategy's state is not kept: it would not outlive a restart");
+            tracing::error!(%error, name, "storing a strategy's state failed; a restart would lose it");
         }
     }
 
-    /// Returns what a strategy saved last; none if that is nothing, or damaged.
+    /// Returns the last saved state of a strategy; `None` if there is none, or it is damaged.
     pub fn get(&self, name: &str) -> Option<Blob> {
         let path = self.path(name);
         let bytes = match files::read(&path, files::Links::Refuse, STATE_MAX) {
@@ -55,7 +57,7 @@ impl SavedStates {
         match bytes.and_then(|bytes| decode(&bytes)) {
             Ok(state) => Some(Blob(state)),
             Err(error) => {
-                tracing::error!(error, path = %path.display(), "a strategy's state is damaged; it starts from nothing");
+                tracing::error!(error, path = %path.display(), "a strategy's state is damaged; it starts without one");
                 None
             }
         }
@@ -63,12 +65,12 @@ impl SavedStates {
 }
 
 fn decode(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let rest = bytes.strip_prefix(MAGIC).ok_or("it does not begin as one")?;
-    let (sum, state) = rest.split_at_checked(32).ok_or("it ends too early")?;
+    let rest = bytes.strip_prefix(MAGIC).ok_or("expected a state file")?;
+    let (sum, state) = rest.split_at_checked(32).ok_or("it is truncated")?;
     if Sha256::digest(state).as_slice() == sum {
         Ok(state.to_vec())
     } else {
-        Err("its checksum does not fit".to_owned())
+        Err("its checksum does not match".to_owned())
     }
 }
 
@@ -83,8 +85,8 @@ mod tests {
         let dir = std::env::temp_dir().join(format!("polytrader-states-{}", std::process::id()));
         let states = SavedStates::new(&dir, Mode::Paper, "0xAB");
         assert_eq!(states.get("one"), None);
-        states.keep("one", b"state");
-        states.keep("empty", b"");
+        states.store("one", b"state");
+        states.store("empty", b"");
         assert_eq!(states.get("one"), Some(Blob(b"state".to_vec())));
         assert_eq!(states.get("empty"), Some(Blob(Vec::new())));
         assert_eq!(SavedStates::new(&dir, Mode::Paper, "0xcd").get("one"), None);
@@ -98,12 +100,12 @@ mod tests {
     }
 
     #[test]
-    fn a_new_demo_forgets_the_states_of_those_before_it_and_of_nobody_else() {
+    fn a_new_demo_removes_the_states_of_earlier_demos_only() {
         let dir = std::env::temp_dir().join(format!("polytrader-states-demo-{}", std::process::id()));
         let [first, paper] = [Mode::Demo, Mode::Paper].map(|mode| SavedStates::new(&dir, mode, "0x1"));
-        first.keep("one", b"state");
-        paper.keep("one", b"state");
-        assert!(SavedStates::new(&dir, Mode::Demo, "0x1").get("one").is_some(), "the same account goes on");
+        first.store("one", b"state");
+        paper.store("one", b"state");
+        assert!(SavedStates::new(&dir, Mode::Demo, "0x1").get("one").is_some(), "the same account keeps its state");
         assert_eq!(SavedStates::new(&dir, Mode::Demo, "0x2").get("one"), None);
         assert!(first.get("one").is_none() && paper.get("one").is_some());
         std::fs::remove_dir_all(&dir).unwrap();

@@ -1,8 +1,9 @@
-//! Values and folders that tests of several crates use. A dev-dependency only: no crate may have it in its product code, which
+//! Shared test values and folders. A dev-dependency only: no product code may depend on it, which
 //! `host/xtask/tests/it/arrows.rs` checks.
-//! It depends on `model` and on no other crate of ours. Unit tests of a crate that it depended on would see that crate's types twice, so
-//! `model` does not use it, and a value of another crate, such as the sandbox's session, belongs to that crate's own tests.
-//! Start reading in [`market`], [`Scratch`] and [`VolatileFolder`].
+//!
+//! It depends on `model` and on no other crate of this workspace. The unit tests of a crate that it depends on would
+//! see that crate's types twice; so `model` does not use it, and values of other crates, such as the sandbox's session,
+//! belong to the tests of those crates. Start reading in [`market`], [`Scratch`] and [`VolatileFolder`].
 
 mod pipes;
 mod powerloss;
@@ -12,9 +13,9 @@ pub use pipes::{at_once, named_pipe};
 pub use powerloss::VolatileFolder;
 pub use scratch::Scratch;
 
-use model::{Body, Input, Market, Seq, Time};
+use model::{Input, InputKind, Market, Seq, Time};
 
-/// Returns the market of tests, [`Market::synthetic`]. A test that is about one of its fields names that field alone.
+/// Returns the synthetic market [`Market::synthetic`]. A test about one of its fields overrides only that field.
 ///
 /// ```
 /// use model::Market;
@@ -27,7 +28,7 @@ pub fn market(number: u32) -> Market {
     Market::synthetic(number)
 }
 
-/// Returns an input of the engine by its place in the journal and its time.
-pub fn input(seq: u64, at: Time, body: Body) -> Input {
-    Input { seq: Seq(seq), at, body }
+/// Returns an engine input with this sequence number and time.
+pub fn input(seq: u64, at: Time, body: InputKind) -> Input {
+    Input { seq: Seq(seq), at, kind: body }
 }

@@ -1,25 +1,25 @@
-//! Named pipes in the place of files, and what must not wait for their other end.
+//! Named pipes in place of files, and a time limit for calls that must not block on them.
 
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long something that does not wait may take on a busy machine.
+/// Time limit for a call that does not block, on a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(20);
 
-/// Makes a named pipe. To open it as a file waits for its other end.
+/// Creates a named pipe. Opening it as a file blocks until its other end opens.
 ///
 /// # Panics
-/// If it cannot be made.
+/// If it cannot be created.
 #[expect(clippy::unwrap_used, reason = "a test without its pipe may fail loudly")]
 pub fn named_pipe(path: &Path) {
     rustix::fs::mkfifoat(rustix::fs::CWD, path, rustix::fs::Mode::from_raw_mode(0o600)).unwrap();
 }
 
-/// Does something in a thread of its own and returns what it returns. Fails if that takes long.
+/// Runs a function in a separate thread and returns its result.
 ///
 /// # Panics
-/// If it takes long, or panics.
+/// If it does not return within a time limit, or panics.
 #[track_caller]
 #[expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 pub fn at_once<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> T {

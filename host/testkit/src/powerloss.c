@@ -1,9 +1,9 @@
-/* Preloaded into a program under test: keeps a copy of what each fsync and fdatasync made durable, so that a test can throw away
- * everything else, as a loss of power may. POWERLOSS_ROOT is the folder that is watched, POWERLOSS_KEPT the folder of the copies.
+/* Preloaded into a program under test: keeps a copy of the data that each fsync and fdatasync made durable, so that a test can discard
+ * everything else, as a power loss may. POWERLOSS_ROOT is the tracked folder, POWERLOSS_KEPT the folder for the copies.
  *
- * A sync of a file keeps the file's content under the file's identity (inode and time of birth); a sync of a folder keeps its list of
- * names. A name whose folder was not synced is lost, and so is content whose file was not synced. `powerloss.rs` puts them together.
- * A process that may open no file any more, such as the confined signer, keeps nothing.
+ * Syncing a file keeps its content under the file's identity (inode and creation time); syncing a folder keeps its list of names.
+ * A name is lost if its folder was not synced, and content is lost if its file was not synced. `powerloss.rs` restores the rest.
+ * A process that may not open files, such as the confined signer, keeps nothing.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -43,8 +43,8 @@ static void put(int to, const char *bytes, size_t length) {
     }
 }
 
-/* Copies content. The descriptor itself is read where it can be: closing another one of the same file would give up the process's locks on
- * it, which SQLite needs. */
+/* Copies the content. The descriptor itself is read if possible: closing another descriptor of the same file would release the process's
+ * locks on it, which SQLite needs. */
 static void keep_content(int fd, int to) {
     int own = -1;
     if ((fcntl(fd, F_GETFL) & O_ACCMODE) == O_WRONLY) {
@@ -67,7 +67,7 @@ static void keep_content(int fd, int to) {
     if (own >= 0) close(own);
 }
 
-/* Lists names, each with the kind and identity of what it names. */
+/* Lists the names in a folder, each with type and identity. */
 static void keep_names(const char *path, int to) {
     DIR *folder = opendir(path);
     if (folder == NULL) {

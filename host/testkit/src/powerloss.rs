@@ -1,5 +1,5 @@
-//! A loss of power for real programs: a library that is preloaded into them keeps a copy of what they synced, and a test throws away the
-//! rest. A kill alone proves nothing of this: what was written and not synced is still in the system's memory.
+//! Simulated power loss for real programs: a preloaded library copies what they sync, and a test discards the rest.
+//! Killing a process alone does not test this: data that was written but not synced is still in the system's cache.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,8 @@ use std::time::UNIX_EPOCH;
 
 const SOURCE: &str = include_str!("powerloss.c");
 
-/// A folder whose unsynced content can be lost. The processes that write there run with [`VolatileFolder::environment`].
+/// A folder whose unsynced content can be lost. Processes that write to it must run with
+/// [`VolatileFolder::environment`].
 #[derive(Debug)]
 pub struct VolatileFolder {
     root: PathBuf,
@@ -20,15 +21,16 @@ pub struct VolatileFolder {
 }
 
 impl VolatileFolder {
-    /// Watches the folder `root`, whose content now counts as synced. Copies and the library are in `place`, which is outside of it.
+    /// Tracks the folder `root`; its present content counts as synced. Copies and the library are stored in `place`,
+    /// which must be outside of it.
     ///
     /// # Errors
-    /// If the library cannot be compiled (it needs `cc`, which the build of the workspace needs too), or a file cannot be read.
+    /// If the library cannot be compiled (it needs `cc`, as does the build of the workspace), or a file cannot be read.
     pub fn new(root: &Path, place: &Path) -> io::Result<Self> {
         fs::create_dir_all(root)?;
         let kept = place.join("kept");
         fs::create_dir_all(&kept)?;
-        // Processes of other users keep copies there too.
+        // Processes of other users write copies there too.
         fs::set_permissions(&kept, fs::Permissions::from_mode(0o777))?;
         let (source, library) = (place.join("powerloss.c"), place.join("powerloss.so"));
         fs::write(&source, SOURCE)?;
@@ -39,11 +41,11 @@ impl VolatileFolder {
             return Err(io::Error::other(format!("cc ended with {status}")));
         }
         let this = Self { root: root.canonicalize()?, kept, library };
-        this.keep_all()?;
+        this.mark_all_synced()?;
         Ok(this)
     }
 
-    /// Returns the environment of the processes that write to the folder.
+    /// Returns the environment for processes that write to the folder.
     ///
     /// # Panics
     /// If a path is not valid Unicode.
@@ -56,8 +58,8 @@ impl VolatileFolder {
         ]
     }
 
-    /// Loses what was not synced. No process may have the folder open. Files for whose names `whole` says so stay as they are; what is
-    /// left counts as synced.
+    /// Discards everything that was not synced. No process may have the folder open. Files whose names satisfy `whole`
+    /// are kept unchanged; the remaining content counts as synced.
     ///
     /// # Errors
     /// If a file cannot be read or written.
@@ -95,10 +97,10 @@ impl VolatileFolder {
             std::os::unix::fs::chown(&path, Some(user), Some(group))?;
             fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
         }
-        self.keep_all()
+        self.mark_all_synced()
     }
 
-    /// Reads what is left of a folder: files with their content, folders without.
+    /// Collects what is left of a folder: files with their content, and folders without.
     fn collect(&self, id: &str, at: &Path, files: &mut Vec<(PathBuf, Option<Vec<u8>>)>) -> io::Result<()> {
         let Ok(names) = fs::read_to_string(self.kept.join(id)) else { return Ok(()) };
         for line in names.lines() {
@@ -110,7 +112,7 @@ impl VolatileFolder {
                     files.push((path.clone(), None));
                     self.collect(id, &path, files)?;
                 }
-                // A name that is there and content that is not: an empty file.
+                // The name was synced but the content was not: an empty file.
                 "f" => files.push((path, Some(fs::read(self.kept.join(id)).unwrap_or_default()))),
                 _ => {}
             }
@@ -118,8 +120,8 @@ impl VolatileFolder {
         Ok(())
     }
 
-    /// Takes everything for synced.
-    fn keep_all(&self) -> io::Result<()> {
+    /// Marks everything as synced.
+    fn mark_all_synced(&self) -> io::Result<()> {
         for entry in fs::read_dir(&self.kept)? {
             fs::remove_file(entry?.path())?;
         }
@@ -132,7 +134,7 @@ impl VolatileFolder {
             } else {
                 return Ok(());
             }
-            // The process that syncs it next may be another user's.
+            // The next process that syncs it may run as another user.
             fs::set_permissions(&place, fs::Permissions::from_mode(0o666))
         };
         keep(&self.root, &fs::metadata(&self.root)?)?;
@@ -140,7 +142,7 @@ impl VolatileFolder {
     }
 }
 
-/// Lists a folder as the preloaded library does.
+/// Lists a folder in the format of the preloaded library.
 fn names(folder: &Path) -> io::Result<String> {
     let mut text = String::new();
     for entry in fs::read_dir(folder)? {
@@ -158,13 +160,13 @@ fn names(folder: &Path) -> io::Result<String> {
     Ok(text)
 }
 
-/// Returns what a file is known by: inodes are used again, so the time of birth is a part of it.
+/// Returns the identity of a file. Inode numbers are reused, so the identity includes the creation time.
 fn identity(meta: &fs::Metadata) -> io::Result<String> {
     let born = meta.created()?.duration_since(UNIX_EPOCH).map_err(io::Error::other)?;
     Ok(format!("{}-{}-{}", meta.ino(), born.as_secs(), born.subsec_nanos()))
 }
 
-/// Visits everything in a folder, parents first.
+/// Visits everything in a folder recursively, parents first.
 fn walk(folder: &Path, visit: &mut dyn FnMut(&Path, &fs::Metadata) -> io::Result<()>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

@@ -1,24 +1,24 @@
-//! Folders of one test's own.
+//! Temporary folders for tests.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// An empty folder that is removed with everything in it when this is dropped. No two are the same, whatever their names.
+/// An empty folder that is removed with its content on drop. Each one is unique, even with equal names.
 #[derive(Debug)]
 pub struct Scratch(PathBuf);
 
 impl Scratch {
-    /// Makes the folder, among the system's temporary files; the name is for people who find it there after a crash.
+    /// Creates the folder in the system's temporary directory; the name helps people who find it there after a crash.
     ///
     /// # Panics
-    /// If it cannot be made.
+    /// If it cannot be created.
     #[expect(clippy::unwrap_used, reason = "a test without its folder may fail loudly")]
     pub fn new(name: &str) -> Self {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("polytrader-test-{}-{number}-{name}", std::process::id()));
-        // An earlier process of the same number may have crashed.
+        // An earlier process with the same id may have crashed.
         std::fs::remove_dir_all(&path).ok();
         std::fs::create_dir_all(&path).unwrap();
         Self(path)
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_is_ones_own_and_goes_with_its_content() {
+    fn a_folder_is_unique_and_is_removed_with_its_content() {
         let (one, other) = (Scratch::new("same"), Scratch::new("same"));
         assert_ne!(*one, *other);
         std::fs::create_dir(one.join("inner")).unwrap();

@@ -1,4 +1,4 @@
-//! The account at the venue: its channel and state, its activities, claims, heartbeats and the health of the venue.
+//! The account at the venue: user channel and state, activities, claims, heartbeats, and venue health.
 
 pub(crate) mod activity;
 pub(crate) mod claim_executor;

@@ -1,12 +1,12 @@
-//! The handles that the parts of one session share. Each is cheap to copy.
+//! The handles that the parts of one session share. Each is cheap to clone.
 
-use crate::order_ids::Index;
+use crate::order_ids::OrderIds;
 use alerts::Alerts;
 use control::inbox::Inbox;
-use control::market_registry::Listing;
+use control::market_registry::MarketRegistry;
 use control::{Latest, StrategyNames};
 use lifecycle::Starts;
-use readmodel::Picture;
+use readmodel::ReadModel;
 use std::sync::Arc;
 use store::db::{Db, Halts, Valuations};
 use store::journal_files::Journal;
@@ -15,31 +15,31 @@ use store::strategy_state::SavedStates;
 /// The handles of a session.
 #[derive(Clone)]
 pub(crate) struct Handles {
-    /// The client of the signer's process.
+    /// The client of the signer process.
     pub(crate) signer: Arc<signer::Client>,
-    /// The way to the engine's thread.
+    /// The inbox of the engine thread.
     pub(crate) inbox: Inbox,
     /// The ids of our orders at the venue.
-    pub(crate) index: Index,
+    pub(crate) index: OrderIds,
     /// The newest view of the engine.
     pub(crate) latest: Latest,
     /// The read model.
-    pub(crate) picture: Picture,
+    pub(crate) picture: ReadModel,
     /// The queue of alerts.
     pub(crate) alerts: Alerts,
     /// The journal.
     pub(crate) journal: Journal,
-    /// Instances that are announced and not taken yet.
+    /// Announced instances that have not started yet.
     pub(crate) starts: Starts,
     /// The markets of the session.
-    pub(crate) listing: Listing,
-    /// The names of strategies.
+    pub(crate) listing: MarketRegistry,
+    /// The names of strategies by number.
     pub(crate) names: StrategyNames,
     /// The saved states of strategies.
     pub(crate) states: SavedStates,
-    /// The emergency stop on its way into the database.
+    /// The writer of the emergency stop into the database.
     pub(crate) halts: Halts,
-    /// The valuations of days on their way into the database.
+    /// The writer of the days' valuations into the database.
     pub(crate) valuations: Valuations,
     /// The database.
     pub(crate) db: Db,

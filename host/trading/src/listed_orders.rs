@@ -1,40 +1,40 @@
-//! What the venue itself lists as open, apart from what is known of it here.
+//! The open orders as listed by the venue, independent of the host's own state.
 
 use model::{ConditionId, VenueOrderId};
 use std::time::{Duration, Instant};
 
-/// How often to read the venue's list of open orders.
+/// The interval between reads of the venue's list of open orders.
 const LISTED_LOOK: Duration = Duration::from_millis(500);
 
-/// Said of a cancel whose order has no known id at the venue.
-pub(crate) const NO_ID: &str = "the order's id at the venue is not known; the venue is asked for its open orders";
+/// The reason given when the venue's id of an order to cancel is not known.
+pub(crate) const NO_ID: &str = "the order's id at the venue is not known; querying the venue's open orders";
 
 /// An order that the venue lists as open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListedOrder {
     /// The venue's id.
     pub(crate) id: VenueOrderId,
-    /// Its market, if it is one that this session knows.
+    /// Its market, if this session knows it.
     pub(crate) market: Option<ConditionId>,
 }
 
-/// What the venue itself lists as open, apart from what is known of it here.
+/// The open orders as listed by the venue, independent of the host's own state.
 pub(crate) trait ListedOrders {
-    /// Asks which orders of the account are open now that were not placed by hand.
+    /// Returns the account's open orders, without external ones.
     ///
     /// # Errors
-    /// A sentence, if there is no answer.
+    /// A message, if there is no answer.
     async fn listed(&self) -> Result<Vec<ListedOrder>, String>;
 
-    /// Cancels such orders; with their markets, if there is no room for single cancels.
+    /// Cancels these orders; by cancelling their markets if there is no room for single cancels.
     ///
     /// # Errors
-    /// A sentence, if there is no good answer; some may be cancelled then.
+    /// A message, if there is no successful answer; some may be cancelled then.
     async fn cancel_listed(&self, orders: &[ListedOrder]) -> Result<(), String>;
 }
 
-/// Asks the venue which orders of ours are open and cancels them by their ids, known here or not, until none is. Returns how many are
-/// left; none if the venue did not say.
+/// Lists our open orders at the venue and cancels them by id, whether the host knows them or not, until none is left.
+/// Returns the number that is left; `None` if the venue did not answer.
 pub(crate) async fn cancel_listed(access: &impl ListedOrders, within: Duration) -> Option<usize> {
     let started = Instant::now();
     loop {
@@ -45,8 +45,8 @@ pub(crate) async fn cancel_listed(access: &impl ListedOrders, within: Duration) 
         };
         let open = left.unwrap_or_default();
         match error {
-            Some(error) => tracing::error!(error, open, "orders at the venue not cancelled; asking again"),
-            None => tracing::warn!(open, "orders that the venue lists are cancelled by id"),
+            Some(error) => tracing::error!(error, open, "cancelling orders listed by the venue failed; retrying"),
+            None => tracing::warn!(open, "cancelling orders listed by the venue by id"),
         }
         if started.elapsed() >= within {
             return left;

@@ -1,8 +1,9 @@
-//! Market data: its connections, the check of books against REST, the discovery of markets and how they end.
+//! Market data: connections, book checks against REST, market discovery and resolutions.
 
-mod asks;
 mod book_check;
+mod book_requests;
 pub(crate) mod discovery;
 pub(crate) mod feeds;
+pub(crate) mod recording;
 pub(crate) mod resolutions;
 mod shard;

@@ -1,26 +1,26 @@
-//! Which order is which: our numbers and the venue's ids. An id is known before its order is sent, and is forgotten only when nothing
-//! more can come of the order.
+//! The mapping between our order numbers and the venue's order ids. An id is recorded before its order is sent, and is
+//! removed only when nothing more can happen to the order.
 
 use model::{OrderId, VenueOrderId};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-/// Orders that are remembered; far more than the engine remembers of orders that are over.
+/// The most orders that are kept; far more than the engine keeps of orders that are over.
 pub(crate) const KNOWN_MAX: usize = 20_000;
-/// Orders placed by hand that are remembered beside those that the engine has numbered.
+/// The most external orders that are kept, apart from those that the engine has numbered.
 pub(crate) const FOREIGN_MAX: usize = 20_000;
-/// Orders of ours that are done with and whose ids are remembered, so that late news of them is no news of a stranger.
+/// The most ids of our final orders that are kept, so that late updates for them are not mistaken for external orders.
 const DONE_MAX: usize = 20_000;
 
-/// What the index makes of an order that is not ours.
+/// The result of noting an order that is not ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Noted {
-    /// It was not known.
+    /// It was not known and has been noted.
     New,
-    /// It was known.
+    /// It was known already.
     Known,
-    /// There is no room; [`Index::keep_foreign`] makes some.
+    /// There is no room; [`OrderIds::retain_foreign`] makes some.
     Full,
 }
 
@@ -28,7 +28,7 @@ pub(crate) enum Noted {
 struct Ids {
     by_venue: BTreeMap<VenueOrderId, OrderId>,
     by_ours: BTreeMap<OrderId, VenueOrderId>,
-    /// Each order once; what could not be forgotten in its turn comes again.
+    /// Each order once; an order that could not be removed at its turn is queued again.
     age: VecDeque<OrderId>,
     foreign: BTreeSet<VenueOrderId>,
     by_hand: BTreeSet<VenueOrderId>,
@@ -36,15 +36,15 @@ struct Ids {
     done_age: VecDeque<VenueOrderId>,
 }
 
-/// A cheap handle on the index.
+/// A cheap handle on the order ids.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Index {
+pub(crate) struct OrderIds {
     ids: Arc<Mutex<Ids>>,
 }
 
-impl Index {
-    /// Remembers the id of an order that is about to be sent; false if there is no room, and it must not be sent then. Room is made by
-    /// the oldest of the orders that `is_done` says to be done with.
+impl OrderIds {
+    /// Records the id of an order that is about to be sent. Returns false if there is no room; the order must not be
+    /// sent then. Room is made by removing the oldest orders for which `is_done` returns true.
     #[must_use = "an order without an id must not be sent"]
     pub(crate) fn admit(&self, order: OrderId, venue: VenueOrderId, is_done: impl Fn(OrderId) -> bool) -> bool {
         let mut ids = self.ids.lock();
@@ -55,7 +55,7 @@ impl Index {
         room
     }
 
-    /// Remembers an order that the venue has already; the table never refuses one.
+    /// Records an order that already exists at the venue; never refused for want of room.
     pub(crate) fn insert(&self, order: OrderId, venue: VenueOrderId) {
         self.ids.lock().insert(order, venue);
     }
@@ -70,36 +70,36 @@ impl Index {
         self.ids.lock().by_ours.get(&order).copied()
     }
 
-    /// Remembers an order that was placed by hand and that the engine has numbered.
+    /// Records an external order that the engine has numbered.
     pub(crate) fn adopt(&self, order: OrderId, venue: VenueOrderId) {
         let mut ids = self.ids.lock();
         ids.insert(order, venue);
         ids.by_hand.insert(venue);
     }
 
-    /// Says whether an order was placed by hand, as far as is known.
-    pub(crate) fn is_by_hand(&self, venue: &VenueOrderId) -> bool {
+    /// Returns true if an order is known to be external.
+    pub(crate) fn is_external(&self, venue: &VenueOrderId) -> bool {
         let ids = self.ids.lock();
         ids.by_hand.contains(venue) || ids.foreign.contains(venue)
     }
 
-    /// Says whether an order was ours and is done with.
+    /// Returns true if an order was ours and is final.
     pub(crate) fn is_done(&self, venue: &VenueOrderId) -> bool {
         self.ids.lock().done.contains(venue)
     }
 
-    /// Notes an order that was ours and is done with.
-    pub(crate) fn note_done(&self, venue: VenueOrderId) {
-        self.ids.lock().note_done(venue);
+    /// Notes an order that was ours and is final.
+    pub(crate) fn record_done(&self, venue: VenueOrderId) {
+        self.ids.lock().record_done(venue);
     }
 
-    /// Forgets that an order was noted, so that it is looked at again.
+    /// Removes an external order from the noted ones, so that it is queried again.
     pub(crate) fn forget_foreign(&self, venue: &VenueOrderId) {
         self.ids.lock().foreign.remove(venue);
     }
 
     /// Notes an order of the account that is not ours.
-    pub(crate) fn note_foreign(&self, venue: VenueOrderId) -> Noted {
+    pub(crate) fn record_foreign(&self, venue: VenueOrderId) -> Noted {
         let mut ids = self.ids.lock();
         match ids.foreign.contains(&venue) {
             true => Noted::Known,
@@ -111,8 +111,8 @@ impl Index {
         }
     }
 
-    /// Forgets the orders that were noted and are not in this list of what is open.
-    pub(crate) fn keep_foreign(&self, open: &BTreeSet<VenueOrderId>) {
+    /// Removes the noted orders that are not in this list of open orders.
+    pub(crate) fn retain_foreign(&self, open: &BTreeSet<VenueOrderId>) {
         self.ids.lock().foreign.retain(|venue| open.contains(venue));
     }
 }
@@ -127,7 +127,8 @@ impl Ids {
         self.by_venue.insert(venue, order);
     }
 
-    /// Forgets the oldest orders that are done with until there is room for one; false if there is none. Each is tried once.
+    /// Removes the oldest final orders until there is room for one more; false if there is none. Each order is tried
+    /// once.
     fn make_room(&mut self, is_done: impl Fn(OrderId) -> bool) -> bool {
         for _ in 0..self.age.len() {
             if self.age.len() < KNOWN_MAX {
@@ -147,10 +148,10 @@ impl Ids {
         let Some(venue) = self.by_ours.remove(&order) else { return };
         self.by_venue.remove(&venue);
         self.by_hand.remove(&venue);
-        self.note_done(venue);
+        self.record_done(venue);
     }
 
-    fn note_done(&mut self, venue: VenueOrderId) {
+    fn record_done(&mut self, venue: VenueOrderId) {
         if self.done.insert(venue) {
             self.done_age.push_back(venue);
         }
@@ -175,13 +176,13 @@ mod tests {
 
     #[test]
     fn an_open_order_keeps_its_id_however_many_come_after_it() {
-        let (index, open) = (Index::default(), OrderId(1));
+        let (index, open) = (OrderIds::default(), OrderId(1));
         let done = |order: OrderId| order != open;
         for number in 1..=20_001 {
             assert!(index.admit(OrderId(number), venue(number), done), "order {number} had no room");
         }
         assert_eq!((index.venue(open), index.ours(&venue(1))), (Some(venue(1)), Some(open)));
-        // The oldest of those that are over made room, and it is no stranger.
+        // The oldest final orders made room, and they are not mistaken for external orders.
         assert_eq!((index.venue(OrderId(2)), index.venue(OrderId(3))), (None, Some(venue(3))));
         assert!(index.is_done(&venue(2)) && !index.is_done(&venue(3)));
         assert_eq!(index.ids.lock().by_ours.len(), KNOWN_MAX);
@@ -189,23 +190,23 @@ mod tests {
 
     #[test]
     fn a_table_of_open_orders_refuses_one_more_and_takes_it_when_one_is_over() {
-        let index = Index::default();
+        let index = OrderIds::default();
         for number in 1..=20_000 {
             assert!(index.admit(OrderId(number), venue(number), |_| false));
         }
         assert!(!index.admit(OrderId(20_001), venue(20_001), |_| false));
         assert_eq!((index.venue(OrderId(20_001)), index.ours(&venue(20_001))), (None, None));
-        assert!((1..=20_000).all(|number| index.venue(OrderId(number)) == Some(venue(number))), "one was forgotten");
-        // What the venue has already is never refused.
+        assert!((1..=20_000).all(|number| index.venue(OrderId(number)) == Some(venue(number))), "an id was lost");
+        // An order that exists at the venue is never refused.
         index.adopt(OrderId(30_000), venue(30_000));
-        assert!(index.is_by_hand(&venue(30_000)));
+        assert!(index.is_external(&venue(30_000)));
         assert!(index.admit(OrderId(20_001), venue(20_001), |order| order.0 <= 2));
         assert_eq!(index.venue(OrderId(1)), None);
     }
 
     #[test]
-    fn an_order_that_is_told_twice_has_one_age() {
-        let index = Index::default();
+    fn an_order_that_is_inserted_twice_has_one_age() {
+        let index = OrderIds::default();
         index.insert(OrderId(1), venue(1));
         index.insert(OrderId(1), venue(1));
         index.insert(OrderId(1), venue(2));
@@ -215,15 +216,15 @@ mod tests {
     }
 
     #[test]
-    fn orders_by_hand_are_forgotten_only_when_they_are_not_open() {
-        let index = Index::default();
+    fn external_orders_are_removed_only_when_they_are_not_open() {
+        let index = OrderIds::default();
         for number in 1..=20_000 {
-            assert_eq!(index.note_foreign(venue(number)), Noted::New);
+            assert_eq!(index.record_foreign(venue(number)), Noted::New);
         }
-        assert_eq!(index.note_foreign(venue(7)), Noted::Known);
-        assert_eq!(index.note_foreign(venue(20_001)), Noted::Full);
-        index.keep_foreign(&BTreeSet::from([venue(7)]));
-        assert!(index.is_by_hand(&venue(7)) && !index.is_by_hand(&venue(8)));
-        assert_eq!(index.note_foreign(venue(20_001)), Noted::New);
+        assert_eq!(index.record_foreign(venue(7)), Noted::Known);
+        assert_eq!(index.record_foreign(venue(20_001)), Noted::Full);
+        index.retain_foreign(&BTreeSet::from([venue(7)]));
+        assert!(index.is_external(&venue(7)) && !index.is_external(&venue(8)));
+        assert_eq!(index.record_foreign(venue(20_001)), Noted::New);
     }
 }

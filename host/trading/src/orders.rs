@@ -1,4 +1,4 @@
-//! Orders: their way to where they are executed, and their ids there.
+//! Orders: submission to the execution client, cancellation, and their ids at the venue.
 
 pub(crate) mod cancels;
 pub(crate) mod execution_client;

@@ -1,39 +1,39 @@
-//! Makes the rows of a session again from its journal, with what made them while it traded.
+//! Rebuilds the rows of a session from its journal, with the same code that made them during the session.
 
-use crate::order_ids::Index;
+use crate::order_ids::OrderIds;
 use crate::row_maker::{RowMaker, RowNames};
 use anyhow::ensure;
 use control::StrategyNames;
-use control::market_registry::Listing;
+use control::market_registry::MarketRegistry;
 use engine::{Effect, Effects, Engine, Purpose, digest};
 use journal::{Header, Record};
 use model::input::Mode;
-use model::{Body, Input, MarketIx, OrderId, Seq, SessionId, StrategyId, Time, Usd, VenueOrderId};
+use model::{Input, InputKind, MarketIx, OrderId, Seq, SessionId, StrategyId, Time, Usd, VenueOrderId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use store::db::{DbWrite, SessionRow};
 use store::journal_files::{Step, is_first, walk};
 
-/// How often repeated refusals and the day's valuation are looked at, as while it traded.
+/// The interval of checks for repeated refusals and the day's valuation, the same as during the session.
 const LOOK_MICROS: u64 = 1_000_000;
 
-/// A session whose rows were made again.
+/// A session whose rows were rebuilt.
 #[derive(Debug)]
 pub struct Rebuilt {
     /// Inputs of its journal.
     pub inputs: u64,
     /// The account's address.
     pub account: String,
-    /// How it traded.
+    /// The trading mode.
     pub mode: Mode,
-    /// The valuation that the loss of each day counts from, with when it was first known.
+    /// The valuation from which each day's loss is measured, with the time when it was first known.
     pub valuations: BTreeMap<u64, (Usd, Time)>,
 }
 
-/// Makes the rows of a session: `files` are its journal in order. `write` gets them in the order in which they were made at first.
+/// Rebuilds the rows of a session: `files` are its journal in order. `write` receives the rows in their original order.
 ///
 /// # Errors
-/// If the journal's beginning is missing, it is damaged, or this build decides otherwise than the one that wrote it.
+/// If the journal's beginning is missing, it is damaged, or this build decides differently from the one that wrote it.
 pub fn rows_of(
     session: SessionId,
     files: &[PathBuf],
@@ -42,15 +42,15 @@ pub fn rows_of(
 ) -> anyhow::Result<Rebuilt> {
     ensure!(
         files.first().is_some_and(|file| is_first(file)),
-        "the beginning of session {} is no longer kept (journal.keep_days)",
+        "the beginning of session {} has been deleted (journal.keep_days)",
         session.0
     );
     let mut replay = Replay::new(session, strategies, write);
-    walk(files, |step| replay.take(step))?;
+    walk(files, |step| replay.on_step(step))?;
     replay.end()
 }
 
-/// The last input, until all that was journaled of it is read.
+/// The last input, until everything journaled about it has been read.
 struct Stepped {
     seq: Seq,
     at: Time,
@@ -58,19 +58,19 @@ struct Stepped {
     journaled: Option<(u32, u64)>,
 }
 
-/// A journal that is stepped through.
+/// A journal that is being replayed.
 struct Replay<W> {
     session: SessionId,
     engine: Engine,
     effects: Effects,
-    index: Index,
-    listing: Listing,
+    index: OrderIds,
+    listing: MarketRegistry,
     maker: RowMaker,
     write: W,
     header: Option<Header>,
     mode: Option<Mode>,
     stepped: Option<Stepped>,
-    /// The venue's ids of the orders that were about to leave after the last input.
+    /// The venue ids of the orders that were about to be sent after the last input.
     placements: BTreeMap<OrderId, VenueOrderId>,
     next_look: Time,
     at: Time,
@@ -81,11 +81,11 @@ struct Replay<W> {
 
 impl<W: FnMut(DbWrite)> Replay<W> {
     fn new(session: SessionId, strategies: StrategyNames, write: W) -> Self {
-        let (index, listing) = (Index::default(), Listing::new(&[]));
+        let (index, listing) = (OrderIds::default(), MarketRegistry::new(&[]));
         let names = RowNames { index: index.clone(), strategies, listing: listing.clone() };
         Self {
             session,
-            engine: Engine::new(Purpose::Rehearse),
+            engine: Engine::new(Purpose::Simulate),
             effects: Effects::new(),
             index,
             listing,
@@ -103,7 +103,7 @@ impl<W: FnMut(DbWrite)> Replay<W> {
         }
     }
 
-    fn take(&mut self, step: Step) {
+    fn on_step(&mut self, step: Step) {
         match step {
             Step::Record(Record::Header(header)) => drop(self.header.get_or_insert(header)),
             Step::Record(Record::Input(input)) => {
@@ -118,8 +118,9 @@ impl<W: FnMut(DbWrite)> Replay<W> {
             Step::Record(Record::Placement(placement)) => {
                 self.placements.insert(placement.order, placement.venue);
             }
+            Step::Record(Record::AuditHead { .. }) => {}
             Step::Record(Record::End(_)) => self.act(true),
-            // What was journaled of the last input may be what was cut off.
+            // The records of the last input may have been cut off.
             Step::Torn { .. } => self.act(false),
         }
     }
@@ -130,12 +131,12 @@ impl<W: FnMut(DbWrite)> Replay<W> {
         self.at = input.at;
         let digest = digest(&self.effects);
         self.stepped = Some(Stepped { seq: input.seq, at: input.at, digest, journaled: None });
-        match &input.body {
-            Body::Session(start) => {
+        match &input.kind {
+            InputKind::Session(start) => {
                 self.mode = Some(start.mode);
                 self.begin(start.mode);
             }
-            Body::Market(market) => {
+            InputKind::Market(market) => {
                 let taken = self.engine.market(MarketIx(self.listing.count()));
                 if taken.is_some_and(|taken| taken.condition == market.condition) {
                     self.listing.add(market);
@@ -156,7 +157,8 @@ impl<W: FnMut(DbWrite)> Replay<W> {
         }));
     }
 
-    /// Makes the rows of the last input in the order of its effects: an order has its id from the moment in which it was about to leave.
+    /// Makes the rows of the last input in the order of its effects: an order has its id from the moment it was about
+    /// to be sent.
     fn act(&mut self, compare: bool) {
         let Some(stepped) = self.stepped.take() else { return };
         if compare && stepped.digest != stepped.journaled {
@@ -176,18 +178,18 @@ impl<W: FnMut(DbWrite)> Replay<W> {
             {
                 self.index.insert(order, venue);
             }
-            if let Effect::Record(record) = effect {
+            if let Effect::Event(record) = effect {
                 self.maker.make(stepped.seq, stepped.at, &record, &mut self.write);
             }
         }
         if stepped.at >= self.next_look {
             self.next_look = stepped.at.plus_micros(LOOK_MICROS);
-            self.look();
+            self.on_second();
         }
     }
 
-    /// Does what happens once a second while a session trades.
-    fn look(&mut self) {
+    /// Does the once-a-second work of a running session.
+    fn on_second(&mut self) {
         self.maker.make_repeated(self.at, &mut self.write);
         let (day, value) = self.engine.summary().day_start;
         if self.valuations.get(&day).is_none_or(|(known, _)| *known != value) {
@@ -197,11 +199,12 @@ impl<W: FnMut(DbWrite)> Replay<W> {
 
     fn end(mut self) -> anyhow::Result<Rebuilt> {
         self.act(false);
-        self.look();
+        self.on_second();
         let build = self.header.as_ref().map(|header| header.build.clone()).unwrap_or_default();
         if let Some(seq) = self.differs {
             anyhow::bail!(
-                "this build ({}) decides input {} of session {} otherwise than {build}, which wrote its journal; use that build",
+                "this build ({}) decides input {} of session {} differently from {build}, which wrote its journal; use \
+                that build",
                 store::build_id::build_name(),
                 seq.0,
                 self.session.0,
@@ -214,7 +217,7 @@ impl<W: FnMut(DbWrite)> Replay<W> {
     }
 }
 
-/// Returns the order that an effect gives its id at the venue.
+/// Returns the order to which an effect gives its venue id.
 fn leaves(effect: &Effect) -> Option<OrderId> {
     match effect {
         Effect::Place(approved) => Some(approved.item().order.id),

@@ -1,21 +1,22 @@
-//! Equal refusals as one row: a strategy that repeats itself adds to a count, not to the database.
+//! Aggregates equal refusals into one row: a strategy that repeats itself increases a count instead of filling the
+//! database.
 
 use model::{StrategyId, TokenIx};
 use std::collections::BTreeMap;
 use store::db::RefusalRow;
 
-/// Refusals of the same strategy, rule and token within this of the first are one row.
+/// Refusals of the same strategy, rule and token within this time of the first share one row.
 const WINDOW_MS: u64 = 60_000;
-/// Rows that may still grow. One more has all of them written and begun again.
+/// The most rows that may still grow. One more flushes them all and starts over.
 const GROWING_MAX: usize = 4_096;
 
-/// What makes refusals equal.
+/// The key of equal refusals.
 pub(crate) type Kind = (StrategyId, &'static str, Option<TokenIx>);
 
 #[derive(Debug)]
 struct Sum {
     row: RefusalRow,
-    /// Whether it grew since it was written.
+    /// True if it grew since it was last written.
     grew: bool,
 }
 
@@ -26,7 +27,7 @@ pub(crate) struct RefusalSums {
 }
 
 impl RefusalSums {
-    /// Adds a refusal. The first of its kind is written at once, the others are counted.
+    /// Adds a refusal. The first of its kind is written at once; later ones are counted.
     pub(crate) fn add(&mut self, kind: Kind, row: RefusalRow, mut write: impl FnMut(RefusalRow)) {
         if let Some(sum) = self.growing.get_mut(&kind)
             && row.at_ms.saturating_sub(sum.row.at_ms) < WINDOW_MS
@@ -38,7 +39,7 @@ impl RefusalSums {
             return;
         }
         if self.growing.len() >= GROWING_MAX {
-            self.settle(row.at_ms, &mut write);
+            self.flush(row.at_ms, &mut write);
             self.growing.clear();
         }
         write(row.clone());
@@ -46,8 +47,8 @@ impl RefusalSums {
         before.filter(|sum| sum.grew).into_iter().for_each(|sum| write(sum.row));
     }
 
-    /// Writes the rows that grew, and forgets those that grow no more.
-    pub(crate) fn settle(&mut self, now_ms: u64, mut write: impl FnMut(RefusalRow)) {
+    /// Writes the rows that grew, and drops those whose window is over.
+    pub(crate) fn flush(&mut self, now_ms: u64, mut write: impl FnMut(RefusalRow)) {
         for sum in self.growing.values_mut().filter(|sum| sum.grew) {
             sum.grew = false;
             write(sum.row.clone());
@@ -87,7 +88,7 @@ mod tests {
         for seq in 0..120_000 {
             sums.add(kind("size"), row(seq, seq), |row| written.push(row));
             if seq % 1_000 == 999 {
-                sums.settle(seq, |row| written.push(row));
+                sums.flush(seq, |row| written.push(row));
             }
         }
         assert!(written.len() <= 122, "{}", written.len());
@@ -103,7 +104,7 @@ mod tests {
         sums.add(kind("cash"), row(2, 1), |row| written.push(row));
         sums.add((StrategyId(2), "cash", None), row(3, 1), |row| written.push(row));
         assert_eq!(written, [row(1, 1), row(2, 1), row(3, 1)]);
-        sums.settle(2, |row| panic!("nothing grew: {row:?}"));
+        sums.flush(2, |row| panic!("nothing grew: {row:?}"));
     }
 
     #[test]

@@ -1,30 +1,32 @@
-//! Makes the rows of a session from the engine's records, while it trades and from its journal.
+//! Makes the rows of a session from the engine's records, both live and from its journal.
 
-use crate::order_ids::Index;
+use crate::order_ids::OrderIds;
 use crate::refusal_sums::RefusalSums;
 use control::StrategyNames;
-use control::market_registry::Listing;
-use engine::Record;
+use control::market_registry::MarketRegistry;
+use engine::EngineEvent;
 use model::input::{Scope, Settlement};
 use model::{NewOrder, OrderId, OrderState, Seq, Size, Time, TokenIx, Usd};
 use std::collections::BTreeMap;
-use store::db::{BreakerRow, DbWrite, FillRow, OrderRow, PositionRow, RefusalRow};
+use store::db::{BreakerRow, DbWrite, FillRow, MoveRow, OrderRow, PositionRow, RefusalRow};
 
-/// The names that rows have in place of numbers.
+/// The names that replace numbers in rows.
 pub(crate) struct RowNames {
     /// The ids of orders at the venue.
-    pub(crate) index: Index,
+    pub(crate) index: OrderIds,
     pub(crate) strategies: StrategyNames,
-    pub(crate) listing: Listing,
+    pub(crate) listing: MarketRegistry,
 }
 
 /// Makes rows.
 pub(crate) struct RowMaker {
     names: RowNames,
     session: u64,
-    /// When each order that is not over was first recorded, and the last reason given for its state. The engine bounds open orders.
+    /// For each order that is not over, the time of its first record and the last reason given for its state. The
+    /// engine bounds open orders.
     open: BTreeMap<OrderId, (u64, String)>,
     place: (Seq, u32),
+    move_place: (Seq, u32),
     refusals: RefusalSums,
 }
 
@@ -38,29 +40,40 @@ struct TokenNames {
 
 impl RowMaker {
     pub(crate) fn new(session: u64, names: RowNames) -> Self {
-        Self { names, session, open: BTreeMap::new(), place: (Seq(0), 0), refusals: RefusalSums::default() }
+        Self {
+            names,
+            session,
+            open: BTreeMap::new(),
+            place: (Seq(0), 0),
+            move_place: (Seq(0), 0),
+            refusals: RefusalSums::default(),
+        }
     }
 
-    /// Makes the rows of a record, if it has some.
-    pub(crate) fn make(&mut self, seq: Seq, at: Time, record: &Record, mut write: impl FnMut(DbWrite)) {
+    /// Makes the rows of a record, if it has any.
+    pub(crate) fn make(&mut self, seq: Seq, at: Time, record: &EngineEvent, mut write: impl FnMut(DbWrite)) {
         let row = match record {
-            Record::Order { order, state, filled, reason } => {
+            EngineEvent::Order { order, state, filled, reason } => {
                 DbWrite::Order { seq: seq.0, order: self.order(at, order, *state, *filled, reason) }
             }
-            Record::Fill { .. } => match self.fill(at, record) {
+            EngineEvent::Fill { .. } => match self.fill(at, record) {
                 Some(row) => DbWrite::Fill(row),
                 None => return,
             },
-            Record::Position { token, size, cost, realised } => {
+            EngineEvent::Position { token, size, cost, realised } => {
                 DbWrite::Position(self.position(at, *token, *size, (*cost, *realised)))
             }
-            Record::Refused { strategy, token, refusal, .. } => {
+            EngineEvent::Moved { .. } => match self.share_move(seq, at, record) {
+                Some(row) => DbWrite::Move(row),
+                None => return,
+            },
+            EngineEvent::Refused { strategy, token, refusal, .. } => {
                 let Some(row) = self.refusal(seq, at, record) else { return };
                 let key = (*strategy, refusal.rule.as_str(), *token);
                 self.refusals.add(key, row, |row| write(DbWrite::Refusal(row)));
                 return;
             }
-            Record::Breaker { breaker, scope, tripped, reason } => DbWrite::Breaker(BreakerRow {
+            EngineEvent::Breaker { breaker, scope, tripped, reason } => DbWrite::Breaker(BreakerRow {
                 session: self.session,
                 seq: seq.0,
                 name: breaker.as_str().to_owned(),
@@ -74,9 +87,9 @@ impl RowMaker {
         write(row);
     }
 
-    /// Makes the rows of refusals that were repeated since the last time.
+    /// Makes the rows of refusals that were repeated since the last call.
     pub(crate) fn make_repeated(&mut self, at: Time, mut write: impl FnMut(DbWrite)) {
-        self.refusals.settle(at.millis(), |row| write(DbWrite::Refusal(row)));
+        self.refusals.flush(at.millis(), |row| write(DbWrite::Refusal(row)));
     }
 
     fn order(&mut self, at: Time, order: &NewOrder, state: OrderState, filled: Size, reason: &str) -> OrderRow {
@@ -106,8 +119,8 @@ impl RowMaker {
         }
     }
 
-    fn fill(&self, at: Time, record: &Record) -> Option<FillRow> {
-        let Record::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
+    fn fill(&self, at: Time, record: &EngineEvent) -> Option<FillRow> {
+        let EngineEvent::Fill { order, strategy, trade, part, token, side, price, size, cost, fee, maker, settlement } =
             record
         else {
             return None;
@@ -147,8 +160,27 @@ impl RowMaker {
         }
     }
 
-    fn refusal(&mut self, seq: Seq, at: Time, record: &Record) -> Option<RefusalRow> {
-        let Record::Refused { strategy, token, refusal, .. } = record else { return None };
+    fn share_move(&mut self, seq: Seq, at: Time, record: &EngineEvent) -> Option<MoveRow> {
+        let EngineEvent::Moved { kind, token, size, comes, dollars } = record else { return None };
+        let TokenNames { token, market, outcome } = self.token_names(*token);
+        self.move_place = if self.move_place.0 == seq { (seq, self.move_place.1.saturating_add(1)) } else { (seq, 0) };
+        Some(MoveRow {
+            session: self.session,
+            seq: seq.0,
+            place: self.move_place.1,
+            at_ms: at.millis(),
+            kind: (*kind).to_owned(),
+            token,
+            market,
+            outcome,
+            size_micros: size.micros(),
+            comes: i64::from(*comes),
+            dollars_micro_usd: dollars.micros(),
+        })
+    }
+
+    fn refusal(&mut self, seq: Seq, at: Time, record: &EngineEvent) -> Option<RefusalRow> {
+        let EngineEvent::Refused { strategy, token, refusal, .. } = record else { return None };
         let TokenNames { market, outcome, .. } = token.map(|token| self.token_names(token)).unwrap_or_default();
         self.place = if self.place.0 == seq { (seq, self.place.1.saturating_add(1)) } else { (seq, 0) };
         Some(RefusalRow {

@@ -1,5 +1,6 @@
-//! One session, in typed phases: [`Venue::open`] connects, [`Opened`] has a journal and the account of the last session, [`Session`] runs.
-//! `session::connect`, `opening`, `carry_over`, `tasks` and `shutdown` are the phases in their order.
+//! One session in typed phases: [`Venue::open`] connects, [`Opened`] has a journal and the account of the last session,
+//! [`Session`] runs.
+//! The modules `session::connect`, `opening`, `carry_over`, `tasks` and `shutdown` are the phases in order.
 
 mod carry_over;
 mod connect;
@@ -12,17 +13,18 @@ mod without_engine;
 
 pub use connect::{ORDER_VERSIONS, Venue, VenueAddresses};
 pub use opening::{Opened, past};
-pub use shutdown::Outcome;
+pub use shutdown::{Outcome, STOPS_WITHIN};
 
 use crate::engine_thread::Ended;
 use crate::handles::Handles;
-use crate::orders::execution_client::Access;
+use crate::orders::execution_client::ExecutionClient;
 use crate::watchdog::Watchdog;
 use alerts::{Alerts, CLOSE_WITHIN};
 use anyhow::{Context, bail};
 use control::{Control, clock};
+use engine::BotState;
 use model::input::{Command, Mode};
-use readmodel::Picture;
+use readmodel::ReadModel;
 use sandbox::Supervisor;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -30,41 +32,41 @@ use std::time::{Duration, Instant};
 use store::db::Db;
 use store::db::engines::Lease;
 
-/// How long both channels may take before the bot is started all the same; breakers hold it back then.
+/// Time to wait for both channels before the bot is started regardless; breakers then hold it back.
 const CHANNELS_WITHIN: Duration = Duration::from_secs(15);
-/// How long the database may take to write what waits.
+/// Time that the database has to write pending rows.
 const ROWS_WITHIN: Duration = Duration::from_secs(5);
 
-/// How long journal and strategies may take to close when the engine is lost.
+/// Time that the journal and the strategies have to close when the engine is lost.
 const CLOSED_WITHIN: Duration = Duration::from_secs(5);
 
-/// A session that runs.
+/// A running session.
 pub struct Session {
     started: Instant,
     mode: Mode,
     handles: Handles,
     supervisor: Supervisor,
-    access: Access,
+    access: ExecutionClient,
     control: Control,
     engine: JoinHandle<Ended>,
     watchdog: Watchdog,
-    /// Ends when it is dropped; none on paper.
+    /// Closed when dropped; `None` in paper mode.
     _user_channel: Option<polymarket::Feed>,
 }
 
 impl Session {
-    /// Returns how it trades.
+    /// Returns the trading mode.
     pub const fn mode(&self) -> Mode {
         self.mode
     }
 
-    /// Returns the way for commands.
+    /// Returns the handle that takes commands.
     pub const fn control(&self) -> &Control {
         &self.control
     }
 
     /// Returns the read model.
-    pub const fn read_model(&self) -> &Picture {
+    pub const fn read_model(&self) -> &ReadModel {
         &self.handles.picture
     }
 
@@ -78,17 +80,17 @@ impl Session {
         &self.handles.db
     }
 
-    /// Returns the client of the signer's process.
+    /// Returns the client of the signer process.
     pub const fn signer(&self) -> &Arc<signer::Client> {
         &self.handles.signer
     }
 
-    /// Returns what reads how the strategies folder is watched.
+    /// Returns the supervisor, which reports how the strategies folder is watched.
     pub const fn supervisor(&self) -> &Supervisor {
         &self.supervisor
     }
 
-    /// Says whether the engine is lost: its thread ended, or stands still and the host has cancelled everything without it.
+    /// Returns true if the engine is lost: its thread ended, or it stalled and the watchdog has cancelled everything.
     pub fn engine_is_lost(&self) -> bool {
         self.engine.is_finished() || self.watchdog.engine_is_lost()
     }
@@ -108,7 +110,23 @@ impl Session {
         }
     }
 
-    /// Stops, checks, closes everything in order, and gives the account back.
+    /// Brings the bot into the state in which operators left it in the last session. A pause follows its start before
+    /// any strategy is called.
+    pub async fn resume_bot(&self, left: BotState) {
+        match left {
+            BotState::Stopped => {}
+            BotState::Running => self.start_bot().await,
+            BotState::Paused => {
+                let (started, paused) =
+                    tokio::join!(self.control.command(Command::Start), self.control.command(Command::Pause));
+                if let Err(error) = started.and(paused) {
+                    tracing::warn!(%error, "pause refused; the bot stays STOPPED");
+                }
+            }
+        }
+    }
+
+    /// Stops the bot, checks the account, closes everything in order, and releases the account's lease.
     ///
     /// # Errors
     /// If the engine is lost.
@@ -133,16 +151,16 @@ impl Session {
         });
         let (ended, journal_failure) = tokio::select! {
             closed = closed => closed.context("closing the host")?,
-            // Its thread may never end.
+            // The engine thread may never end.
             () = watchdog.engine_lost() => return without_engine::finish(&watchdog, &halts, (db, lease), &alerts).await,
         };
         let halt_stored = unstored::finish(&halts, &db, &alerts).await;
         if !valuations.are_stored(ROWS_WITHIN).await {
-            tracing::error!("opening valuation not stored at the end; the next start takes it from the journal");
+            tracing::error!("opening valuation not stored at session end; the next start takes it from the journal");
         }
         close(db, lease).await;
         alerts.close(CLOSE_WITHIN).await;
-        let Ok(Ended { engine, counts }) = ended else { bail!("the engine's thread panicked") };
+        let Ok(Ended { engine, counts }) = ended else { bail!("the engine thread panicked") };
         if let Some(failure) = journal_failure {
             tracing::error!(%failure, "journal failed");
         }
@@ -153,7 +171,7 @@ impl Session {
     async fn end_without_engine(self, lease: Lease) -> anyhow::Result<Outcome> {
         let Self { handles, supervisor, watchdog, .. } = self;
         let Handles { alerts, journal, halts, db, .. } = handles;
-        // What the engine's thread holds may never be let go.
+        // The engine thread may never release what it holds.
         let closed = tokio::task::spawn_blocking(move || {
             supervisor.shutdown();
             journal.close(clock::now());
@@ -165,12 +183,12 @@ impl Session {
     }
 }
 
-/// Gives the account back and closes the database.
+/// Releases the account's lease and closes the database.
 async fn close(db: Db, lease: Lease) {
     match tokio::time::timeout(ROWS_WITHIN, lease.leave()).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::warn!(%error, "account not given back in the database; a start elsewhere waits"),
-        Err(_) => tracing::warn!("account not given back in the database in time; a start elsewhere waits"),
+        Ok(Err(error)) => tracing::warn!(%error, "releasing the account's lease failed; a start elsewhere waits"),
+        Err(_) => tracing::warn!("releasing the account's lease timed out; a start elsewhere waits"),
     }
     db.close(ROWS_WITHIN).await;
 }

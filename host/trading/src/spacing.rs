@@ -1,19 +1,20 @@
-//! How often something is done that may be asked for again and again: at once, and then further and further apart until it was quiet.
+//! Backoff for repeated requests: the first is served at once, later ones at doubling intervals until a quiet period
+//! resets them.
 
 use std::time::{Duration, Instant};
 
-/// How far apart.
+/// The intervals of a backoff.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rule {
-    /// After the first time.
+    /// The interval after the first time.
     pub(crate) first: Duration,
-    /// At most; each time doubles the distance.
+    /// The longest interval; each time doubles it.
     pub(crate) most: Duration,
-    /// After so long without a request the distance is the first again; longer than `most`.
+    /// The interval starts over after this long without a request; longer than `most`.
     pub(crate) quiet: Duration,
 }
 
-/// When something was done last, and whether it is owed.
+/// The backoff of one action: the time of the last run, and whether a request is pending.
 #[derive(Debug)]
 pub(crate) struct Spacing {
     rule: Rule,
@@ -28,8 +29,8 @@ impl Spacing {
         Self { rule, wait: rule.first, done: None, asked: None, owed: false }
     }
 
-    /// Asks for it. Says whether it is to be done now; if not, it is owed.
-    pub(crate) fn ask(&mut self, now: Instant) -> bool {
+    /// Registers a request. Returns true if the action is to run now; if not, it stays pending.
+    pub(crate) fn request(&mut self, now: Instant) -> bool {
         if self.asked.is_some_and(|asked| now.saturating_duration_since(asked) >= self.rule.quiet) {
             (self.wait, self.done) = (self.rule.first, None);
         }
@@ -38,7 +39,7 @@ impl Spacing {
         self.take_owed(now)
     }
 
-    /// Says whether it is owed and to be done now.
+    /// Returns true if a request is pending and due now, and marks it as served.
     pub(crate) fn take_owed(&mut self, now: Instant) -> bool {
         if !self.owed || self.done.is_some_and(|done| now.saturating_duration_since(done) < self.wait) {
             return false;
@@ -50,7 +51,7 @@ impl Spacing {
         true
     }
 
-    /// Says whether nothing was asked for in so long that it can be forgotten.
+    /// Returns true if no request has come for so long that this state can be dropped.
     pub(crate) fn is_over(&self, now: Instant) -> bool {
         !self.owed && self.asked.is_none_or(|asked| now.saturating_duration_since(asked) >= self.rule.quiet)
     }
@@ -64,21 +65,21 @@ mod tests {
         Rule { first: Duration::from_secs(5), most: Duration::from_secs(20), quiet: Duration::from_secs(60) };
 
     #[test]
-    fn what_is_asked_for_again_and_again_is_done_further_and_further_apart() {
+    fn repeated_requests_are_served_further_and_further_apart() {
         let (mut spacing, start) = (Spacing::new(RULE), Instant::now());
         let mut done = Vec::new();
         for second in 0..=100 {
-            if spacing.ask(start + Duration::from_secs(second)) {
+            if spacing.request(start + Duration::from_secs(second)) {
                 done.push(second);
             }
         }
         assert_eq!(done, [0, 5, 15, 35, 55, 75, 95]);
         let at = |second| start + Duration::from_secs(second);
-        assert!(!spacing.take_owed(at(114)) && spacing.take_owed(at(115)), "what was owed is done");
+        assert!(!spacing.take_owed(at(114)) && spacing.take_owed(at(115)), "the pending request is served");
         assert!(!spacing.take_owed(at(500)) && !spacing.is_over(at(159)) && spacing.is_over(at(160)));
         assert!(
-            spacing.ask(at(200)) && !spacing.ask(at(204)) && spacing.ask(at(205)),
-            "it was quiet, so it begins anew"
+            spacing.request(at(200)) && !spacing.request(at(204)) && spacing.request(at(205)),
+            "the quiet period resets the interval"
         );
     }
 }

@@ -1,18 +1,20 @@
-//! Cancels of a whole market or of everything in place of single ones, for which the venue had no room.
+//! Cancels of a whole market or of the whole account, used when the venue's rate limit leaves no room for single
+//! cancels.
 
-use crate::order_ids::Index;
+use crate::order_ids::OrderIds;
 use control::clock;
 use control::inbox::Inbox;
 use model::input::CancelOutcome;
-use model::{Body, VenueOrderId};
+use model::{InputKind, VenueOrderId};
 use std::time::Duration;
 
-/// How long a cancel of the host's own waits for room before it takes the whole market.
+/// Time that a cancel decided by the host waits for room before the whole market is cancelled.
 pub(crate) const HOST_PATIENCE: Duration = Duration::from_millis(100);
 
-/// Reports orders that were cancelled with others because single cancels had no room; `name` is what was cancelled as a whole.
+/// Reports orders that were cancelled along with others because single cancels had no room; `name` is what was
+/// cancelled as a whole.
 pub(crate) fn report_swept<'a>(
-    index: &Index,
+    index: &OrderIds,
     inbox: &Inbox,
     cancelled: impl Iterator<Item = &'a VenueOrderId>,
     name: &str,
@@ -22,9 +24,9 @@ pub(crate) fn report_swept<'a>(
         match index.ours(venue) {
             Some(order) => {
                 let outcome = CancelOutcome::Swept { reason: reason.clone() };
-                inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+                inbox.account(clock::now(), InputKind::CancelAnswer { order, outcome });
             }
-            None => tracing::warn!(%venue, reason, "order of no known number cancelled"),
+            None => tracing::warn!(%venue, reason, "an order without a known number was cancelled"),
         }
     }
 }

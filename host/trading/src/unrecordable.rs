@@ -1,81 +1,84 @@
-//! Inputs that the journal cannot record, because a text or a list in them is longer than a record holds. Texts are cut or refused where
-//! they come in ([`model::bounds`]), so none should come this far. One that does never reaches the engine, and is the fault of what caused
-//! it.
+//! Inputs that the journal cannot record because a text or list in them exceeds what a record holds. Texts are
+//! truncated or refused where they enter the host ([`model::bounds`]), so none should get this far. Such an input never
+//! reaches the engine; its cause is held responsible.
 
 #[cfg(test)]
 mod tests;
 
 use model::event::MarketEventKind;
 use model::input::{Command, HostFault, StrategyChange};
-use model::{Body, ConditionId, MarketEvent, StrategyId, Time, TokenIx};
+use model::{ConditionId, InputKind, MarketEvent, StrategyId, Time, TokenIx};
 
-/// Said of what a strategy sent.
+/// The failure reason of a strategy that sent such an input.
 pub(crate) const TOO_LONG: &str = "it sent a text or a list that is longer than a record holds";
 
-/// Stands for the reason of an emergency stop that is longer than a record holds: it acts all the same.
+/// Replaces an emergency stop's reason that is too long for a record; the stop still takes effect.
 const LONG_REASON: &str = "emergency stop; its reason was too long to be recorded";
 
-/// What caused an input that cannot be recorded.
+/// The cause of an input that cannot be recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cause {
-    /// A strategy: it fails.
+    /// A strategy; it is failed.
     Strategy(StrategyId),
-    /// A market's texts: it is left out.
+    /// A market's texts; the market is left out.
     Market(ConditionId),
-    /// A book: it is empty until it was read again.
+    /// A book; it is emptied until it has been read again.
     Book(TokenIx),
-    /// An operator, who is told.
+    /// An operator; the command is refused with an error.
     Operator,
-    /// The venue's word about the account, or the host's own: only cancels are safe while it is missing.
+    /// The venue's account data, or the host itself. The input is replaced by a host fault: while it is missing, only
+    /// cancels are safe.
     Account,
 }
 
 impl Cause {
-    /// Returns what caused an input.
-    pub(crate) const fn of(body: &Body) -> Self {
+    /// Returns the cause of an input.
+    pub(crate) const fn of(body: &InputKind) -> Self {
         match body {
-            Body::Intents(answer) => Self::Strategy(answer.strategy),
-            Body::Strategy(change) => Self::Strategy(strategy_of(change)),
-            Body::Market(market) => Self::Market(market.condition),
-            Body::Event(event) => Self::Book(event.token),
-            Body::Command(_) | Body::Limits(_) | Body::Transfer(_) | Body::Assign(_) => Self::Operator,
-            Body::Session(_)
-            | Body::TakeOver(_)
-            | Body::RealisedBefore(_)
-            | Body::KnownActivities(_)
-            | Body::Feed { .. }
-            | Body::Alive { .. }
-            | Body::Tick
-            | Body::Placed { .. }
-            | Body::CancelAnswer { .. }
-            | Body::OrderUpdate { .. }
-            | Body::Trade(_)
-            | Body::Looked { .. }
-            | Body::Requests { .. }
-            | Body::Venue { .. }
-            | Body::Heartbeat { .. }
-            | Body::Adopt(_)
-            | Body::Skew { .. }
-            | Body::Account(_)
-            | Body::HostFault { .. }
-            | Body::Activity(_) => Self::Account,
+            InputKind::Intents(answer) => Self::Strategy(answer.strategy),
+            InputKind::Strategy(change) => Self::Strategy(strategy_of(change)),
+            InputKind::Market(market) => Self::Market(market.condition),
+            InputKind::Event(event) => Self::Book(event.token),
+            InputKind::Command(_) | InputKind::Limits(_) | InputKind::Transfer(_) | InputKind::Reallocate(_) => {
+                Self::Operator
+            }
+            InputKind::Session(_)
+            | InputKind::CarryOver(_)
+            | InputKind::RealisedBefore(_)
+            | InputKind::KnownActivities(_)
+            | InputKind::Feed { .. }
+            | InputKind::BookConfirmed { .. }
+            | InputKind::Clock
+            | InputKind::Placed { .. }
+            | InputKind::CancelAnswer { .. }
+            | InputKind::OrderUpdate { .. }
+            | InputKind::Trade(_)
+            | InputKind::OrderQueried { .. }
+            | InputKind::Requests { .. }
+            | InputKind::Venue { .. }
+            | InputKind::Heartbeat { .. }
+            | InputKind::Adopt(_)
+            | InputKind::ClockSkew { .. }
+            | InputKind::Account(_)
+            | InputKind::HostFault { .. }
+            | InputKind::Activity(_) => Self::Account,
         }
     }
 
-    /// Returns what the engine is given in the input's place, if anything. It can always be recorded.
-    pub(crate) fn instead(self, body: &Body) -> Option<Body> {
+    /// Returns the input that replaces it, if any. The replacement can always be recorded.
+    pub(crate) fn instead(self, body: &InputKind) -> Option<InputKind> {
         match self {
-            Self::Operator if matches!(body, Body::Command(Command::EmergencyStop { .. })) => {
-                Some(Body::Command(Command::EmergencyStop { reason: LONG_REASON.to_owned() }))
+            Self::Operator if matches!(body, InputKind::Command(Command::EmergencyStop { .. })) => {
+                Some(InputKind::Command(Command::EmergencyStop { reason: LONG_REASON.to_owned() }))
             }
             Self::Strategy(strategy) => {
-                Some(Body::Strategy(StrategyChange::Removed { strategy, reason: TOO_LONG.to_owned() }))
+                Some(InputKind::Strategy(StrategyChange::Removed { strategy, reason: TOO_LONG.to_owned() }))
             }
             Self::Book(token) => {
                 let kind = MarketEventKind::Book { bids: Vec::new(), asks: Vec::new() };
-                Some(Body::Event(MarketEvent { token, venue_time: Time(0), kind }))
+                Some(InputKind::Event(MarketEvent { token, venue_time: Time(0), kind }))
             }
-            Self::Account => Some(Body::HostFault { fault: HostFault::AccountOverflow }),
+            Self::Account => Some(InputKind::HostFault { fault: HostFault::AccountOverflow }),
             Self::Market(_) | Self::Operator => None,
         }
     }

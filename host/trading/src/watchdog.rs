@@ -1,6 +1,6 @@
-//! The host's last resort. If the engine's thread dies or stands still, the watchdog locks the signer and cancels everything at the venue,
-//! on a thread, a runtime and connections of its own: it uses none of the engine, its inbox, its locks, the read model or the database.
-//! Only a restart releases the lock.
+//! The watchdog, the host's last resort. If the engine thread dies or stalls, it locks the signer and cancels
+//! everything at the venue, on its own thread, runtime and connections: it uses neither the engine, its inbox and
+//! locks, nor the read model or the database. Only a restart releases the lock.
 
 mod pulse;
 mod takeover;
@@ -9,6 +9,7 @@ pub(crate) use pulse::{Beat, Pulse};
 pub(crate) use takeover::Phase;
 
 use alerts::{Alert, Alerts, Severity};
+use control::service_manager::{Feeder, ServiceManager};
 use control::{LastResort, clock};
 use polymarket::AccountClient;
 use pulse::{Engine, Silence};
@@ -19,41 +20,46 @@ use std::thread::Thread;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Between two looks at the engine.
+/// The interval between checks of the engine.
 const LOOK: Duration = Duration::from_millis(100);
-/// How long the rest of the host may take to end in order after a takeover, before the process is ended.
+/// Time that the rest of the host has for an orderly end after a takeover, before the process is terminated.
 const END_WITHIN: Duration = Duration::from_secs(45);
 
-/// Why the watchdog acts.
+/// The longest time that a host takes to end by itself once its engine is lost and the venue responds.
+pub const ENDS_WITHOUT_ENGINE_WITHIN: Duration =
+    pulse::SILENT_AFTER.saturating_add(takeover::EMPTY_WITHIN).saturating_add(END_WITHIN);
+
+/// The reason for a takeover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Cause {
     /// The engine's thread panicked.
     Dead,
-    /// No round of the engine ended for two seconds.
+    /// The engine completed no round for two seconds.
     Silent,
-    /// An operator's emergency stop got no answer from the engine.
+    /// The engine did not answer an operator's emergency stop.
     Asked,
 }
 
 impl Cause {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Dead => "the engine's thread panicked",
-            Self::Silent => "no round of the engine ended for 2 s",
+            Self::Dead => "the engine thread panicked",
+            Self::Silent => "the engine completed no round for 2 s",
             Self::Asked => "the engine did not answer an emergency stop",
         }
     }
 }
 
-/// What the watchdog acts with.
+/// The resources of the watchdog.
 pub(crate) struct Means {
-    /// Locks the signer until it is started again. It must not wait for anything of this process.
+    /// Locks the signer until it is restarted. It must not wait for anything in this process.
     pub(crate) lock_signer: Box<dyn Fn() -> io::Result<()> + Send>,
-    /// A client that shares no connections, rates or locks with any other; none on paper, where nothing is open at the venue.
+    /// A client that shares no connections, rates or locks with any other; `None` in paper mode, where no order is open
+    /// at the venue.
     pub(crate) venue: Option<AccountClient>,
-    /// Where operators are alerted, after the act.
+    /// The queue of alerts, used after the takeover.
     pub(crate) alerts: Alerts,
-    /// Whether heartbeats are sent to the venue.
+    /// True if heartbeats are sent to the venue.
     pub(crate) heartbeat: bool,
 }
 
@@ -67,19 +73,20 @@ pub(crate) struct Watchdog {
 }
 
 impl Watchdog {
-    /// Starts the watchdog's thread. It ends when the engine's thread has ended in order.
+    /// Starts the watchdog's thread. It ends when the engine thread has ended in order.
     ///
     /// # Errors
     /// If the system refuses a thread.
     pub(crate) fn start(pulse: Pulse, means: Means) -> io::Result<Self> {
         let (announce, phase) = watch::channel(Phase::Watching);
         let asked = Arc::new(AtomicBool::new(false));
-        let dog = Dog { pulse: pulse.clone(), asked: Arc::clone(&asked), phase: announce, means };
+        let feeder = ServiceManager::of_this_process().feeder();
+        let dog = Dog { pulse: pulse.clone(), asked: Arc::clone(&asked), phase: announce, means, feeder };
         let thread = std::thread::Builder::new().name("watchdog".to_owned()).spawn(move || dog.watch())?;
         Ok(Self { pulse, asked, phase, thread: thread.thread().clone() })
     }
 
-    /// Says whether the host acts without its engine, which died or stands still.
+    /// Returns true if the host acts without its engine, which died or stalled.
     pub(crate) fn engine_is_lost(&self) -> bool {
         *self.phase.borrow() != Phase::Watching && self.pulse.engine() != Engine::Closed
     }
@@ -108,22 +115,26 @@ impl LastResort for Watchdog {
     }
 }
 
-/// The thread's own part.
+/// The state of the watchdog's thread.
 struct Dog {
     pulse: Pulse,
     asked: Arc<AtomicBool>,
     phase: watch::Sender<Phase>,
     means: Means,
+    /// Feeds the service manager's watchdog, if there is one.
+    feeder: Feeder,
 }
 
 impl Dog {
-    fn watch(self) {
+    fn watch(mut self) {
         self.pulse.wake_on_death(std::thread::current());
         let started = Instant::now();
         let mut silence = Silence::default();
         loop {
             std::thread::park_timeout(LOOK);
-            let silent = silence.look(started.elapsed(), self.pulse.rounds());
+            let rounds = self.pulse.rounds();
+            self.feeder.feed(rounds);
+            let silent = silence.check(started.elapsed(), rounds);
             let cause = match self.pulse.engine() {
                 Engine::Closed => return,
                 Engine::Dead => Cause::Dead,
@@ -133,16 +144,17 @@ impl Dog {
             };
             self.take_over(cause);
             if cause == Cause::Asked {
-                // The engine may be slow only; if it stands still, the next looks find out.
+                // The engine may only be slow; if it has stalled, the next checks find out.
                 continue;
             }
             std::thread::sleep(END_WITHIN);
-            tracing::error!("the host did not end in order after its engine was lost; the process ends");
+            tracing::error!("orderly end failed after the engine was lost; terminating the process");
             std::process::exit(1);
         }
     }
 
-    /// Locks the signer and cancels everything: the signal is sent and the request under way before anything is logged.
+    /// Locks the signer and cancels everything: the lock signal is sent and the cancel is under way before anything is
+    /// logged.
     fn take_over(&self, cause: Cause) {
         let locked = (self.means.lock_signer)();
         let announce = |phase| {
@@ -154,7 +166,7 @@ impl Dog {
         let venue = self.means.venue.as_ref();
         let report = || self.report(cause, &locked);
         let end = match venue {
-            // The host's own heartbeats go on if the engine is well.
+            // The host's own heartbeats continue if the engine is running.
             Some(venue) => takeover::run(venue, self.means.heartbeat && cause != Cause::Asked, report),
             None => {
                 report();
@@ -164,14 +176,14 @@ impl Dog {
         announce(end);
         let title = match end {
             Phase::Empty => "the host cancelled everything without its engine",
-            _ => "ORDERS MAY BE OPEN: the venue did not confirm that nothing is",
+            _ => "ORDERS MAY BE OPEN: the venue did not confirm that none is",
         };
-        tracing::error!(cause = cause.as_str(), ?end, "takeover by the watchdog over; a restart releases the signer");
-        self.alert("engine_lost_end", title, "start the host again when the cause is known");
+        tracing::error!(cause = cause.as_str(), ?end, "watchdog takeover ended; restart to release the signer");
+        self.alert("engine_lost_end", title, "restart the host when the cause is known");
     }
 
     fn report(&self, cause: Cause, locked: &io::Result<()>) {
-        tracing::error!(cause = cause.as_str(), "engine lost; the signer is locked and everything is cancelled");
+        tracing::error!(cause = cause.as_str(), "engine lost; locking the signer and cancelling everything");
         self.alert("engine_lost", "the host cancels everything without its engine", cause.as_str());
         if let Err(error) = locked {
             tracing::error!(%error, "locking the signer failed");

@@ -1,6 +1,7 @@
-//! Child processes: a clean environment, signs of life while they run, time limits, and a sentence when they fail.
+//! Child processes: a clean environment, progress lines while they run, time limits, and error texts that name the
+//! step.
 
-use crate::say;
+use crate::{cargo_config, say};
 use anyhow::{Context, bail};
 use std::env;
 use std::ffi::OsStr;
@@ -11,46 +12,51 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How often a running child is looked at.
+/// Interval at which a running child is polled.
 const LOOK: Duration = Duration::from_millis(50);
-/// After how many seconds without an end xtask says that it still waits.
+/// Seconds between two lines that say xtask still waits for a child.
 const TICK_S: u64 = 30;
-/// Lines of a child's output on their way to whoever reads them.
+/// Capacity, in lines, of the queue between a child's output and its reader.
 const LINES_MAX: usize = 1_024;
-/// How long output may still come after the end of a child.
+/// Time to wait for more output after a child has exited.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Returns a command that runs `program` in `folder`, without what cargo told us about ourselves, and without what would put its results
-/// elsewhere or leave a part of them out.
+/// Returns a command that runs `program` in `folder`, without the variables by which cargo describes xtask, and without
+/// those that would redirect the build's results or leave out a part of them. A target in cargo's configuration files is
+/// replaced by this machine's.
 pub(crate) fn new(program: impl AsRef<OsStr>, folder: &Path) -> Command {
     let mut command = Command::new(program);
     command.current_dir(folder).stdin(Stdio::null());
-    // Some build scripts (ring's) ask to be run again when these change, so they would be rebuilt at every switch between cargo
-    // and cargo xtask.
+    // Some build scripts (ring's) are run again when these change, so they would be rebuilt at every switch between
+    // cargo and cargo xtask.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| is_about_xtask(name) || changes_results(name)) {
             command.env_remove(name);
         }
     }
+    let name = Path::new(command.get_program()).file_stem();
+    if name == Some(OsStr::new("cargo")) && cargo_config::sets_target(folder) {
+        command.env("CARGO_BUILD_TARGET", cargo_config::THIS_MACHINE);
+    }
     command
 }
 
-/// Whether cargo sets this variable to describe the package that it runs.
+/// Returns true if cargo sets this variable to describe the package that it runs.
 fn is_about_xtask(name: &str) -> bool {
     let prefixes = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
     name == "CARGO" || name == "OUT_DIR" || prefixes.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns npm in `folder`.
+/// Returns a command that runs npm in `folder`.
 pub(crate) fn npm(folder: &Path) -> Command {
     new(if cfg!(windows) { "npm.cmd" } else { "npm" }, folder)
 }
 
-/// Whether a variable has cargo build for another folder than ours, or npm install without what builds and tests the page. Servers and
-/// containers have them set for the programs that they run.
+/// Returns true if a variable makes cargo build into another folder, or makes npm leave out packages that build and
+/// test the page. Servers and containers set such variables for the programs that they run.
 fn changes_results(name: &str) -> bool {
     let small = name.to_ascii_lowercase().replace('-', "_");
-    // npm reads the settings of its own in any case.
+    // npm ignores the case of its settings.
     let npm = [
         "omit",
         "only",
@@ -68,19 +74,19 @@ fn changes_results(name: &str) -> bool {
     name == "CARGO_BUILD_TARGET" || name == "NODE_ENV" || of_npm
 }
 
-/// Runs a command to its end, with its output on ours. `what` is used in sentences: "WHAT failed".
+/// Runs a command to its end and passes its output through. `what` is the subject of messages: "WHAT failed".
 pub(crate) fn run(command: &mut Command, what: &str) -> anyhow::Result<()> {
     let mut child = spawn(command)?;
     ended_well(wait(&mut child, what, None)?, what)
 }
 
-/// As [`run`], but ends the child after `limit`.
+/// Runs a command as [`run`] does, but kills it after `limit`.
 pub(crate) fn run_within(command: &mut Command, what: &str, limit: Duration) -> anyhow::Result<()> {
     let mut child = spawn(command)?;
     ended_well(wait(&mut child, what, Some(limit))?, what)
 }
 
-/// As [`run`], and shows each line of the output to `see`.
+/// Runs a command as [`run`] does, and passes each line of its output to `see`.
 pub(crate) fn run_watched(command: &mut Command, what: &str, mut see: impl FnMut(&str)) -> anyhow::Result<()> {
     let mut child = spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()))?;
     let (lines, seen) = mpsc::sync_channel(LINES_MAX);
@@ -94,7 +100,7 @@ pub(crate) fn run_watched(command: &mut Command, what: &str, mut see: impl FnMut
             match seen.recv_timeout(LAST_WORDS) {
                 Ok(line) => see(&line),
                 Err(RecvTimeoutError::Disconnected) => break,
-                // The child is gone, but something that it left behind holds its output: that is not worth waiting for.
+                // The child has exited, but a process that it left behind still holds its output: do not wait for that.
                 Err(RecvTimeoutError::Timeout) if waiting.is_finished() => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -105,12 +111,12 @@ pub(crate) fn run_watched(command: &mut Command, what: &str, mut see: impl FnMut
     ended_well(status, what)
 }
 
-/// Runs a command that answers quickly, and returns what it prints. Its errors stay visible.
+/// Runs a short command and returns its standard output. Its standard error is passed through.
 pub(crate) fn read(command: &mut Command) -> anyhow::Result<String> {
     let what = name(command);
     let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(&what))?;
     ended_well(output.status, &what)?;
-    String::from_utf8(output.stdout).with_context(|| format!("what {what} printed is not text"))
+    String::from_utf8(output.stdout).with_context(|| format!("the output of {what} is not UTF-8"))
 }
 
 fn spawn(command: &mut Command) -> anyhow::Result<Child> {
@@ -132,7 +138,7 @@ fn ended_well(status: ExitStatus, what: &str) -> anyhow::Result<()> {
     bail!("{what} failed ({status}); its output above says why")
 }
 
-/// Waits for the end of a child, and says every half minute that it does.
+/// Waits for a child to exit, and prints a progress line every half minute.
 fn wait(child: &mut Child, what: &str, limit: Option<Duration>) -> anyhow::Result<ExitStatus> {
     let start = Instant::now();
     let mut ticks = 0;
@@ -154,13 +160,13 @@ fn wait(child: &mut Child, what: &str, limit: Option<Duration>) -> anyhow::Resul
     }
 }
 
-/// Copies a child's output to ours line by line, and sends each line on.
+/// Copies a child's output to `to` line by line, and sends each line to `lines`.
 fn forward(from: impl Read + Send + 'static, mut to: impl Write + Send + 'static, lines: SyncSender<String>) {
     thread::spawn(move || {
         let mut from = BufReader::new(from);
         let mut line = Vec::new();
         while matches!(from.read_until(b'\n', &mut line), Ok(read) if read > 0) {
-            // Whoever started us may have closed our output; the child goes on, its end is what counts.
+            // Our own output may have been closed; the child goes on, and its exit status is what counts.
             let shown = to.write_all(&line).and_then(|()| to.flush()).is_ok();
             let sent = lines.send(String::from_utf8_lossy(&line).trim_end().to_owned()).is_ok();
             if !shown && !sent {
@@ -211,7 +217,7 @@ mod tests {
         {
             assert!(!changes_results(name), "{name}");
         }
-        // As a server's shell has it, for xtask and what it starts.
+        // The environment of a server's shell, for xtask and the processes that it starts.
         let test = std::env::current_exe().unwrap();
         let mut again = Command::new(test);
         again.args(["--exact", "command::tests::what_cargo_says_about_xtask_is_not_passed_on", "--show-output"]);

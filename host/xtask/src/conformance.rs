@@ -1,5 +1,5 @@
-//! The venue's official clients, unmodified, against the local exchange (`host/conformance`). Each suite gets an exchange of its
-//! own, so that none trips over another's accounts or switches.
+//! Runs the venue's official clients, unmodified, against the local exchange (`host/conformance`). Each suite gets its
+//! own exchange, so that no suite depends on another's accounts or injected faults.
 
 use crate::gate::Checked;
 use crate::repo::Repo;
@@ -13,16 +13,17 @@ use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A package index that takes longer than this hangs.
+/// Time limit for installing packages; a package index that takes longer is taken to hang.
 const INSTALL_MAX: Duration = Duration::from_secs(10 * 60);
-/// An exchange listens within a second.
+/// Time limit for the exchange to listen; it usually takes less than a second.
 const START_MAX: Duration = Duration::from_secs(20);
-/// A copy of the list of packages that are installed.
+/// Name of the copy of the package list that the installed packages were made from.
 const INSTALLED: &str = ".installed";
 
 /// Runs the Python client's suite.
 pub(crate) fn python(repo: &Repo) -> anyhow::Result<Checked> {
-    let python = match python_packages(repo) {
+    let list = folder(repo).join("python/requirements.txt");
+    let python = match python_packages(repo, &list, "conformance-python") {
         Ok(python) => python,
         Err(missing) => return Ok(Checked::not_run(&missing)),
     };
@@ -64,11 +65,11 @@ fn folder(repo: &Repo) -> PathBuf {
     repo.root.join("host/conformance")
 }
 
-/// Makes a virtual environment with just what the list says, unless it is there already. Returns its Python.
-fn python_packages(repo: &Repo) -> anyhow::Result<PathBuf> {
-    let list = folder(repo).join("python/requirements.txt");
-    let wanted = fs::read(&list).with_context(|| format!("reading {}", list.display()))?;
-    let venv = repo.target.join("conformance-python");
+/// Creates a virtual environment in this folder of `target` with the packages of the list, unless it exists. Returns
+/// its Python.
+pub(crate) fn python_packages(repo: &Repo, list: &Path, folder: &str) -> anyhow::Result<PathBuf> {
+    let wanted = fs::read(list).with_context(|| format!("reading {}", list.display()))?;
+    let venv = repo.target.join(folder);
     let python = venv.join("bin/python");
     if fs::read(venv.join(INSTALLED)).is_ok_and(|installed| installed == wanted) {
         return Ok(python);
@@ -77,8 +78,8 @@ fn python_packages(repo: &Repo) -> anyhow::Result<PathBuf> {
     let mut make = command::new(system, &repo.root);
     command::run_within(make.args(["-m", "venv", "--clear"]).arg(&venv), "python -m venv", INSTALL_MAX)?;
     let mut pip = command::new(&python, &repo.root);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(&list);
-    command::run_within(&mut pip, "pip install", INSTALL_MAX).context("fetching the Python client")?;
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r"]).arg(list);
+    command::run_within(&mut pip, "pip install", INSTALL_MAX).context("fetching the Python packages")?;
     fs::write(venv.join(INSTALLED), wanted).context("noting which packages are installed")?;
     Ok(python)
 }
@@ -96,7 +97,7 @@ fn node_packages(folder: &Path) -> anyhow::Result<()> {
     fs::write(stamp, wanted).context("noting which packages are installed")
 }
 
-/// A running exchange; ends when dropped.
+/// A running exchange; killed when dropped.
 struct Exchange {
     child: Child,
     address: String,
@@ -126,13 +127,13 @@ impl Exchange {
 }
 
 fn address(data: &Path) -> Option<String> {
-    let told: Value = serde_json::from_slice(&fs::read(data.join("exchange.json")).ok()?).ok()?;
-    told.get("address")?.as_str().map(str::to_owned)
+    let description: Value = serde_json::from_slice(&fs::read(data.join("exchange.json")).ok()?).ok()?;
+    description.get("address")?.as_str().map(str::to_owned)
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        // It has nothing to save; one that is gone already needs no end.
+        // It has nothing to save; killing one that has already exited fails harmlessly.
         drop(self.child.kill());
         drop(self.child.wait());
     }

@@ -7,14 +7,14 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::process::{Command, ExitCode, Stdio};
 
-/// Builds what is needed and becomes `polytrader run --mode demo`.
+/// Builds what is needed and replaces this process with `polytrader run --mode demo`.
 pub(crate) fn run(repo: &Repo, args: &[OsString]) -> anyhow::Result<ExitCode> {
     node::build_all(repo)?;
     wasm::build(repo)?;
     say::doing("host (the first build takes some minutes)");
     test::build_binary(repo)?;
     say::doing("demo: open the login link below; Ctrl-C ends it and cancels every order");
-    // Paths that the user gives are meant from where the user stands.
+    // Relative paths given by the user are relative to the working directory.
     let here = env::current_dir().context("finding the current folder")?;
     let mut polytrader = command::new(repo.binary("debug"), &here);
     polytrader.arg("run").stdin(Stdio::inherit());
@@ -30,21 +30,21 @@ pub(crate) fn run(repo: &Repo, args: &[OsString]) -> anyhow::Result<ExitCode> {
     become_child(polytrader.args(args))
 }
 
-/// Whether the user gives this flag, so that ours would be one too many.
+/// Returns true if the user gives this flag, so that the default must not be added.
 fn gives(args: &[OsString], flag: &str) -> bool {
     args.iter()
         .filter_map(|arg| arg.to_str())
         .any(|arg| arg.strip_prefix(flag).is_some_and(|rest| rest.is_empty() || rest.starts_with('=')))
 }
 
-/// On Unix the host takes our place: Ctrl-C reaches nobody else, and its exit code is the command's.
+/// Replaces this process with the host: only the host receives Ctrl-C, and its exit code is the command's.
 #[cfg(unix)]
 fn become_child(command: &mut Command) -> anyhow::Result<ExitCode> {
     use std::os::unix::process::CommandExt;
     Err(command.exec()).with_context(|| format!("starting {}", command.get_program().display()))
 }
 
-/// Elsewhere we wait for the host. Ctrl-C ends us at once and the host in its own time.
+/// Waits for the host where a process cannot be replaced. Ctrl-C ends xtask at once and the host in its own time.
 #[cfg(not(unix))]
 fn become_child(command: &mut Command) -> anyhow::Result<ExitCode> {
     let status = command.status().with_context(|| format!("starting {}", command.get_program().display()))?;

@@ -1,38 +1,39 @@
-//! A row of steps with their times and results. What could not run is listed loudly and never counted as passed.
+//! The steps of the gate with their times and results. A check that could not run is listed and never counted as
+//! passed.
 
 use crate::say;
 use std::fmt::Write;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-/// What a step that did not fail has to tell.
+/// The result of a step that did not fail.
 #[derive(Debug, Default)]
 pub(crate) struct Checked {
     /// A few words for the summary.
     detail: String,
-    /// What this machine could not run, with the reason. If nothing ran at all, `detail` is empty.
+    /// The checks that this machine could not run, with the reason. If nothing ran at all, `detail` is empty.
     not_run: Vec<String>,
 }
 
 impl Checked {
-    /// Everything ran and passed.
+    /// Returns the result of a step in which everything ran and passed.
     pub(crate) fn passed() -> Self {
         Self::with("", Vec::new())
     }
 
-    /// What ran passed; `not_run` did not run.
+    /// Returns the result of a step in which all checks passed but those of `not_run`, which did not run.
     pub(crate) fn with(detail: &str, not_run: Vec<String>) -> Self {
         let detail = if detail.is_empty() { "passed".to_owned() } else { format!("passed: {detail}") };
         Self { detail, not_run }
     }
 
-    /// Nothing of this step could run here.
+    /// Returns the result of a step of which nothing could run on this machine.
     pub(crate) fn not_run(why: &anyhow::Error) -> Self {
         Self { detail: String::new(), not_run: vec![format!("{why:#}")] }
     }
 }
 
-/// A step failed; the gate has noted it. Lets `?` end the row.
+/// Marker that a step failed, which the gate has recorded. Lets `?` end the sequence.
 #[derive(Debug)]
 pub(crate) struct Stopped;
 
@@ -46,7 +47,7 @@ struct Row {
 /// The steps so far.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    /// In CI whatever does not run is a failure.
+    /// True in CI, where a check that cannot run is a failure.
     strict: bool,
     rows: Vec<Row>,
     not_run: Vec<String>,
@@ -54,19 +55,19 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A gate without steps. If `strict`, what cannot run fails.
+    /// Returns a gate without steps. If `strict`, a check that cannot run fails the gate.
     pub(crate) fn new(strict: bool) -> Self {
         Self { strict, rows: Vec::new(), not_run: Vec::new(), failure: None }
     }
 
-    /// Does one step and notes its time and result.
+    /// Runs one step and records its time and result.
     pub(crate) fn step(&mut self, step: &str, check: impl FnOnce() -> anyhow::Result<Checked>) -> Result<(), Stopped> {
         say::doing(step);
         let start = Instant::now();
         let checked = check();
         let time = start.elapsed();
         let (result, ended) = match checked {
-            Ok(checked) => self.note(step, checked),
+            Ok(checked) => self.record(step, checked),
             Err(error) => {
                 self.failure = Some(format!("{step}: {error:#}"));
                 ("FAILED".to_owned(), Err(Stopped))
@@ -77,7 +78,7 @@ impl Gate {
         ended
     }
 
-    fn note(&mut self, step: &str, checked: Checked) -> (String, Result<(), Stopped>) {
+    fn record(&mut self, step: &str, checked: Checked) -> (String, Result<(), Stopped>) {
         let count = checked.not_run.len();
         self.not_run.extend(checked.not_run.into_iter().map(|what| format!("{step}: {what}")));
         match (count, checked.detail) {

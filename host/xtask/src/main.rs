@@ -1,23 +1,31 @@
 //! Automation of this repository, in Rust: `cargo xtask demo`, `test`, `soak`, `dist`.
-//! It never hides a failure: a child's output is shown, and what could not run is never counted as passed.
-//! Start reading in [`mod@test`]; each other command is made of the same steps.
+//! The output of every child process is shown, and a check that could not run is never counted as passed.
+//! Start reading in [`mod@test`]; the other commands are built from the same steps.
 
+mod api_description;
+mod cargo_config;
 mod command;
 mod conformance;
 mod crowd;
 mod demo;
 mod dist;
+mod figures;
 mod gate;
+mod memory;
 mod native;
 mod node;
+mod parquet;
+mod prometheus;
 mod repo;
 mod say;
+mod service;
 mod soak;
 mod supply;
 mod system;
 mod tally;
 mod test;
 mod wasm;
+mod windows;
 
 use clap::{Parser, Subcommand};
 use repo::Repo;
@@ -40,19 +48,33 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Trade on a local Polymarket for a while and watch the memory of every process; fails if it grows. Not part of the gate. Linux.
+    /// Trade on a local Polymarket for a while and watch the memory of every process; fails if it grows. Not part of
+    /// the gate. Linux.
     Soak(soak::Args),
-    /// Trade beside a crowd of strategies that take all they may, and hold a release build to its budgets. Not part of the gate.
+    /// Trade beside strategies that use their rate limits in full, and check a release build's latency budgets. Not
+    /// part of the gate.
     Crowd(crowd::Args),
+    /// Measure a release build's start beside a large journal and its memory, and check their budgets. Not part of the
+    /// gate.
+    Figures(figures::Args),
     /// Run the whole gate: formatting, lints, every test, documentation, dashboard and browser tests.
     Test,
-    /// Ask for known vulnerabilities of all dependencies, with cargo-deny and npm. Needs a network. Not part of the gate.
+    /// Check metrics, rules and the dashboard with promtool, against a demo that trades. A step of the gate.
+    Metrics,
+    /// Run a sweep over a real NATS server with three workers, of which one is killed. A step of the gate.
+    Sweeps,
+    /// Test a running host's API against its own description, as the gate does.
+    Api,
+    /// Check all dependencies for known vulnerabilities, with cargo-deny and npm. Needs a network. Not part of the
+    /// gate.
     Audit,
     /// Build the release binary with the dashboard embedded, and put it into dist/ with strategies and licences.
     Dist,
     /// Build the strategies to WebAssembly, into target/strategies.
     Strategies,
-    /// Build the dashboard, into dashboard/dist, which the binary embeds.
+    /// Build the program for Windows and run it under Wine. Not part of the gate.
+    Windows,
+    /// Build the dashboard, into dashboard/dist and dashboard/dist-report, which the binary embeds.
     Dashboard,
 }
 
@@ -72,10 +94,18 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Demo { args } => demo::run(&repo, &args),
         Task::Soak(args) => soak::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Crowd(args) => crowd::run(&repo, &args).map(|()| ExitCode::SUCCESS),
+        Task::Figures(args) => figures::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Test => Ok(test::run(&repo)),
+        Task::Metrics => Ok(test::metrics_alone(&repo)),
+        Task::Sweeps => Ok(test::alone(&repo, "sweeps over NATS", test::sweeps)),
+        Task::Api => {
+            test::build_binary(&repo)?;
+            Ok(test::alone(&repo, "api: schemathesis", api_description::check))
+        }
         Task::Audit => supply::audit(&repo).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),
+        Task::Windows => windows::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Dashboard => node::build_all(&repo).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -1,4 +1,4 @@
-//! Guest code checked natively: the SDK and the strategies are ordinary Rust with tests of their own.
+//! Checks guest code natively: the SDK and the strategies are ordinary Rust with their own tests.
 
 use crate::command;
 use crate::gate::Checked;
@@ -30,7 +30,8 @@ fn cargo(repo: &Repo, workspace: &str, task: &str) -> Command {
     cargo
 }
 
-/// A cargo task that compiles. Not in the folder of the WASM build, which another compiler may have filled.
+/// Returns a cargo task that compiles. It does not share the folder of the WebAssembly build, which another compiler
+/// may have filled.
 fn built(repo: &Repo, workspace: &str, task: &str) -> Command {
     let mut cargo = cargo(repo, workspace, task);
     cargo.args(["--workspace", "--target-dir"]).arg(repo.target.join("guest-native"));

@@ -1,4 +1,4 @@
-//! The web app: packages, types, unit tests, bundle, browser tests. Everything through npm's own commands.
+//! The dashboard: packages, types, unit tests, bundle and browser tests, all through npm's own commands.
 
 use crate::gate::Checked;
 use crate::repo::Repo;
@@ -14,14 +14,17 @@ use std::time::SystemTime;
 
 /// The oldest Node.js that Vite runs on.
 const NODE_MIN: (u32, u32) = (20, 19);
-/// A copy of the lock file that the installed packages were made from. Lies among them, so that it goes when they go.
+/// A copy of the lock file that the installed packages were made from. It lies among them, so that it is removed with
+/// them.
 const INSTALLED: &str = "node_modules/.polytrader-installed";
-/// Its time is when the bundle was last begun.
+/// A file whose modification time is the start of the last bundle build.
 const BUNDLED: &str = "node_modules/.polytrader-bundled";
-/// Folders of the web app that do not end up in the bundle.
-const NOT_BUNDLED: [&str; 5] = ["node_modules", "dist", "test-results", "e2e", "dev"];
+/// Folders of the dashboard that are not part of the bundle.
+const NOT_BUNDLED: [&str; 6] = ["node_modules", "dist", "dist-report", "test-results", "e2e", "dev"];
+/// Files without which the bundle is not complete: the page, and the script of reports.
+const BUILT: [&str; 2] = ["dist/index.html", "dist-report/report.js"];
 
-/// Installs the packages if need be and builds the bundle if anything changed.
+/// Installs the packages if necessary and builds the bundle if anything changed.
 pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     say::doing("dashboard: packages");
     install(repo)?;
@@ -29,7 +32,7 @@ pub(crate) fn build_all(repo: &Repo) -> anyhow::Result<()> {
     bundle(repo)
 }
 
-/// Installs exactly what the lock file says, unless that is there already.
+/// Installs the packages of the lock file, unless they are installed already.
 pub(crate) fn install(repo: &Repo) -> anyhow::Result<()> {
     check_node()?;
     let folder = repo.dashboard();
@@ -37,18 +40,25 @@ pub(crate) fn install(repo: &Repo) -> anyhow::Result<()> {
     let wanted = packages(&lock)?;
     let stamped = fs::read(folder.join(INSTALLED)).is_ok_and(|installed| installed == lock);
     if stamped && missing(&folder, &wanted).is_none() {
-        say::line("   as the lock file says, nothing to do");
+        say::line("   up to date with the lock file");
         return Ok(());
     }
-    // Also where a file of npm's settings leaves them out.
-    npm(repo, &["ci", "--include=dev"])?;
+    command::run(&mut ci(&folder), "npm ci")?;
     if let Some(package) = missing(&folder, &wanted) {
-        bail!("npm ci left out {package}, which builds or tests the page: look at `npm config list` for what omits it");
+        bail!("npm ci did not install {package}, which the dashboard needs: check `npm config list` for what omits it");
     }
-    fs::write(folder.join(INSTALLED), lock).context("noting which packages are installed")
+    fs::write(folder.join(INSTALLED), lock).context("recording the installed packages")
 }
 
-/// Returns the folders of the packages that a lock file wants on every system.
+/// Returns the command that installs the packages of a lock file. Packages for development are needed even if npm's
+/// configuration omits them.
+fn ci(folder: &Path) -> Command {
+    let mut npm = command::npm(folder);
+    npm.args(["ci", "--include=dev"]);
+    npm
+}
+
+/// Returns the folders of the packages that a lock file requires on every system.
 fn packages(lock: &[u8]) -> anyhow::Result<Vec<String>> {
     let lock: Value = serde_json::from_slice(lock).context("reading dashboard/package-lock.json")?;
     let all = lock.get("packages").and_then(Value::as_object).context("dashboard/package-lock.json has no packages")?;
@@ -63,16 +73,16 @@ fn missing<'a>(dashboard: &Path, wanted: &'a [String]) -> Option<&'a String> {
     wanted.iter().find(|folder| !dashboard.join(folder).join("package.json").is_file())
 }
 
-/// Builds dashboard/dist, unless nothing changed since the last time.
+/// Builds dashboard/dist and dashboard/dist-report, unless nothing changed since the last build.
 pub(crate) fn bundle(repo: &Repo) -> anyhow::Result<()> {
     let folder = repo.dashboard();
     let stamp = folder.join(BUNDLED);
-    // A bundle that is built again gets new times, and cargo would compile and link the binary that embeds it again.
-    if folder.join("dist/index.html").is_file() && is_older(&folder, &stamp)? {
+    // Rebuilding the bundle changes its file times, which makes cargo rebuild the binary that embeds it.
+    if BUILT.iter().all(|file| folder.join(file).is_file()) && is_older(&folder, &stamp)? {
         say::line("   nothing changed since the last bundle");
         return Ok(());
     }
-    // The time counts from before the build: what is edited while it runs is bundled by the next one.
+    // The stamp is taken before the build, so that a file edited during the build is bundled by the next one.
     let begun = folder.join(format!("{BUNDLED}.new"));
     fs::write(&begun, "").context("noting when the bundle was begun")?;
     npm(repo, &["run", "build"])?;
@@ -92,7 +102,7 @@ pub(crate) fn unit_tests(repo: &Repo) -> anyhow::Result<Checked> {
     tally.checked()
 }
 
-/// Drives the real binary in a real browser.
+/// Runs the browser tests against the real binary.
 pub(crate) fn browser_tests(repo: &Repo) -> anyhow::Result<Checked> {
     let chromium = match system::ensure_chromium() {
         Ok(chromium) => chromium,
@@ -127,13 +137,13 @@ fn check_node() -> anyhow::Result<()> {
     }
 }
 
-/// Reads the first two numbers of `v20.19.2`.
+/// Parses the first two numbers of a version such as `v20.19.2`.
 fn parse_version(text: &str) -> Option<(u32, u32)> {
     let mut parts = text.trim().strip_prefix('v')?.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// Whether nothing that is bundled is newer than the stamp. A missing stamp is older than everything.
+/// Returns true if no bundled file is newer than the stamp. A missing stamp counts as older than every file.
 fn is_older(folder: &Path, stamp: &Path) -> anyhow::Result<bool> {
     let Ok(stamped) = fs::metadata(stamp).and_then(|data| data.modified()) else { return Ok(false) };
     for entry in fs::read_dir(folder).context("reading the dashboard's folder")? {
@@ -141,14 +151,15 @@ fn is_older(folder: &Path, stamp: &Path) -> anyhow::Result<bool> {
         if NOT_BUNDLED.iter().any(|name| entry.file_name() == *name) {
             continue;
         }
-        if newest(&entry.path()).with_context(|| format!("looking at {}", entry.path().display()))? >= stamped {
+        if newest(&entry.path()).with_context(|| format!("reading {}", entry.path().display()))? >= stamped {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
-/// The latest change of a file, or of a folder or anything below it. A removed file changes its folder.
+/// Returns the latest modification time of a file, or of a folder and everything below it. Removing a file modifies its
+/// folder.
 fn newest(path: &Path) -> io::Result<SystemTime> {
     let data = fs::metadata(path)?;
     let mut latest = data.modified()?;
@@ -189,6 +200,57 @@ mod tests {
         assert_eq!(missing(&folder, &wanted), None);
         fs::remove_dir_all(folder).unwrap();
         assert!(packages(b"{}").is_err());
+    }
+
+    /// A folder with one package that is needed for development alone, and a configuration of npm that omits such.
+    fn project(name: &str) -> std::path::PathBuf {
+        let folder = std::env::temp_dir().join(format!("polytrader-xtask-{name}-{}", std::process::id()));
+        fs::create_dir_all(folder.join("one")).unwrap();
+        let files = [
+            (
+                "package.json",
+                r#"{"name": "us", "version": "1.0.0", "private": true, "devDependencies": {"one": "file:one"}}"#,
+            ),
+            ("one/package.json", r#"{"name": "one", "version": "1.0.0"}"#),
+            (
+                "package-lock.json",
+                r#"{"name": "us", "version": "1.0.0", "lockfileVersion": 3, "requires": true, "packages": {
+                    "": {"name": "us", "version": "1.0.0", "devDependencies": {"one": "file:one"}},
+                    "node_modules/one": {"resolved": "one", "link": true}, "one": {"version": "1.0.0", "dev": true}}}"#,
+            ),
+            (".npmrc", "omit=dev\naudit=false\nfund=false\noffline=true\n"),
+        ];
+        for (file, text) in files {
+            fs::write(folder.join(file), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn packages_for_development_are_installed_whatever_omits_them() {
+        if crate::system::find("npm").is_none() {
+            let message = "NOT RUN: npm's configuration needs npm";
+            assert!(std::env::var_os("CI").is_none(), "{message}");
+            return println!("{message}");
+        }
+        const AGAIN: &str = "POLYTRADER_TEST_AGAIN";
+        if std::env::var_os(AGAIN).is_none() {
+            // In the environment of a server or a container.
+            let mut again = Command::new(std::env::current_exe().unwrap());
+            again.args(["--exact", "node::tests::packages_for_development_are_installed_whatever_omits_them"]);
+            again.env(AGAIN, "1").env("NODE_ENV", "production").env("npm_config_omit", "dev");
+            let output = again.env("NPM_CONFIG_PRODUCTION", "true").output().unwrap();
+            let text = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.success() && text.contains("1 passed"), "{text}");
+            return;
+        }
+        let folder = project("omits");
+        let installed = || folder.join("node_modules/one/package.json").is_file();
+        let plain = Command::new("npm").arg("ci").current_dir(&folder).output().unwrap();
+        assert!(plain.status.success() && !installed(), "npm alone leaves it out: {plain:?}");
+        command::run(&mut ci(&folder), "npm ci").unwrap();
+        assert!(installed());
+        fs::remove_dir_all(folder).unwrap();
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Where things are in this repository.
+//! The layout of this repository.
 
-use crate::command;
+use crate::{cargo_config, command};
 use anyhow::Context;
 use serde_json::Value;
 use std::env;
@@ -13,43 +13,58 @@ pub(crate) struct Repo {
     pub(crate) root: PathBuf,
     /// Cargo's target folder of the host workspace.
     pub(crate) target: PathBuf,
-    /// Whether this runs in CI: whatever cannot run there is a failure.
+    /// The folder of the profiles' folders: `target`, or its folder for this machine.
+    results: PathBuf,
+    /// True in CI, where a check that cannot run is a failure.
     pub(crate) ci: bool,
 }
 
 impl Repo {
-    /// Finds the repository by the folder of this crate, and asks cargo for the target folder.
+    /// Finds the repository from the folder of this crate, and the target folder from `cargo metadata`.
     pub(crate) fn find() -> anyhow::Result<Self> {
-        // Cargo sets the variable when it runs us; the path from the build is right unless the repository was moved.
+        // Cargo sets the variable when it runs xtask; the path from the build is right unless the repository was moved.
         let here = env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let root = here.ancestors().nth(2).context("xtask is not in host/xtask of the repository")?.to_path_buf();
         let metadata = metadata(&root)?;
         let target = metadata
             .get("target_directory")
             .and_then(Value::as_str)
-            .context("cargo metadata tells no target_directory")?;
-        Ok(Self { target: target.into(), ci: env::var_os("CI").is_some_and(|value| !value.is_empty()), root })
+            .context("cargo metadata has no target_directory")?;
+        let (target, results) = (PathBuf::from(target), results(&root, Path::new(target))?);
+        Ok(Self { target, results, ci: env::var_os("CI").is_some_and(|value| !value.is_empty()), root })
     }
 
-    /// The folder of the web app.
+    /// Returns the folder of the dashboard.
     pub(crate) fn dashboard(&self) -> PathBuf {
         self.root.join("dashboard")
     }
 
-    /// Where the built strategies are put. Not in cargo's own folders: a folder that the host watches holds modules only.
+    /// Returns the folder of the built strategies. It is not one of cargo's own, because a folder that the host watches
+    /// holds modules only.
     pub(crate) fn strategies(&self) -> PathBuf {
         self.target.join("strategies")
     }
 
-    /// The host's binary in a folder of cargo's, `debug` or `release`.
+    /// Returns the path of the host's binary in cargo's folder `debug` or `release`.
     pub(crate) fn binary(&self, profile: &str) -> PathBuf {
         self.program(profile, "polytrader")
     }
 
-    /// A program of the workspace in a folder of cargo's.
+    /// Returns the path of a program of the workspace in cargo's folder `debug` or `release`.
     pub(crate) fn program(&self, profile: &str, name: &str) -> PathBuf {
-        self.target.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
+        self.results.join(profile).join(format!("{name}{}", env::consts::EXE_SUFFIX))
     }
+}
+
+/// Returns the folder that holds cargo's folders `debug` and `release`, for builds in `folder` into `target`.
+pub(crate) fn results(folder: &Path, target: &Path) -> anyhow::Result<PathBuf> {
+    if !cargo_config::sets_target(folder) {
+        return Ok(target.to_path_buf());
+    }
+    let mut rustc = command::new("rustc", folder);
+    let text = command::read(rustc.args(["--version", "--verbose"]))?;
+    let machine = text.lines().find_map(|line| line.strip_prefix("host: "));
+    Ok(target.join(machine.context("rustc --version --verbose names no host")?))
 }
 
 /// Returns cargo's description of the workspace in `folder`.

@@ -1,25 +1,25 @@
-//! What xtask tells the person at the terminal. The only module that prints.
+//! Terminal output of xtask. This is the only module that prints.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// Prints a heading: what is about to be done.
+/// Prints the heading of the step that begins.
 pub(crate) fn doing(what: &str) {
     line(&format!("\n== {what}"));
 }
 
 /// Prints one line.
 pub(crate) fn line(text: &str) {
-    // The person may have gone; a program that runs meanwhile must still be ended in order.
+    // The terminal may be closed; a child that still runs must be ended in order all the same.
     drop(writeln!(io::stderr(), "{text}"));
 }
 
-/// Prints an error with its causes, as one sentence after the other.
+/// Prints an error followed by its causes.
 pub(crate) fn failure(error: &anyhow::Error) {
     line(&format!("\nxtask: {error:#}"));
 }
 
-/// Returns a duration as a reader wants it: `0.4 s`, `12.3 s`, `4 min 05 s`.
+/// Formats a duration for a reader: `0.4 s`, `12.3 s`, `4 min 05 s`.
 pub(crate) fn time(elapsed: Duration) -> String {
     let seconds = elapsed.as_secs();
     let tenths = elapsed.subsec_millis() / 100;

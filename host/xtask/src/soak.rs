@@ -1,5 +1,6 @@
-//! The soak of the whole program: a demo of the release runs for a while, the memory of each of its processes is read every ten
-//! seconds, and what grows fails. (The soak of the gate is another: the engine against a venue where everything goes wrong.)
+//! The memory soak of the whole program: runs a demo of the release build, samples the memory of each of its processes
+//! every ten seconds, and fails if it grows. (The gate's soak is another test: the engine against a simulated venue
+//! with injected faults.)
 
 mod process;
 mod table;
@@ -17,26 +18,26 @@ use std::thread;
 use std::time::{Duration, Instant};
 use table::{Row, Table};
 
-/// How often the processes are looked at.
+/// Sampling interval.
 const SAMPLE_EVERY: Duration = Duration::from_secs(10);
 /// The shortest soak: three samples in each third.
 const SHORTEST: Duration = Duration::from_secs(90);
-/// How long the program may take beyond its time to cancel everything and to end.
+/// Time limit for the program to cancel everything and to exit after its run time.
 const ENDING_MAX: Duration = Duration::from_secs(60);
 
-/// What `cargo xtask soak` takes.
+/// Arguments of `cargo xtask soak`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// How long, for instance 90s, 20m or 1h.
+    /// Run time, for instance 90s, 20m or 1h.
     #[arg(long = "for", value_name = "TIME", default_value = "20m", value_parser = duration)]
     run_for: Duration,
-    /// How many times as busy as usual the other traders are: 20m at 4 are 80 minutes of traffic.
+    /// Activity of the other traders as a multiple of the usual: 20m at 4 are 80 minutes of traffic.
     #[arg(long, value_name = "X", default_value_t = 4)]
     speed: u32,
-    /// How many markets there are, all of which the host watches.
+    /// Number of markets, all of which the host watches.
     #[arg(long, value_name = "N", default_value_t = 20)]
     markets: u32,
-    /// The folder of the strategies; those that ship otherwise.
+    /// Folder of strategies to run instead of those that ship.
     #[arg(long, value_name = "FOLDER")]
     strategies: Option<OsString>,
     /// Passed on to `polytrader run`, for instance: cargo xtask soak --for 5m -- --set journal.keep_days=1
@@ -44,10 +45,10 @@ pub(crate) struct Args {
     more: Vec<OsString>,
 }
 
-/// Builds, runs, watches, judges.
+/// Builds the release, runs the demo, samples it and checks the result.
 pub(crate) fn run(repo: &Repo, args: &Args) -> anyhow::Result<()> {
     ensure!(cfg!(target_os = "linux"), "the soak reads /proc, so it needs Linux");
-    ensure!(args.run_for >= SHORTEST, "a soak of less than {} says nothing", say::time(SHORTEST));
+    ensure!(args.run_for >= SHORTEST, "a soak shorter than {} has too few samples", say::time(SHORTEST));
     let strategies = match &args.strategies {
         Some(folder) => folder.clone(),
         None => {
@@ -104,7 +105,7 @@ fn watch(mut child: Child, args: &Args, data: &Path) -> anyhow::Result<Table> {
             child.wait().context("waiting for the program")?;
             bail!("the program did not end in time");
         }
-        // The last seconds, in which everything is cancelled, are not what is measured.
+        // The shutdown at the end, in which everything is cancelled, is not measured.
         if elapsed >= next && elapsed < args.run_for {
             next = next.saturating_add(SAMPLE_EVERY);
             let row = Row { at: elapsed, family: Family::of(child.id())?, data_bytes: folder_bytes(data) };
@@ -114,22 +115,22 @@ fn watch(mut child: Child, args: &Args, data: &Path) -> anyhow::Result<Table> {
     }
 }
 
-/// What the session came to must be right, or its memory is of no interest.
+/// Checks the outcome of the session; its memory figures mean nothing if the outcome is wrong.
 fn outcome(data: &Path) -> anyhow::Result<()> {
-    let text = fs::read_to_string(data.join("outcome.json")).context("reading what the session came to")?;
+    let text = fs::read_to_string(data.join("outcome.json")).context("reading the outcome of the session")?;
     let last = text.lines().next_back().context("the session printed no outcome")?;
     say::line(&format!("   {last}"));
-    let outcome: Value = serde_json::from_str(last).context("reading what the session came to")?;
+    let outcome: Value = serde_json::from_str(last).context("parsing the outcome of the session")?;
     for (what, wanted) in [("ledger_matches_exchange", Value::from(true)), ("open_orders_at_exit", Value::from(0))] {
-        let told = outcome.get(what).unwrap_or(&Value::Null);
-        ensure!(*told == wanted, "{what} is {told}, expected {wanted}");
+        let found = outcome.get(what).unwrap_or(&Value::Null);
+        ensure!(*found == wanted, "{what} is {found}, expected {wanted}");
     }
     Ok(())
 }
 
 /// Parses a time such as 90s, 20m or 1h.
 fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time; write it as 90s, 20m or 1h");
+    let wrong = || format!("expected a time such as 90s, 20m or 1h, got `{text}`");
     let (digits, seconds) = match text.split_at_checked(text.len().saturating_sub(1)) {
         Some((digits, "s")) => (digits, 1),
         Some((digits, "m")) => (digits, 60),

@@ -1,4 +1,4 @@
-//! Dependencies: their licences, where they come from, and those that must not be among them, as `deny.toml` says; and known vulnerabilities.
+//! Dependencies: licences, sources and bans, as `deny.toml` states them, and known vulnerabilities.
 
 use crate::gate::Checked;
 use crate::repo::Repo;
@@ -10,22 +10,22 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// The workspaces, and whether what they are made of is shipped. The conformance suite is a program for tests.
+/// The workspaces, and for each one whether its dependencies are shipped. The conformance suite is not shipped.
 const WORKSPACES: [(&str, bool); 4] =
     [("", true), ("sdk/rust", true), ("strategies", true), ("host/conformance", false)];
-/// The one registry.
+/// The only registry that dependencies may come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
-/// The lock files of npm.
+/// Folders with npm lock files.
 const NPM: [&str; 2] = ["dashboard", "host/conformance/typescript"];
 
-/// What `deny.toml` says, as far as it is checked here.
+/// The parts of `deny.toml` that are checked here.
 #[derive(Debug)]
 struct Policy {
     licences: Vec<Licensee>,
     banned: BTreeSet<String>,
 }
 
-/// Checks licences, sources and bans. Needs no network: everything that is built has been downloaded.
+/// Checks licences, sources and bans. Needs no network, because the packages have been downloaded for the build.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
     let text = fs::read_to_string(repo.root.join("deny.toml")).context("reading deny.toml")?;
     let policy = Policy::parse(&text)?;
@@ -47,7 +47,7 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
     Ok(Checked::passed())
 }
 
-/// Asks for known vulnerabilities of everything in the lock files. Needs a network and cargo-deny.
+/// Checks everything in the lock files for known vulnerabilities. Needs a network and cargo-deny.
 pub(crate) fn audit(repo: &Repo) -> anyhow::Result<()> {
     if crate::system::find("cargo-deny").is_none() {
         bail!("cargo-deny is missing; run: cargo install cargo-deny --locked");
@@ -67,11 +67,17 @@ pub(crate) fn audit(repo: &Repo) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn metadata(folder: &Path) -> anyhow::Result<Value> {
+/// Returns the compiler's name of this machine's target.
+pub(crate) fn host_triple(folder: &Path) -> anyhow::Result<String> {
     let host = command::read(command::new("rustc", folder).arg("-vV"))?;
-    let host = host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?.to_owned();
+    Ok(host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?.to_owned())
+}
+
+/// Returns cargo's metadata of a workspace and its dependencies for this machine's target.
+pub(crate) fn metadata(folder: &Path) -> anyhow::Result<Value> {
+    let host = host_triple(folder)?;
     let mut cargo = command::new("cargo", folder);
-    // For this machine alone: the packages of other systems are not downloaded.
+    // For this platform only: packages of other platforms are not downloaded.
     cargo.args(["metadata", "--format-version", "1", "--locked", "--offline", "--filter-platform", &host]);
     let text = command::read(&mut cargo)?;
     serde_json::from_str(&text).with_context(|| format!("reading cargo metadata of {}", folder.display()))
@@ -98,7 +104,7 @@ impl Policy {
         })
     }
 
-    /// Returns what a lock file has that it must not have: the packages of every system are in it.
+    /// Returns the packages in a lock file that break the policy. A lock file has the packages of every platform.
     fn locked(&self, lock: &str, ships: bool) -> anyhow::Result<Vec<String>> {
         let table: toml::Table = lock.parse().context("reading a lock file")?;
         let packages = table.get("package").and_then(toml::Value::as_array).context("a lock file without packages")?;
@@ -109,7 +115,7 @@ impl Policy {
             if let Some(source) = text("source").filter(|source| *source != REGISTRY) {
                 breaches.push(format!("{name} comes from {source}"));
             }
-            // The venue's own client in the conformance suite has a TLS of its own.
+            // The venue's own client in the conformance suite uses another TLS library.
             if ships && self.banned.contains(name) {
                 breaches.push(format!("{name} is banned"));
             }
@@ -117,7 +123,8 @@ impl Policy {
         Ok(breaches)
     }
 
-    /// Returns the packages that are built without a licence that is allowed, and our requirements that any version meets.
+    /// Returns the built packages without an allowed licence, and requirements of our own packages that accept any
+    /// version.
     fn described(&self, metadata: &Value) -> anyhow::Result<Vec<String>> {
         let packages = metadata.get("packages").and_then(Value::as_array).context("metadata without packages")?;
         let mut breaches = Vec::new();

@@ -1,4 +1,4 @@
-//! What is installed on this machine, and installing what is missing where we may.
+//! Programs installed on this machine, and installing those that are missing where permissions allow it.
 
 use crate::{command, say};
 use anyhow::{Context, bail};
@@ -6,7 +6,7 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// A package manager that takes longer than this hangs.
+/// Time limit for the package manager; one that takes longer is taken to hang.
 const INSTALL_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// Returns the full path of a program in PATH.
@@ -15,11 +15,12 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(&file)).find(|path| path.is_file())
 }
 
-/// Installs Debian packages if we are root on a system that has them. Otherwise the error names the command to run.
+/// Installs Debian packages if this process is root on a system with apt-get. Otherwise the error names the command to
+/// run.
 pub(crate) fn apt_install(packages: &[&str], why: &str) -> anyhow::Result<()> {
     let list = packages.join(" ");
     if find("apt-get").is_none() {
-        bail!("{why} is missing, and this system has no apt-get: install what Debian calls {list}");
+        bail!("{why} is missing, and this system has no apt-get: install the equivalent of the Debian packages {list}");
     }
     if !is_root() {
         bail!("{why} is missing; run: sudo apt-get install -y --no-install-recommends {list}");
@@ -28,7 +29,7 @@ pub(crate) fn apt_install(packages: &[&str], why: &str) -> anyhow::Result<()> {
     if install(packages).is_ok() {
         return Ok(());
     }
-    say::line("   that failed; fetching the lists of packages and trying once more");
+    say::line("   that failed; updating the package lists and trying once more");
     let mut update = apt_get();
     command::run_within(update.arg("update"), "apt-get update", INSTALL_MAX)?;
     install(packages).with_context(|| format!("{why} is missing and could not be installed"))
@@ -47,13 +48,13 @@ fn apt_get() -> std::process::Command {
 }
 
 fn is_root() -> bool {
-    // `id` instead of a crate for one system call. Where it is missing there is no root either.
+    // `id` instead of a crate for one system call. A system without it has no root user.
     find("id").is_some_and(|id| {
         command::read(command::new(id, Path::new(".")).arg("-u")).is_ok_and(|answer| answer.trim() == "0")
     })
 }
 
-/// Makes sure that PostgreSQL's programs are there; the tests start a server of their own with them.
+/// Installs PostgreSQL's programs if they are missing; the tests start their own server with them.
 pub(crate) fn ensure_postgresql() -> anyhow::Result<()> {
     if has_postgresql() {
         return Ok(());
@@ -62,18 +63,63 @@ pub(crate) fn ensure_postgresql() -> anyhow::Result<()> {
 }
 
 fn has_postgresql() -> bool {
-    // Debian keeps them out of PATH, one folder a version.
+    // Debian installs them outside PATH, in one folder for each version.
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     find("initdb").is_some() || versions.into_iter().any(|version| version.path().join("bin/initdb").is_file())
 }
 
-/// Makes sure that nginx is there; a test runs it as the documentation shows.
+/// Installs nginx if it is missing; a test runs it with the configuration from the documentation.
 pub(crate) fn ensure_nginx() -> anyhow::Result<()> {
-    // Debian keeps it out of the PATH of plain users.
+    // Debian installs it outside the PATH of ordinary users.
     if find("nginx").is_some() || Path::new("/usr/sbin/nginx").is_file() {
         return Ok(());
     }
     apt_install(&["nginx-light"], "nginx, for the test of the documented proxy,")
+}
+
+/// Installs the NATS server if it is missing; a test runs a sweep over it.
+pub(crate) fn ensure_nats_server() -> anyhow::Result<()> {
+    // Debian installs it outside the PATH of ordinary users.
+    if find("nats-server").is_some() || Path::new("/usr/sbin/nats-server").is_file() {
+        return Ok(());
+    }
+    apt_install(&["nats-server"], "nats-server, for the test of sweeps over a queue,")
+}
+
+/// Returns the path of promtool, installing it if it is missing.
+pub(crate) fn ensure_promtool() -> anyhow::Result<PathBuf> {
+    if let Some(promtool) = find("promtool") {
+        return Ok(promtool);
+    }
+    apt_install(&["prometheus"], "promtool, for the checks of metrics and rules,")?;
+    find("promtool").context("promtool was installed but is not in PATH")
+}
+
+/// Returns the path of systemd-analyze, installing it if it is missing.
+pub(crate) fn ensure_systemd_analyze() -> anyhow::Result<PathBuf> {
+    if let Some(analyze) = find("systemd-analyze") {
+        return Ok(analyze);
+    }
+    apt_install(&["systemd"], "systemd-analyze, for the check of the service's unit,")?;
+    find("systemd-analyze").context("systemd-analyze was installed but is not in PATH")
+}
+
+/// Returns the command that reads compose files, installing it if it is missing. No daemon is needed.
+pub(crate) fn ensure_compose() -> anyhow::Result<Vec<String>> {
+    let known = || {
+        if let Some(docker) = find("docker") {
+            let mut ask = command::new(&docker, Path::new("."));
+            if command::read(ask.args(["compose", "version"])).is_ok() {
+                return Some(vec![docker.display().to_string(), "compose".to_owned()]);
+            }
+        }
+        find("docker-compose").map(|compose| vec![compose.display().to_string()])
+    };
+    if let Some(compose) = known() {
+        return Ok(compose);
+    }
+    apt_install(&["docker-compose"], "docker-compose, for the check of the compose file,")?;
+    known().context("docker-compose was installed but is not in PATH")
 }
 
 /// Returns a Python that can make virtual environments, installing it if it is missing.

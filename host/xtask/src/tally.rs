@@ -1,14 +1,14 @@
-//! Counts what test runners say that they ran, and collects what they say that they did not.
+//! Counts the tests that test runners report as passed, and collects those that they report as not run.
 
 use crate::gate::Checked;
 use anyhow::bail;
 
-/// More than this is not listed one by one; the count says how many there are.
+/// Maximum number of checks listed one by one; further ones are only counted.
 const LISTED_MAX: usize = 100;
-/// What a test of ours prints, at the start of a line, when this machine lacks what it needs.
+/// Marker that our tests print at the start of a line when this machine lacks something they need.
 const MARK: &str = "NOT RUN:";
 
-/// What was counted in the output of a test runner.
+/// Counts taken from the output of a test runner.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
     passed: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// Looks at a line that `cargo test` printed.
+    /// Reads a line that `cargo test` printed.
     pub(crate) fn see_cargo(&mut self, line: &str) {
         self.see_mark(line);
         if let Some(result) = line.strip_prefix("test result:") {
@@ -27,10 +27,10 @@ impl Tally {
         }
     }
 
-    /// Looks at a line that Vitest or Playwright printed: `Tests  44 passed | 1 skipped (45)` or `3 passed (12.0s)`.
+    /// Reads a line that Vitest or Playwright printed: `Tests  44 passed | 1 skipped (45)` or `3 passed (12.0s)`.
     pub(crate) fn see_npm(&mut self, line: &str) {
         self.see_mark(line);
-        // CI makes Vitest colour its output.
+        // Vitest colours its output in CI.
         let plain = without_colours(line);
         let line = plain.trim();
         if line.starts_with("Tests ") || line.starts_with(|first: char| first.is_ascii_digit()) {
@@ -39,7 +39,7 @@ impl Tally {
         }
     }
 
-    /// Looks at a line that Python's `unittest` printed: `Ran 26 tests in 3.2s`, and `OK (skipped=1)`.
+    /// Reads a line that Python's `unittest` printed: `Ran 26 tests in 3.2s`, and `OK (skipped=1)`.
     pub(crate) fn see_unittest(&mut self, line: &str) {
         let count = |text: &str| text.split([' ', ')']).next().and_then(|number| number.parse().ok()).unwrap_or(0);
         if let Some(ran) = line.strip_prefix("Ran ") {
@@ -50,7 +50,7 @@ impl Tally {
         }
     }
 
-    /// Looks at a line that `node --test` printed as TAP: `# pass 19`, `# skipped 0`.
+    /// Reads a line that `node --test` printed as TAP: `# pass 19`, `# skipped 0`.
     pub(crate) fn see_tap(&mut self, line: &str) {
         let count = |text: &str| text.trim().parse().unwrap_or(0);
         if let Some(passed) = line.strip_prefix("# pass ") {
@@ -72,13 +72,13 @@ impl Tally {
     /// Returns the result for the summary.
     ///
     /// # Errors
-    /// If the runner reported no test at all: green without tests proves nothing.
+    /// If the runner reported no passed test: success without tests proves nothing.
     pub(crate) fn checked(mut self) -> anyhow::Result<Checked> {
         if self.passed == 0 {
-            bail!("it ended well but reported no test that passed");
+            bail!("the test runner succeeded but reported no passed test");
         }
         if self.skipped > 0 {
-            self.not_run.push(format!("{} tests are switched off in their source", self.skipped));
+            self.not_run.push(format!("{} tests are disabled in their source", self.skipped));
         }
         if self.unlisted > 0 {
             self.not_run.push(format!("and {} more", self.unlisted));
@@ -99,7 +99,7 @@ fn before(text: &str, word: &str) -> u64 {
     0
 }
 
-/// Removes the escape sequences by which programs colour their output: `ESC [ ... m`.
+/// Removes colour escape sequences: `ESC [ ... m`.
 fn without_colours(line: &str) -> String {
     let mut plain = String::with_capacity(line.len());
     let mut escaped = false;
@@ -131,7 +131,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.see_cargo("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out");
         tally.see_cargo("test result: ok. 30 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out");
-        tally.see_cargo("a test that 99 passed; is no result");
+        tally.see_cargo("a test that 99 passed; is not a result");
         assert_eq!((tally.passed, tally.skipped), (42, 1));
     }
 
@@ -159,7 +159,7 @@ mod tests {
         let mut tally = Tally::default();
         tally.see_cargo("NOT RUN: vectors needs the shared folder");
         tally.see_cargo("NOT RUN: vectors needs the shared folder");
-        tally.see_cargo("said in passing: NOT RUN: no");
+        tally.see_cargo("in the middle of a line: NOT RUN: no");
         assert_eq!(tally.not_run, ["vectors needs the shared folder"]);
     }
 

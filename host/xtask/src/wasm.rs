@@ -1,4 +1,5 @@
-//! Strategies to WebAssembly: with the target of the active toolchain, or with Debian's Rust where none can be downloaded.
+//! Builds the strategies to WebAssembly: with the target of the active toolchain, or with Debian's Rust where the
+//! target cannot be downloaded.
 
 use crate::repo::{self, Repo};
 use crate::{command, say, system};
@@ -9,20 +10,21 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use toolchain::{TARGET, Toolchain, debian, has_target};
 
-/// The program's own search, so that `strategy build` and we find the same. Where there is nothing, it says what to install; we install it.
+/// The toolchain search of the host's binary, so that `strategy build` and xtask find the same. If nothing is found,
+/// `strategy build` names what to install, and xtask installs it.
 #[path = "../../app/src/commands/strategy/toolchain.rs"]
-#[expect(dead_code, reason = "what the program does where there is nothing")]
+#[expect(dead_code, reason = "the error texts of `strategy build`")]
 mod toolchain;
 
-/// A closed network may swallow connections; the fallback should not wait for ever.
+/// Time limit for downloads: a closed network may drop connections silently, and the fallback should not wait for ever.
 const DOWNLOAD_MAX: Duration = Duration::from_secs(120);
 const DEBIAN_PACKAGES: [&str; 4] = ["rustc-web", "cargo-web", "rust-web-src", "lld-19"];
 
-/// What the host's tests load and nobody ships lies here, in the workspace and among what is built.
+/// Folder of the modules that the host's tests load and that are not shipped, in the workspace and in the output.
 const FIXTURES: &str = "fixtures";
 
-/// Builds all strategies and returns the modules, which lie in one folder that a host can watch. Fixtures of tests are built too, and lie
-/// in a folder inside of it, which a host does not look into.
+/// Builds all strategies and returns the modules, which are in one folder that a host can watch. Test fixtures are
+/// built too, into a folder inside it, which a host does not scan.
 pub(crate) fn build(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     say::doing("strategies: WebAssembly");
     let folder = repo.root.join("strategies");
@@ -52,13 +54,13 @@ fn toolchain(folder: &Path) -> anyhow::Result<Toolchain> {
     if has_target(folder) {
         return Ok(Toolchain::Active);
     }
-    // Before a download: where these packages are, somebody has already found out that it does not work.
+    // Before a download: where these packages are installed, downloading has already failed once.
     if let Some(debian) = debian() {
         say::line("   the toolchain in use has no WebAssembly target: building with Debian's Rust in /usr/bin");
         return Ok(debian);
     }
     if system::find("rustup").is_some() {
-        say::line(&format!("   the toolchain in use lacks the target {TARGET}: asking rustup for it"));
+        say::line(&format!("   the toolchain in use lacks the target {TARGET}: adding it with rustup"));
         let mut rustup = command::new("rustup", folder);
         rustup.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "1");
         match command::run_within(&mut rustup, "rustup target add", DOWNLOAD_MAX) {
@@ -72,7 +74,7 @@ fn toolchain(folder: &Path) -> anyhow::Result<Toolchain> {
     debian().context("Debian's Rust packages are installed, but are too old or incomplete to build for WebAssembly")
 }
 
-/// Returns the parameters file of each strategy that ships, which lies in its folder under its name.
+/// Returns the parameters file of each strategy that ships: `NAME.toml` in its folder.
 pub(crate) fn parameter_files(repo: &Repo) -> anyhow::Result<Vec<PathBuf>> {
     let files = parameters_of(&repo::metadata(&repo.root.join("strategies"))?);
     for file in &files {
@@ -90,7 +92,7 @@ fn parameters_of(metadata: &Value) -> Vec<PathBuf> {
     files.collect()
 }
 
-/// The names of a package's modules, as their files have them.
+/// Returns the file stems of a package's modules.
 fn modules(package: &Value) -> impl Iterator<Item = String> {
     let modules =
         list(package, "targets").iter().filter(|target| list(target, "kind").contains(&Value::from("cdylib")));
@@ -103,7 +105,7 @@ fn is_fixture(metadata: &Value, package: &Value) -> bool {
     manifest.strip_prefix(root).unwrap_or(manifest).components().any(|part| part.as_os_str() == FIXTURES)
 }
 
-/// The files that cargo makes of the workspace's modules: of the fixtures, or of the others.
+/// Returns the file names that cargo gives the workspace's modules: those of the fixtures, or the others.
 fn module_names(metadata: &Value, fixtures: bool) -> Vec<String> {
     let packages = list(metadata, "packages").iter().filter(|package| is_fixture(metadata, package) == fixtures);
     packages.flat_map(modules).map(|name| format!("{name}.wasm")).collect()
@@ -113,7 +115,7 @@ fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value.get(key).and_then(Value::as_array).map_or(&[], Vec::as_slice)
 }
 
-/// Puts a module where hosts look for it: at once, and only if it differs, because a host may be watching.
+/// Copies a module into the folder that hosts watch: atomically, and only if it differs.
 fn publish(from: &Path, to: &Path) -> anyhow::Result<PathBuf> {
     let module = fs::read(from).with_context(|| format!("reading the module {}", from.display()))?;
     let folder = to.parent().context("a module needs a folder")?;

@@ -1,10 +1,10 @@
-//! `#[derive(Choice)]`: an enum of plain variants, each known by its name in small letters.
+//! `#[derive(Choice)]`: an enum of plain variants, each named in snake case.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Fields};
 
-/// Writes the implementation.
+/// Generates the implementation.
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let Data::Enum(data) = &input.data else {
         return Err(Error::new_spanned(&input.ident, "`Choice` is derived for enums"));
@@ -30,7 +30,7 @@ pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     })
 }
 
-/// `TwoWords` as `two_words`.
+/// Returns `TwoWords` as `two_words`.
 fn snake(name: &str) -> String {
     let mut snake = String::new();
     for letter in name.chars() {

@@ -1,4 +1,4 @@
-//! One field of a struct of parameters: what its type, its comment and its attribute say.
+//! One field of a parameters struct: its type, doc comment and attribute.
 
 use crate::micros::micros;
 use proc_macro2::{Span, TokenStream};
@@ -6,30 +6,30 @@ use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{Attribute, Error, Expr, ExprLit, ExprUnary, Ident, Lit, Meta, Type, UnOp};
 
-/// The longest text, in bytes, unless the attribute says otherwise.
+/// The default maximum length of a string, in bytes.
 const TEXT_MAX: i64 = 200;
 
-/// How a parameter is given.
+/// The form of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Bool,
     Integer,
-    /// A decimal number, held in millionths; the unit is for people.
+    /// A decimal number, held in millionths; the unit is for display.
     Micros(&'static str),
     Text,
     Choice,
 }
 
-/// What stands in `#[parameter(...)]`.
+/// The contents of `#[parameter(...)]`.
 #[derive(Default)]
-struct Said {
+struct ParameterAttributes {
     unit: Option<&'static str>,
     default: Option<Expr>,
     min: Option<Expr>,
     max: Option<Expr>,
 }
 
-/// A field.
+/// A parsed field.
 pub(crate) struct Field {
     pub(crate) ident: Ident,
     pub(crate) kind: Kind,
@@ -47,29 +47,29 @@ impl Field {
         let ident = field.ident.clone().ok_or_else(|| Error::new(field.span(), "a parameter needs a name"))?;
         let help = comment(&field.attrs);
         if help.is_empty() {
-            return Err(Error::new_spanned(&ident, "a parameter needs a comment (`/// ...`): operators read it"));
+            return Err(Error::new_spanned(&ident, "a parameter needs a doc comment (`/// ...`) for operators"));
         }
-        let said = said(&field.attrs)?;
-        let (kind, lowest, highest) = kind(&field.ty, said.unit)?;
+        let parameter_attributes = parameter_attributes(&field.attrs)?;
+        let (kind, lowest, highest) = kind(&field.ty, parameter_attributes.unit)?;
         let bound = |given: &Option<Expr>, bound: i64| match given {
             Some(_) if matches!(kind, Kind::Bool | Kind::Choice) => {
-                Err(Error::new_spanned(given, "only numbers and texts have bounds"))
+                Err(Error::new_spanned(given, "only numbers and strings have bounds"))
             }
             Some(given) => number(given, kind),
             None => Ok(bound),
         };
-        let (min, max) = (bound(&said.min, lowest)?, bound(&said.max, highest)?);
+        let (min, max) = (bound(&parameter_attributes.min, lowest)?, bound(&parameter_attributes.max, highest)?);
         if min < lowest || max > highest || min > max {
             return Err(Error::new_spanned(
                 &ident,
                 format!("`min` and `max` must lie from {lowest} to {highest}, in order"),
             ));
         }
-        let default = said.default.as_ref().map(|default| json(default, kind, min, max)).transpose()?;
+        let default = parameter_attributes.default.as_ref().map(|default| json(default, kind, min, max)).transpose()?;
         Ok(Self { ident, kind, help, ty: field.ty.clone(), min, max, default })
     }
 
-    /// Writes the field's entry of the table of fields.
+    /// Generates the field's entry in the table of fields.
     pub(crate) fn entry(&self) -> TokenStream {
         let (name, help, min, max) = (self.name(), &self.help, self.min, self.max);
         let default = match &self.default {
@@ -94,7 +94,7 @@ impl Field {
         }
     }
 
-    /// Writes the expression that reads the field, which is the `place`-th of the table.
+    /// Generates the expression that reads the field; `place` is its index in the table.
     pub(crate) fn read(&self, place: usize) -> TokenStream {
         let (ident, ty) = (&self.ident, &self.ty);
         let how = match self.kind {
@@ -106,13 +106,13 @@ impl Field {
         quote!(#ident: given.#how(&FIELDS[#place])?)
     }
 
-    /// Writes a check of the compiler that a choice's default is one of its names.
+    /// Generates a compile-time check that a choice's default is one of its names.
     pub(crate) fn check(&self) -> TokenStream {
         let Some(default) = self.default.as_ref().filter(|_| self.kind == Kind::Choice) else {
             return TokenStream::new();
         };
         let (ty, name) = (&self.ty, default.trim_matches('"'));
-        let message = format!("`{}` has a default that is no variant of its type", self.ident);
+        let message = format!("the default of `{}` is not a variant of its type", self.ident);
         quote! {
             const _: () = assert!(
                 ::polytrader_sdk::parameters::is_one_of(#name, <#ty as ::polytrader_sdk::parameters::Choice>::NAMES),
@@ -126,7 +126,7 @@ impl Field {
     }
 }
 
-/// The text of doc comments, on one line.
+/// Returns the text of the doc comments, on one line.
 fn comment(attrs: &[Attribute]) -> String {
     let lines = attrs.iter().filter(|attr| attr.path().is_ident("doc")).filter_map(|attr| match &attr.meta {
         Meta::NameValue(pair) => match &pair.value {
@@ -138,32 +138,32 @@ fn comment(attrs: &[Attribute]) -> String {
     lines.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-fn said(attrs: &[Attribute]) -> syn::Result<Said> {
-    let mut said = Said::default();
+fn parameter_attributes(attrs: &[Attribute]) -> syn::Result<ParameterAttributes> {
+    let mut parameter_attributes = ParameterAttributes::default();
     for attr in attrs.iter().filter(|attr| attr.path().is_ident("parameter")) {
         attr.parse_nested_meta(|meta| {
             let units = ["price", "shares", "dollars", "seconds"];
             if let Some(unit) = units.into_iter().find(|unit| meta.path.is_ident(unit)) {
-                said.unit = Some(unit);
+                parameter_attributes.unit = Some(unit);
                 return Ok(());
             }
             let place = if meta.path.is_ident("default") {
-                &mut said.default
+                &mut parameter_attributes.default
             } else if meta.path.is_ident("min") {
-                &mut said.min
+                &mut parameter_attributes.min
             } else if meta.path.is_ident("max") {
-                &mut said.max
+                &mut parameter_attributes.max
             } else {
-                return Err(meta.error("known are: price, shares, dollars, seconds, default = .., min = .., max = .."));
+                return Err(meta.error("expected price, shares, dollars, seconds, default = .., min = .. or max = .."));
             };
             *place = Some(meta.value()?.parse()?);
             Ok(())
         })?;
     }
-    Ok(said)
+    Ok(parameter_attributes)
 }
 
-/// What a field's type can hold, and how it is given.
+/// Returns the kind of a field and the range of its type.
 fn kind(ty: &Type, unit: Option<&'static str>) -> syn::Result<(Kind, i64, i64)> {
     let name = ty.to_token_stream().to_string();
     let range = match name.as_str() {
@@ -185,7 +185,7 @@ fn kind(ty: &Type, unit: Option<&'static str>) -> syn::Result<(Kind, i64, i64)> 
         }
         ("f32" | "f64", ..) => Err(Error::new_spanned(
             ty,
-            "no floats: use an integer, in millionths with #[parameter(price)], (shares), (dollars) or (seconds)",
+            "floats are not supported: use an integer with #[parameter(price)], (shares), (dollars) or (seconds)",
         )),
         (_, None, Some((low, high))) => Ok((Kind::Integer, low, high)),
         ("bool", ..) => Ok((Kind::Bool, 0, 1)),
@@ -194,14 +194,14 @@ fn kind(ty: &Type, unit: Option<&'static str>) -> syn::Result<(Kind, i64, i64)> 
     }
 }
 
-/// A number of an attribute, in the unit in which the field holds it.
+/// Parses a number of an attribute, in the unit in which the field holds it.
 fn number(expr: &Expr, kind: Kind) -> syn::Result<i64> {
     let text = literal(expr)?;
     let value = if let Kind::Micros(_) = kind { micros(&text) } else { text.parse().ok() };
-    value.ok_or_else(|| Error::new_spanned(expr, format!("`{text}` is no number that this field can hold")))
+    value.ok_or_else(|| Error::new_spanned(expr, format!("`{text}` is not a number that this field can hold")))
 }
 
-/// The text of a number, with its sign.
+/// Returns the text of a number, with its sign.
 fn literal(expr: &Expr) -> syn::Result<String> {
     match expr {
         Expr::Lit(ExprLit { lit: Lit::Int(int), .. }) => Ok(int.base10_digits().to_owned()),
@@ -212,7 +212,7 @@ fn literal(expr: &Expr) -> syn::Result<String> {
     }
 }
 
-/// A default as JSON, held against the bounds.
+/// Returns a default as JSON, after checking it against the bounds.
 fn json(expr: &Expr, kind: Kind, min: i64, max: i64) -> syn::Result<String> {
     let wrong = |expected: &str| Error::new(expr.span(), format!("the default must be {expected}"));
     match (kind, expr) {
@@ -229,13 +229,13 @@ fn json(expr: &Expr, kind: Kind, min: i64, max: i64) -> syn::Result<String> {
     }
 }
 
-/// A text in quotes. What would need an escape is refused: nobody's default has it.
+/// Returns a string in quotes. Characters that would need an escape are rejected, as defaults do not need them.
 fn plain(text: &str, max: i64, kind: Kind, span: Span) -> syn::Result<String> {
     let long = kind == Kind::Text && i64::try_from(text.len()).map_or(true, |length| length > max);
     if long || text.chars().any(|letter| letter.is_control() || matches!(letter, '"' | '\\')) {
         return Err(Error::new(
             span,
-            format!("a default has at most {max} bytes, and no quotes, backslashes or line ends"),
+            format!("a default must have at most {max} bytes, and no quotes, backslashes or control characters"),
         ));
     }
     Ok(format!("\"{text}\""))

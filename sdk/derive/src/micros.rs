@@ -1,9 +1,9 @@
-//! Numbers as they stand in the source, without floats.
+//! Decimal numbers of the source code, without floats.
 
-/// Digits behind the point that a millionth has.
+/// Decimal places of a millionth.
 const PLACES: usize = 6;
 
-/// Reads a decimal number with at most six digits behind the point, in millionths.
+/// Parses a decimal number with at most six decimal places into millionths.
 pub(crate) fn micros(text: &str) -> Option<i64> {
     let (minus, digits) = text.strip_prefix('-').map_or((false, text), |digits| (true, digits));
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));

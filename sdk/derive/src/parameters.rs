@@ -1,11 +1,11 @@
-//! `#[derive(Parameters)]`: a table of the fields, which makes the schema and the reading of values.
+//! `#[derive(Parameters)]`: a table of the fields, used for the schema and for parsing values.
 
 use crate::field::Field;
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::{Data, DeriveInput, Error, Fields};
 
-/// Writes the implementation.
+/// Generates the implementation.
 pub(crate) fn expand(input: &DeriveInput) -> syn::Result<TokenStream> {
     let wrong = || Error::new_spanned(&input.ident, "`Parameters` is derived for structs with named fields");
     let Data::Struct(data) = &input.data else { return Err(wrong()) };

@@ -1,36 +1,36 @@
-//! Events, typed: the host packs market events into words, this module reads (and, for tests, writes) them.
+//! Typed events. The host packs market events into words; this module decodes them and, for tests, encodes them.
 
 use crate::bindings::polytrader::strategy::types::{Batch, OwnEvent, Quote, Side};
 
-/// The layout of market words that this version reads.
+/// The word layout of market events that this version decodes.
 pub const WORD_LAYOUT: u32 = 2;
 
 const TOP: u8 = 1;
-/// The words of a top, in this layout.
+/// Words in a `TOP` event in this layout.
 const TOP_WORDS: u8 = 6;
 const TRADE: u8 = 2;
 const STATUS: u8 = 3;
 const DEPTH: u8 = 4;
-/// What a share pays when nobody knows.
+/// The payout of a resolved market while it is unknown.
 const UNKNOWN: u64 = 0xffff_ffff;
-/// The most levels a side that a strategy can ask for.
+/// The most book levels per side that a strategy can subscribe to.
 pub const DEPTH_MAX: u32 = 20;
-/// The number of the regular timer that a manifest asks for with [`Manifest::every`](crate::Manifest::every).
+/// The id of the regular timer that [`Manifest::every`](crate::Manifest::every) requests.
 pub const REGULAR_TIMER: u32 = u32::MAX;
 const HEAD_WORDS: usize = 3;
 
-/// What a strategy hears.
+/// An event that a strategy receives.
 #[derive(Debug, Clone)]
 pub enum Event {
-    /// The best bid and ask of a token are now these.
+    /// New best bid and ask of a token.
     Top(Top),
-    /// Somebody traded.
+    /// A trade.
     Trade(Trade),
-    /// The best levels of a token's book are now these.
+    /// New best levels of a token's book.
     Depth(Depth),
-    /// A market opened, went blind, was paused or was resolved, or its tick changed.
+    /// A market opened, lost its book, was paused or was resolved, or its tick changed.
     Status(Status),
-    /// Something that concerns this strategy alone.
+    /// An event for this strategy alone, such as a fill.
     Own(OwnEvent),
 }
 
@@ -39,9 +39,9 @@ pub enum Event {
 pub struct Top {
     /// The token's handle.
     pub token: u32,
-    /// The best price to sell at, if there is a buyer.
+    /// The best bid, if there is one.
     pub bid: Option<Quote>,
-    /// The best price to buy at, if there is a seller.
+    /// The best ask, if there is one.
     pub ask: Option<Quote>,
     /// The venue's time in microseconds.
     pub venue_time: u64,
@@ -49,14 +49,14 @@ pub struct Top {
     pub host_time: u64,
 }
 
-/// The best levels of a token's book, as many as the manifest asked for.
+/// The best levels of a token's book, up to the number that the manifest subscribed to.
 #[derive(Debug, Clone)]
 pub struct Depth {
     /// The token's handle.
     pub token: u32,
-    /// Prices to sell at, best first.
+    /// Bid levels, best first.
     pub bids: Vec<Quote>,
-    /// Prices to buy at, best first.
+    /// Ask levels, best first.
     pub asks: Vec<Quote>,
     /// The venue's time in microseconds.
     pub venue_time: u64,
@@ -64,12 +64,12 @@ pub struct Depth {
     pub host_time: u64,
 }
 
-/// A trade of others or of ours.
+/// A trade of this or any other account.
 #[derive(Debug, Clone, Copy)]
 pub struct Trade {
     /// The token's handle.
     pub token: u32,
-    /// What the taker did.
+    /// The taker's side.
     pub side: Side,
     /// Micro-dollars a share.
     pub price: u32,
@@ -86,11 +86,11 @@ pub struct Trade {
 pub struct Status {
     /// The token's handle.
     pub token: u32,
-    /// Whether it trades.
+    /// The market's state.
     pub state: MarketState,
-    /// The grid of prices in micro-dollars.
+    /// The tick size in micro-dollars.
     pub tick: u32,
-    /// What a share of the token pays in micro-dollars, once that is known.
+    /// The payout of one share of the token in micro-dollars, once it is known.
     pub pays: Option<u32>,
     /// The venue's time in microseconds.
     pub venue_time: u64,
@@ -98,16 +98,16 @@ pub struct Status {
     pub host_time: u64,
 }
 
-/// Whether a market trades.
+/// Trading state of a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MarketState {
-    /// It trades and its book is known.
+    /// The market trades and its book is known.
     Open,
-    /// Its book is not known now.
+    /// The book is currently unknown.
     Blind,
-    /// It is over.
+    /// The market has ended.
     Resolved,
-    /// The host takes no new risk there now.
+    /// The host currently takes no new risk in the market.
     Paused,
 }
 
@@ -124,9 +124,10 @@ impl Event {
     }
 }
 
-/// Iterates over a batch in order. An item is `None` for an event that this version does not know: skipped, but counted.
+/// Iterates over a batch in order. An item is `None` for an event that this version does not know: it is skipped, but
+/// counted.
 ///
-/// Ends early where the words make no sense.
+/// Ends early at words that do not decode.
 #[derive(Debug)]
 pub struct Events<'a> {
     words: &'a [u64],
@@ -135,14 +136,14 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    /// Reads a batch.
+    /// Returns an iterator over a batch.
     pub const fn new(batch: &'a Batch) -> Self {
         Self { words: batch.words.as_slice(), own: batch.own.as_slice(), market_seen: 0 }
     }
 }
 
 impl Events<'_> {
-    /// Returns the next event if it is what nearly all are: a top, with nothing of its own before it.
+    /// Returns the next event if it is the common case: a `Top` with no own events left in the batch.
     #[inline]
     pub(crate) fn top(&mut self) -> Option<Top> {
         let [head, venue_time, host_time, prices, bid_size, ask_size, rest @ ..] = self.words else { return None };
@@ -155,7 +156,7 @@ impl Events<'_> {
         Some(top(*head, *venue_time, *host_time, [*prices, *bid_size, *ask_size]))
     }
 
-    /// Returns the next event, whatever it is.
+    /// Returns the next event of any kind.
     pub(crate) fn other(&mut self) -> Option<Option<Event>> {
         if let Some((own, rest)) = self.own.split_first()
             && (own.after <= self.market_seen || self.words.is_empty())
@@ -234,7 +235,7 @@ fn market_event(words: &[u64]) -> Option<Event> {
     }
 }
 
-/// Reads so many levels and returns them with what follows.
+/// Reads `count` levels and returns them with the remaining words.
 fn side(count: u32, words: &[u64]) -> Option<(Vec<Quote>, &[u64])> {
     let (levels, rest) = words.split_at_checked(usize::try_from(count).ok()?.checked_mul(2)?)?;
     let level = |pair: &[u64]| match pair {
@@ -248,7 +249,7 @@ fn level(price: u32, size: u64) -> Option<Quote> {
     (price > 0).then_some(Quote { price, size })
 }
 
-/// The upper and lower 32 bits.
+/// Returns the upper and lower 32 bits.
 fn halves(word: u64) -> (u32, u32) {
     let [a, b, c, d, e, f, g, h] = word.to_be_bytes();
     (u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
@@ -258,7 +259,7 @@ fn join(upper: u32, lower: u32) -> u64 {
     (u64::from(upper) << 32) | u64::from(lower)
 }
 
-/// Packs a market event as the host does. An own event has no words.
+/// Packs a market event as the host does. An own event has no words and adds none.
 pub fn pack(event: &Event, words: &mut Vec<u64>) {
     let head = |kind: u8, count: u8, token: u32| join(u32::from_be_bytes([kind, count, 0, 0]), token);
     match event {
@@ -290,7 +291,7 @@ pub fn pack(event: &Event, words: &mut Vec<u64>) {
     }
 }
 
-/// At most [`DEPTH_MAX`] levels a side, as the host tells them.
+/// Packs at most [`DEPTH_MAX`] levels per side, as the host does.
 fn pack_depth(depth: &Depth, head: impl Fn(u8, u8, u32) -> u64, words: &mut Vec<u64>) {
     let most = usize::try_from(DEPTH_MAX).unwrap_or(0);
     let [bids, asks] = [&depth.bids, &depth.asks].map(|side| side.get(..most).unwrap_or(side));
@@ -317,7 +318,7 @@ mod tests {
         OwnEvent { after, at: 5, what: OwnKind::Timer(timer) }
     }
 
-    /// A batch as it is read: market events by token, own events by timer, unknown ones as a dash.
+    /// Decodes a batch into text: market events by token, own events by timer, unknown ones as a dash.
     fn read(words: Vec<u64>, own: Vec<OwnEvent>) -> Vec<String> {
         let batch = Batch { first: 0, words, own };
         let name = |event| match event {
@@ -391,7 +392,7 @@ mod tests {
     fn unknown_kinds_and_values_are_skipped_but_counted() {
         let mut words = vec![0x6304_0000_0000_0000, 0, 0, 0, 0x0204_0000_0000_0000, 0, 0, 0];
         words.extend([0x0205_0000_0000_0000, 0, 0, 7 << 32, 0]);
-        // More levels than there are words.
+        // The counts promise more levels than there are words.
         words.extend([0x0406_0000_0000_0000, 0, 0, 2 << 32, 1, 1]);
         pack(&top(2), &mut words);
         assert_eq!(read(words, Vec::new()), ["-", "-", "-", "-", "top 2"]);

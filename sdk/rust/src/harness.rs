@@ -1,4 +1,5 @@
-//! Runs a strategy natively, in `#[test]`, the way the host does: events go through the packed words of the contract.
+//! Native test harness: runs a strategy in `#[test]` as the host does, with events encoded in the contract's packed
+//! words.
 
 mod file;
 mod script;
@@ -17,10 +18,10 @@ use crate::runner::{Strategy, react};
 use crate::units::{SECOND, SHARE};
 use crate::{IntentKind, MarketState, Side, Status, Trade};
 
-/// When sessions of tests start: some moment in 2025.
+/// The start time of test sessions, in 2025.
 pub const START: u64 = 1_750_000_000 * SECOND;
 
-/// Returns a session with so many markets at a tick of one cent, default limits and no parameters.
+/// Returns a session with `markets` markets at a tick of one cent, default limits and no parameters.
 ///
 /// Market `n`, counted from 0, has the tokens `2n` (Yes) and `2n + 1` (No). The smallest order is 5 shares.
 pub fn session(markets: u32) -> Session {
@@ -50,7 +51,7 @@ pub fn session(markets: u32) -> Session {
     }
 }
 
-/// A strategy under test, with a clock that stands still until [`Harness::wait`].
+/// A strategy under test, with a clock that advances only in [`Harness::wait`].
 ///
 /// ```
 /// use polytrader_sdk::{Event, Intents, Manifest, Session, Strategy, harness::{self, Harness}};
@@ -88,7 +89,7 @@ impl<S: Strategy> Harness<S> {
     /// Starts a strategy.
     ///
     /// # Errors
-    /// What the strategy says against the session.
+    /// Returns the error with which the strategy rejects the session.
     pub fn start(session: &Session) -> Result<Self, String> {
         Ok(Self { strategy: S::new(session)?, now: session.now, events: 0 })
     }
@@ -98,24 +99,24 @@ impl<S: Strategy> Harness<S> {
         self.now
     }
 
-    /// Lets time pass, in microseconds.
+    /// Advances the clock, in microseconds.
     pub const fn wait(&mut self, micros: u64) {
         self.now = self.now.saturating_add(micros);
     }
 
-    /// Shows a best bid and ask of 1,000 shares each; 0 for none.
+    /// Sends a best bid and ask of 1,000 shares each; a price of 0 means none.
     pub fn top(&mut self, token: u32, bid: u32, ask: u32) -> Vec<Intent> {
         self.top_sized(token, (bid, SHARE.saturating_mul(1_000)), (ask, SHARE.saturating_mul(1_000)))
     }
 
-    /// Shows a best bid and ask, each a price and a size.
+    /// Sends a best bid and ask, each a price and a size; a price of 0 means none.
     pub fn top_sized(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<Intent> {
         let [bid, ask] = [bid, ask].map(|(price, size)| (price > 0).then_some(Quote { price, size }));
         let (venue_time, host_time) = (self.now, self.now);
         self.market(&Event::Top(Top { token, bid, ask, venue_time, host_time }))
     }
 
-    /// Shows levels of both sides, each a price and a size, best first.
+    /// Sends levels of both sides, each a price and a size, best first.
     pub fn depth(&mut self, token: u32, bids: &[(u32, u64)], asks: &[(u32, u64)]) -> Vec<Intent> {
         let side =
             |side: &[(u32, u64)]| side.iter().map(|(price, size)| Quote { price: *price, size: *size }).collect();
@@ -123,45 +124,45 @@ impl<S: Strategy> Harness<S> {
         self.market(&Event::Depth(Depth { token, bids: side(bids), asks: side(asks), venue_time, host_time }))
     }
 
-    /// Shows a trade.
+    /// Sends a trade.
     pub fn trade(&mut self, token: u32, side: Side, price: u32, size: u64) -> Vec<Intent> {
         let (venue_time, host_time) = (self.now, self.now);
         self.market(&Event::Trade(Trade { token, side, price, size, venue_time, host_time }))
     }
 
-    /// Shows a market's state.
+    /// Sends a market's state.
     pub fn status(&mut self, token: u32, state: MarketState, tick: u32) -> Vec<Intent> {
         let (venue_time, host_time) = (self.now, self.now);
         self.market(&Event::Status(Status { token, state, tick, pays: None, venue_time, host_time }))
     }
 
-    /// Ends a market: a share of the token pays so many micro-dollars.
+    /// Resolves a market: a share of the token pays `pays` micro-dollars.
     pub fn resolve(&mut self, token: u32, pays: u32) -> Vec<Intent> {
         let (venue_time, host_time, state, pays) = (self.now, self.now, MarketState::Resolved, Some(pays));
         self.market(&Event::Status(Status { token, state, tick: 10_000, pays, venue_time, host_time }))
     }
 
-    /// Says whether intents can lead to orders now.
+    /// Turns trading on or off, that is, whether intents can lead to orders.
     pub fn trading(&mut self, on: bool) -> Vec<Intent> {
         self.session(if on { SessionState::Running } else { SessionState::Stopped })
     }
 
-    /// Says what intents can lead to now.
+    /// Sends a session state.
     pub fn session(&mut self, state: SessionState) -> Vec<Intent> {
         self.own(OwnKind::Session(state))
     }
 
-    /// Says what the strategy owns of a token.
+    /// Sends the strategy's position in a token.
     pub fn position(&mut self, token: u32, size: u64) -> Vec<Intent> {
         self.own(OwnKind::Position(Position { token, size, cost: 0 }))
     }
 
-    /// Refuses the intent with this tag.
+    /// Sends a refusal of the intent with this tag.
     pub fn refuse(&mut self, tag: u64, rule: &str) -> Vec<Intent> {
         self.own(OwnKind::Refused(RefusedEvent { tag, rule: rule.into(), value: 1, limit: 0 }))
     }
 
-    /// Shows an event of the strategy's own.
+    /// Sends an own event.
     pub fn own(&mut self, what: OwnKind) -> Vec<Intent> {
         let own = OwnEvent { after: 0, at: self.now, what };
         self.batch(Vec::new(), vec![own])
@@ -175,13 +176,13 @@ impl<S: Strategy> Harness<S> {
 
     fn batch(&mut self, words: Vec<u64>, own: Vec<OwnEvent>) -> Vec<Intent> {
         let reaction = react(&mut self.strategy, &Batch { first: self.events, words, own });
-        assert_eq!(reaction.consumed, 1, "one event was shown");
+        assert_eq!(reaction.consumed, 1, "one event was sent");
         self.events = self.events.saturating_add(1);
         reaction.intents
     }
 }
 
-/// Returns the last quote that intents set on a token.
+/// Returns the last quote that the intents set on a token.
 pub fn quote_of(intents: &[Intent], token: u32) -> Option<SetQuote> {
     intents.iter().rev().find_map(|intent| match intent.what {
         IntentKind::Quote(quote) if quote.token == token => Some(quote),

@@ -1,11 +1,11 @@
-//! What a strategy wants.
+//! Intents of a strategy.
 
 use crate::bindings::polytrader::strategy::types::{Intent, IntentKind, Place, Quote, SetQuote, Timer};
 
-/// Collects a strategy's intents. The host holds each against every limit before an order leaves.
+/// Collects a strategy's intents. The host checks each against every limit before an order is sent.
 ///
-/// The tag is the strategy's own mark: order, fill and refused events that follow from an intent carry it. The reason
-/// is for people and shown with the order.
+/// The tag is chosen by the strategy; order, fill and refused events that follow from an intent carry it. The reason
+/// is shown to operators with the order.
 #[derive(Debug, Default)]
 pub struct Intents {
     list: Vec<Intent>,
@@ -27,25 +27,25 @@ impl Intents {
         self.push(tag, reason, IntentKind::CancelAll(token));
     }
 
-    /// Sets the orders that should stand on a token; the host keeps them there until told otherwise.
+    /// Sets the standing quote of a token; the host keeps its orders at the venue until the quote changes.
     pub fn quote(&mut self, tag: u64, token: u32, bid: Option<Quote>, ask: Option<Quote>, reason: impl Into<String>) {
         self.push(tag, reason, IntentKind::Quote(SetQuote { token, bid, ask }));
     }
 
-    /// Asks for a timer event at a host time in microseconds; 0 clears the timer.
+    /// Sets a timer to a host time in microseconds; 0 clears it.
     pub fn set_timer(&mut self, id: u32, at: u64) {
         self.push(0, "", IntentKind::SetTimer(Timer { id, at }));
     }
 
-    /// Says what a share is worth, for the wish that was made last: an order that adds risk must then be better than this by the fee and
-    /// the least edge that the operator set.
+    /// Sets the fair value of a share for the latest intent: an order that adds risk must then be better than this by
+    /// the fee and the operator's minimum edge (`min_edge_usd`).
     pub fn worth(&mut self, fair: u32) {
         if let Some(last) = self.list.last_mut() {
             last.fair = Some(fair);
         }
     }
 
-    /// Returns whether nothing is wanted.
+    /// Returns whether there are no intents.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }

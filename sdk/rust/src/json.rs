@@ -1,28 +1,29 @@
-//! A small JSON reader for parameters: total, with limits, numbers kept as their text. It keeps modules small.
+//! A small JSON parser for parameters: it never panics, has limits, and keeps numbers as text. Being small, it keeps
+//! modules small.
 
-/// The most that a text of parameters may have, in bytes.
+/// The maximum length of the parameters, in bytes.
 pub const TEXT_MAX: usize = 64 * 1024;
-/// How deep lists and objects may lie in each other.
+/// The maximum nesting of lists and objects.
 pub const DEPTH_MAX: usize = 8;
 
-/// A value.
+/// A JSON value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {
     /// `null`
     Null,
     /// `true` or `false`
     Bool(bool),
-    /// A number, as it was written.
+    /// A number, as written.
     Number(String),
-    /// A text, without its escapes.
+    /// A string, unescaped.
     Text(String),
     /// A list.
     List(Vec<Json>),
-    /// An object, in the order of the text. No key stands twice.
+    /// An object, in the order of the text. Keys are unique.
     Object(Vec<(String, Json)>),
 }
 
-/// Reads a text that is one JSON value.
+/// Parses a text that is one JSON value.
 ///
 /// ```
 /// use polytrader_sdk::json::{Json, read};
@@ -31,10 +32,10 @@ pub enum Json {
 /// ```
 ///
 /// # Errors
-/// What was expected, and at which byte.
+/// Names what was expected, and the byte offset.
 pub fn read(text: &str) -> Result<Json, String> {
     if text.len() > TEXT_MAX {
-        return Err(format!("{} bytes of JSON, at most {TEXT_MAX} are read", text.len()));
+        return Err(format!("{} bytes of JSON; expected at most {TEXT_MAX}", text.len()));
     }
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
@@ -43,7 +44,7 @@ pub fn read(text: &str) -> Result<Json, String> {
 }
 
 impl Json {
-    /// Writes the value as JSON, for messages; what is long is cut.
+    /// Formats the value for messages: lists and objects by kind, everything else as JSON, cut at 60 characters.
     pub fn show(&self) -> String {
         const SHOWN_MAX: usize = 60;
         let text = match self {
@@ -73,7 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     fn expected(&self, what: &str) -> String {
-        format!("no JSON: expected {what} at byte {}", self.at)
+        format!("invalid JSON: expected {what} at byte {}", self.at)
     }
 
     fn space(&mut self) {
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
         self.at = self.at.saturating_add(self.rest().bytes().take_while(blank).count());
     }
 
-    /// Goes past a token that stands here.
+    /// Skips `token` if the text continues with it, and returns whether it did.
     fn take(&mut self, token: &str) -> bool {
         let here = self.rest().starts_with(token);
         if here {
@@ -93,7 +94,7 @@ impl<'a> Reader<'a> {
     fn value(&mut self, depth: usize) -> Result<Json, String> {
         self.space();
         if depth > DEPTH_MAX {
-            return Err(self.expected(&format!("at most {DEPTH_MAX} lists and objects in each other")));
+            return Err(self.expected(&format!("at most {DEPTH_MAX} nested lists and objects")));
         }
         match self.peek() {
             Some(b'{') => self.object(depth),
@@ -113,7 +114,7 @@ impl<'a> Reader<'a> {
             reader.space();
             let key = reader.string()?;
             if pairs.iter().any(|(known, _)| *known == key) {
-                return Err(format!("no JSON: the key `{key}` stands twice"));
+                return Err(format!("invalid JSON: duplicate key `{key}`"));
             }
             reader.space();
             if !reader.take(":") {
@@ -135,7 +136,7 @@ impl<'a> Reader<'a> {
         Ok(Json::List(values))
     }
 
-    /// Reads what stands between two brackets, with commas between.
+    /// Reads comma-separated items between two brackets.
     fn series(
         &mut self,
         open: &str,
@@ -172,7 +173,7 @@ impl<'a> Reader<'a> {
         let whole = self.at;
         self.digits()?;
         if zero && self.at > whole.saturating_add(1) {
-            return Err(format!("no JSON: a number begins with 0 at byte {whole}"));
+            return Err(format!("invalid JSON: a number begins with 0 at byte {whole}"));
         }
         if self.take(".") {
             self.digits()?;
@@ -186,13 +187,13 @@ impl<'a> Reader<'a> {
 
     fn string(&mut self) -> Result<String, String> {
         if !self.take("\"") {
-            return Err(self.expected("a text in quotes"));
+            return Err(self.expected("a string in quotes"));
         }
         let mut text = String::new();
         loop {
-            let Some(letter) = self.rest().chars().next() else { return Err(self.expected("the end of a text")) };
+            let Some(letter) = self.rest().chars().next() else { return Err(self.expected("the end of a string")) };
             if u32::from(letter) < 0x20 {
-                return Err(self.expected("a text without control characters"));
+                return Err(self.expected("a string without control characters"));
             }
             self.at = self.at.saturating_add(letter.len_utf8());
             match letter {
@@ -243,7 +244,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The letter of a pair of surrogates.
+/// Returns the character of a surrogate pair.
 fn pair(first: u32, second: u32) -> Option<char> {
     let (high, low) = (first.checked_sub(0xd800)?, second.checked_sub(0xdc00).filter(|low| *low < 0x400)?);
     char::from_u32((high << 10).checked_add(low)?.checked_add(0x1_0000)?)
@@ -288,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_refused_with_its_place() {
+    fn invalid_json_is_rejected_with_its_offset() {
         for (text, says) in [
             ("", "a value at byte 0"),
             ("{\"a\" 1}", "`:` at byte 5"),
@@ -305,7 +306,7 @@ mod tests {
             ("\"\\udc00\"", "first half"),
             ("\"\\u12é4\"", "hexadecimal"),
             ("{} x", "the end at byte 3"),
-            (r#"{"a": 1, "a": 2}"#, "stands twice"),
+            (r#"{"a": 1, "a": 2}"#, "duplicate key"),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");

@@ -1,12 +1,12 @@
-//! Writes trading strategies for PolyTrader in Rust.
+//! SDK for PolyTrader trading strategies in Rust.
 //!
-//! A strategy is a type that implements [`Strategy`]: it hears [`Event`]s and answers with [`Intents`]. Prices are
-//! micro-dollars a share, sizes micro-shares, money micro-dollars, times microseconds; [`units`] does the sums.
+//! A strategy is a type that implements [`Strategy`]: it receives [`Event`]s and returns [`Intents`]. Prices are
+//! micro-dollars a share, sizes micro-shares, money micro-dollars, times microseconds; [`units`] has the arithmetic.
 //!
 //! ```
 //! use polytrader_sdk::{Event, Intents, Manifest, Quote, Session, Strategy, units};
 //!
-//! /// Bids ten dollars one tick under the best bid of everything.
+//! /// Bids ten dollars one tick below the best bid of every token.
 //! struct Patient {
 //!     tick: u32,
 //! }
@@ -17,7 +17,7 @@
 //!     }
 //!
 //!     fn new(session: &Session) -> Result<Self, String> {
-//!         let market = session.markets.first().ok_or("it needs a market")?;
+//!         let market = session.markets.first().ok_or("no market granted; expected one")?;
 //!         Ok(Self { tick: market.tick })
 //!     }
 //!
@@ -26,7 +26,7 @@
 //!         let Some(best) = top.bid else { return };
 //!         let price = units::step(best.price, -1, self.tick);
 //!         let size = units::shares_for(10 * units::DOLLAR, price);
-//!         // An unchanged quote is no action, so it may be said again and again.
+//!         // Setting an unchanged quote has no effect, so the strategy need not remember it.
 //!         out.quote(1, top.token, Some(Quote { price, size }), None, "wait below");
 //!     }
 //! }
@@ -35,19 +35,19 @@
 //! # fn main() {}
 //! ```
 //!
-//! | for | there is |
+//! | purpose | item |
 //! |---|---|
 //! | parameters that operators set | [`#[derive(Parameters)]`](parameters) |
 //! | prices, own orders, positions and cash | [`Tracker`] |
-//! | how far a price moved lately | [`window::Window`] |
-//! | state that outlives an instance | [`memory`] |
+//! | recent price movement | [`window::Window`] |
+//! | state that survives a reload | [`memory`] |
 //! | tests on a scripted market | `harness::Stage`, native builds only |
 //!
-//! The crate of a strategy has `crate-type = ["cdylib", "rlib"]`: the first makes the module that the host loads, the
-//! second lets its tests run natively with the [`harness`]. Build it with
-//! `cargo build --release --target wasm32-unknown-unknown`; the file's name is the strategy's.
+//! A strategy crate has `crate-type = ["cdylib", "rlib"]`: the first produces the module that the host loads, the
+//! second lets its tests run natively with the [`harness`]. Build it with `cargo build --release --target
+//! wasm32-unknown-unknown`; the file name is the strategy's name.
 
-// The derives name this crate from outside, and its own tests use them.
+// The derive macros refer to this crate by name, and this crate's own tests use them.
 extern crate self as polytrader_sdk;
 
 mod event;
@@ -73,7 +73,7 @@ pub use parameters::Parameters;
 pub use runner::{Strategy, react};
 pub use tracker::Tracker;
 
-/// What `wit-bindgen` makes of the contract; for [`export_strategy`], not for strategies.
+/// Bindings that `wit-bindgen` generates from the contract; for [`export_strategy`], not for strategies.
 #[doc(hidden)]
 #[allow(
     missing_docs,
@@ -104,9 +104,9 @@ pub fn log(level: Level, text: &str) {
     eprintln!("{level:?}: {text}");
 }
 
-/// Makes a type that implements [`Strategy`] the strategy of this module. Used once in a crate.
+/// Exports a type that implements [`Strategy`] as this module's strategy. Use it once per crate.
 ///
-/// It exports nothing in native builds, so that tests link.
+/// Native builds export nothing, so that tests link.
 #[macro_export]
 macro_rules! export_strategy {
     ($strategy:ty) => {

@@ -1,4 +1,4 @@
-//! State that outlives an instance: bytes with a version, for [`Strategy::save`](crate::Strategy::save) and
+//! State that survives an instance: versioned bytes for [`Strategy::save`](crate::Strategy::save) and
 //! [`Session::restored`](crate::Session::restored).
 //!
 //! ```
@@ -7,7 +7,7 @@
 //! // save: version 2 of this strategy's state.
 //! let bytes = Writer::new(2).u64(7).i64(-3).text("wait").finish();
 //!
-//! // new: what an older version wrote can be read as well, as its number says.
+//! // new: state of an older version can be read as well, depending on its version number.
 //! let mut state = Reader::new(&bytes, 2).unwrap();
 //! assert_eq!((state.version(), state.u64(), state.i64(), state.text()), (2, Ok(7), Ok(-3), Ok("wait".to_owned())));
 //! assert!(state.end().is_ok());
@@ -15,14 +15,15 @@
 //! assert!(Reader::new(&bytes, 1).unwrap_err().contains("version 2"));
 //! ```
 //!
-//! What is torn, spoiled or of a newer version is refused as a text for people; a strategy starts afresh then, or does not start.
+//! Truncated or corrupted state, or state of a newer version, is rejected with a readable error. The strategy then
+//! starts without state, or does not start.
 
-/// What every state begins with.
+/// The first bytes of every state.
 const MAGIC: [u8; 4] = *b"pts1";
-/// Bytes of the sum at the end.
+/// Length of the checksum at the end, in bytes.
 const SUM: usize = 4;
 
-/// Writes state.
+/// Writer of a strategy's state.
 #[derive(Debug)]
 #[must_use]
 pub struct Writer {
@@ -30,38 +31,38 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Begins a state of this version of the strategy's own.
+    /// Begins a state with the strategy's own version number.
     pub fn new(version: u16) -> Self {
         let mut bytes = MAGIC.to_vec();
         bytes.extend(version.to_be_bytes());
         Self { bytes }
     }
 
-    /// Adds a number.
+    /// Adds an unsigned 64-bit number.
     pub fn u64(mut self, value: u64) -> Self {
         self.bytes.extend(value.to_be_bytes());
         self
     }
 
-    /// Adds a number.
+    /// Adds an unsigned 32-bit number.
     pub fn u32(mut self, value: u32) -> Self {
         self.bytes.extend(value.to_be_bytes());
         self
     }
 
-    /// Adds a number with a sign.
+    /// Adds a signed 64-bit number.
     pub fn i64(mut self, value: i64) -> Self {
         self.bytes.extend(value.to_be_bytes());
         self
     }
 
-    /// Adds a yes or a no.
+    /// Adds a boolean.
     pub fn bool(mut self, value: bool) -> Self {
         self.bytes.push(value.into());
         self
     }
 
-    /// Adds a text; what is longer than 4 GB is cut, and no host takes it.
+    /// Adds a string. It is cut at 4 GB; the host accepts no state of that size.
     pub fn text(mut self, value: &str) -> Self {
         let length = u32::try_from(value.len()).unwrap_or(u32::MAX);
         self.bytes.extend(length.to_be_bytes());
@@ -69,13 +70,13 @@ impl Writer {
         self
     }
 
-    /// Adds a list: its length, and each item by `write`.
+    /// Adds a list: its length, and each item with `write`.
     pub fn list<T>(self, items: impl ExactSizeIterator<Item = T>, write: impl FnMut(Self, T) -> Self) -> Self {
         let length = u32::try_from(items.len()).unwrap_or(u32::MAX);
         items.take(usize::try_from(length).unwrap_or(usize::MAX)).fold(self.u32(length), write)
     }
 
-    /// Returns the bytes.
+    /// Returns the bytes, with the checksum.
     #[must_use]
     pub fn finish(mut self) -> Vec<u8> {
         let sum = sum(&self.bytes);
@@ -84,7 +85,7 @@ impl Writer {
     }
 }
 
-/// Reads state in the order in which it was written.
+/// Reader of a state, in the order in which it was written.
 #[derive(Debug)]
 pub struct Reader<'a> {
     version: u16,
@@ -95,9 +96,9 @@ impl<'a> Reader<'a> {
     /// Opens a state of a version up to `newest`.
     ///
     /// # Errors
-    /// If it is none, is damaged, or is newer.
+    /// If the bytes are not a state, are damaged, or have a newer version.
     pub fn new(bytes: &'a [u8], newest: u16) -> Result<Self, String> {
-        let spoiled = || format!("{} bytes are no state of a strategy", bytes.len());
+        let spoiled = || format!("{} bytes are not the state of a strategy", bytes.len());
         let (body, written) = bytes.split_last_chunk::<SUM>().ok_or_else(spoiled)?;
         let (magic, body_after) = body.split_first_chunk::<4>().ok_or_else(spoiled)?;
         let (version, rest) = body_after.split_first_chunk::<2>().ok_or_else(spoiled)?;
@@ -106,26 +107,26 @@ impl<'a> Reader<'a> {
         }
         let version = u16::from_be_bytes(*version);
         if version > newest {
-            return Err(format!("the state is of version {version}; expected at most {newest}"));
+            return Err(format!("the state has version {version}; expected at most {newest}"));
         }
         Ok(Self { version, rest })
     }
 
-    /// Returns the version that wrote it.
+    /// Returns the version of the state.
     #[must_use]
     pub const fn version(&self) -> u16 {
         self.version
     }
 
-    /// Reads a number.
+    /// Reads an unsigned 64-bit number.
     ///
     /// # Errors
-    /// If the state has ended, as with everything that is read.
+    /// If the state has ended.
     pub fn u64(&mut self) -> Result<u64, String> {
         self.take().map(u64::from_be_bytes)
     }
 
-    /// Reads a number.
+    /// Reads an unsigned 32-bit number.
     ///
     /// # Errors
     /// If the state has ended.
@@ -133,7 +134,7 @@ impl<'a> Reader<'a> {
         self.take().map(u32::from_be_bytes)
     }
 
-    /// Reads a number with a sign.
+    /// Reads a signed 64-bit number.
     ///
     /// # Errors
     /// If the state has ended.
@@ -141,10 +142,10 @@ impl<'a> Reader<'a> {
         self.take().map(i64::from_be_bytes)
     }
 
-    /// Reads a yes or a no.
+    /// Reads a boolean.
     ///
     /// # Errors
-    /// If the state has ended, or it is neither.
+    /// If the state has ended, or the byte is neither 0 nor 1.
     pub fn bool(&mut self) -> Result<bool, String> {
         match self.take()? {
             [0] => Ok(false),
@@ -153,24 +154,24 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Reads a text.
+    /// Reads a string.
     ///
     /// # Errors
-    /// If the state has ended, or it is no UTF-8.
+    /// If the state has ended, or the string is not UTF-8.
     pub fn text(&mut self) -> Result<String, String> {
         let length = usize::try_from(self.u32()?).unwrap_or(usize::MAX);
         let (text, rest) = self.rest.split_at_checked(length).ok_or_else(ended)?;
         self.rest = rest;
-        String::from_utf8(text.to_vec()).map_err(|error| format!("the state has a text that is none: {error}"))
+        String::from_utf8(text.to_vec()).map_err(|error| format!("the state has an invalid string: {error}"))
     }
 
-    /// Reads a list, each item by `read`.
+    /// Reads a list, each item with `read`.
     ///
     /// # Errors
-    /// If the state has ended, or what `read` says.
+    /// If the state has ended, or `read` fails.
     pub fn list<T>(&mut self, mut read: impl FnMut(&mut Self) -> Result<T, String>) -> Result<Vec<T>, String> {
         let length = self.u32()?;
-        // No room is made before the items are there: a length may lie.
+        // Nothing is reserved for the items: the length may be wrong.
         let mut items = Vec::new();
         for _ in 0..length {
             if self.rest.is_empty() {
@@ -181,10 +182,10 @@ impl<'a> Reader<'a> {
         Ok(items)
     }
 
-    /// Makes sure that nothing is left.
+    /// Checks that the whole state has been read.
     ///
     /// # Errors
-    /// If something is.
+    /// If bytes are left.
     pub fn end(self) -> Result<(), String> {
         match self.rest.len() {
             0 => Ok(()),
@@ -203,7 +204,7 @@ fn ended() -> String {
     "the state ends too early".to_owned()
 }
 
-/// FNV-1a: it tells chance apart, not malice. The host keeps what it was given.
+/// FNV-1a. It detects accidental damage, not tampering; the host stores the state unchanged.
 fn sum(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0x811c_9dc5, |sum: u32, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }

@@ -1,4 +1,4 @@
-//! Runs a strategy: typed events in, one reaction out.
+//! The strategy trait and its runner: typed events in, one reaction out.
 
 use crate::bindings::polytrader::strategy::types::{Batch, Manifest, Reaction, Selection, Session, Subscription};
 use crate::event::{DEPTH_MAX, Event, Events, WORD_LAYOUT};
@@ -7,28 +7,30 @@ use core::mem::ManuallyDrop;
 
 /// A trading strategy: events in, intents out.
 ///
-/// It must be deterministic: the same events give the same intents. It cannot reach a clock; every event brings its time.
+/// It must be deterministic: the same events give the same intents. It has no access to a clock; every event carries
+/// its time.
 pub trait Strategy: Sized {
-    /// Says what this strategy is.
+    /// Returns the strategy's manifest.
     fn describe() -> Manifest;
 
     /// Starts a run.
     ///
     /// # Errors
-    /// The text is shown to the operator and the strategy does not run.
+    /// The error is shown to the operator and the strategy does not run.
     fn new(session: &Session) -> Result<Self, String>;
 
-    /// Hears one event and says what it wants. What it wants acts before it hears the next event.
+    /// Handles one event and adds intents to `out`. The host acts on them before the strategy receives the next event.
     fn on_event(&mut self, event: &Event, out: &mut Intents);
 
-    /// Returns the state that a next instance finds in [`Session::restored`].
+    /// Returns the state that the next instance finds in [`Session::restored`].
     fn save(&self) -> Vec<u8> {
         Vec::new()
     }
 }
 
 impl Manifest {
-    /// Describes a strategy without parameters that takes as many markets as the host grants, of any kind, and hears tops and trades.
+    /// Describes a strategy without parameters that takes as many markets as the host grants, of any kind, and receives
+    /// tops and trades.
     pub fn new(name: &str, version: &str, description: &str) -> Self {
         Self {
             name: name.into(),
@@ -44,7 +46,7 @@ impl Manifest {
         }
     }
 
-    /// Names the author.
+    /// Sets the author.
     #[must_use]
     pub fn author(mut self, author: &str) -> Self {
         self.author = author.into();
@@ -65,49 +67,49 @@ impl Manifest {
         self
     }
 
-    /// Asks for markets whose slug begins so, or as was said before.
+    /// Selects markets whose slug begins with `beginning`, in addition to the beginnings added before.
     #[must_use]
     pub fn slug(mut self, beginning: &str) -> Self {
         self.selection.slugs.push(beginning.into());
         self
     }
 
-    /// Asks for markets of negative-risk events only.
+    /// Selects markets of negative-risk events only.
     #[must_use]
     pub const fn neg_risk_only(mut self) -> Self {
         self.selection.neg_risk = true;
         self
     }
 
-    /// Asks for whole events: all open markets of one or none.
+    /// Selects whole events only: all open markets of an event, or none.
     #[must_use]
     pub const fn whole_events(mut self) -> Self {
         self.selection.whole_events = true;
         self
     }
 
-    /// Asks for so many levels of both sides, at most [`DEPTH_MAX`].
+    /// Subscribes to `levels` levels of both sides, at most [`DEPTH_MAX`].
     #[must_use]
     pub const fn depth(mut self, levels: u32) -> Self {
         self.hears.depth = if levels > DEPTH_MAX { DEPTH_MAX } else { levels };
         self
     }
 
-    /// Hears no tops, such as a strategy that hears depth.
+    /// Turns off `Top` events, for example in a strategy that uses depth.
     #[must_use]
     pub const fn without_tops(mut self) -> Self {
         self.hears.tops = false;
         self
     }
 
-    /// Hears no trades.
+    /// Turns off `Trade` events.
     #[must_use]
     pub const fn without_trades(mut self) -> Self {
         self.hears.trades = false;
         self
     }
 
-    /// Asks for a timer event each time so many microseconds are over, at least a tenth of a second. Its number is
+    /// Requests a timer event every `micros` microseconds, at least 100,000. Its id is
     /// [`REGULAR_TIMER`](crate::REGULAR_TIMER).
     #[must_use]
     pub const fn every(mut self, micros: u64) -> Self {
@@ -116,19 +118,20 @@ impl Manifest {
     }
 }
 
-/// Shows a strategy the events of a batch, up to the first that it answers with intents.
+/// Passes the events of a batch to a strategy, up to the first one that yields intents.
 ///
-/// Stopping there makes the result independent of how the host cuts its batches.
+/// Stopping there makes the result independent of how the host splits events into batches.
 pub fn react<S: Strategy>(strategy: &mut S, batch: &Batch) -> Reaction {
     let mut out = Intents::default();
     let mut consumed = 0_u32;
     let mut events = Events::new(batch);
     loop {
-        // An event is some hundred bytes, and all but its own few of them would be copied for nothing if there were one way for all.
+        // `Event` takes about a hundred bytes, of which a `Top` needs few; one shared path would copy the rest for
+        // nothing.
         if let Some(top) = events.top() {
-            // Nothing in a top is to be dropped, so nothing looks for it.
+            // A `Top` has nothing to drop; `ManuallyDrop` saves the check.
             strategy.on_event(&ManuallyDrop::new(Event::Top(top)), &mut out);
-        } else if !hear_other(strategy, &mut events, &mut out) {
+        } else if !deliver_next(strategy, &mut events, &mut out) {
             break;
         }
         consumed = consumed.saturating_add(1);
@@ -139,9 +142,9 @@ pub fn react<S: Strategy>(strategy: &mut S, batch: &Batch) -> Reaction {
     Reaction { consumed, intents: out.take() }
 }
 
-/// Shows the next event, whatever it is, and says whether there was one.
+/// Passes on the next event of any kind, and returns whether there was one.
 #[inline(never)]
-fn hear_other<S: Strategy>(strategy: &mut S, events: &mut Events<'_>, out: &mut Intents) -> bool {
+fn deliver_next<S: Strategy>(strategy: &mut S, events: &mut Events<'_>, out: &mut Intents) -> bool {
     let Some(event) = events.other() else { return false };
     if let Some(event) = event {
         strategy.on_event(&event, out);
@@ -154,7 +157,7 @@ mod tests {
     use super::*;
     use crate::{OwnEvent, OwnKind};
 
-    /// Answers each timer of an even number.
+    /// Returns an intent for each timer with an even id.
     struct Even;
 
     impl Strategy for Even {
@@ -181,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_heard_up_to_the_first_event_that_is_answered() {
+    fn a_batch_is_consumed_up_to_the_first_event_that_is_answered() {
         assert_eq!(consumed(&[1, 3, 4, 5, 6]), (3, 1));
         assert_eq!(consumed(&[1, 3]), (2, 0));
         assert_eq!(consumed(&[]), (0, 0));

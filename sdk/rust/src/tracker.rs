@@ -1,4 +1,4 @@
-//! What a strategy knows of its markets and of itself, followed from events.
+//! Local view of a strategy's markets, orders, positions and cash, updated from events.
 //!
 //! ```
 //! use polytrader_sdk::{Event, Intents, Manifest, Session, Strategy, Tracker};
@@ -9,13 +9,13 @@
 //!
 //! impl Strategy for Mine {
 //!     fn describe() -> Manifest {
-//!         Manifest::new("mine", "1.0.0", "Says nothing yet.")
+//!         Manifest::new("mine", "1.0.0", "Places no orders yet.")
 //!     }
 //!     fn new(session: &Session) -> Result<Self, String> {
 //!         Ok(Self { tracker: Tracker::new(session) })
 //!     }
 //!     fn on_event(&mut self, event: &Event, _out: &mut Intents) {
-//!         self.tracker.hear(event);
+//!         self.tracker.update(event);
 //!         if !self.tracker.trading() {
 //!             return;
 //!         }
@@ -33,41 +33,41 @@ use crate::{
     SettlementEvent, Side,
 };
 
-/// One token, as far as it is known.
+/// The known state of one token.
 #[derive(Debug, Clone)]
 pub struct TokenView {
     /// Its handle.
     pub handle: u32,
     /// The handle of the other outcome.
     pub other: u32,
-    /// Whether its market trades.
+    /// The state of its market.
     pub state: MarketState,
-    /// The grid of its prices.
+    /// Its tick size.
     pub tick: u32,
-    /// Its best prices. None before they were told, and while its market is blind.
+    /// Its best prices. `None` until the first `Top` event, and while its market is not open.
     pub top: Option<Top>,
     /// Shares owned.
     pub held: u64,
-    /// What they cost, in micro-dollars, fees apart.
+    /// Their cost in micro-dollars, without fees.
     pub cost: i64,
-    /// What a share pays, in micro-dollars, once its market is resolved and that is known.
+    /// The payout of a share in micro-dollars, once its market is resolved and the payout is known.
     pub pays: Option<u32>,
 }
 
-/// Follows best prices, own orders, positions and cash. Show it every event first.
+/// Tracks best prices, own orders, positions and cash. Pass it every event before using it.
 #[derive(Debug, Clone)]
 pub struct Tracker {
     now: u64,
     state: SessionState,
     cash: i64,
     markets: Vec<Market>,
-    /// Rising by handle.
+    /// In ascending order of handles.
     tokens: Vec<TokenView>,
     orders: Vec<OpenOrder>,
 }
 
 impl Tracker {
-    /// Begins with what a session starts from.
+    /// Creates a tracker with the session's markets, positions and orders.
     #[must_use]
     pub fn new(session: &Session) -> Self {
         let view = |handle: u32, other: u32, tick: u32| {
@@ -78,7 +78,8 @@ impl Tracker {
             let (yes, no) = (market.yes.handle, market.no.handle);
             [view(yes, no, market.tick), view(no, yes, market.tick)]
         };
-        // Their handles rise nearly always; sorting would be more code than all else here.
+        // Handles are almost always in ascending order already; a sort would add more code to the module than the rest
+        // of this function.
         let mut tokens: Vec<TokenView> = Vec::new();
         for token in session.markets.iter().flat_map(of) {
             let place = tokens.partition_point(|other| other.handle < token.handle);
@@ -94,32 +95,32 @@ impl Tracker {
         tracker
     }
 
-    /// Hears an event.
+    /// Updates the view with an event.
     #[inline]
-    pub fn hear(&mut self, event: &Event) {
+    pub fn update(&mut self, event: &Event) {
         self.now = self.now.max(event.time());
         match event {
-            // Field by field: as a whole it is just large enough to be copied by a call.
+            // Field by field: copied as a whole it is just large enough for the compiler to emit a call.
             Event::Top(top) => {
                 let Top { token, bid, ask, venue_time, host_time } = *top;
                 self.change(token, |view| view.top = Some(Top { token, bid, ask, venue_time, host_time }));
             }
-            Event::Status(status) => self.hear_status(status),
+            Event::Status(status) => self.on_status(status),
             Event::Trade(_) | Event::Depth(_) => {}
-            Event::Own(own) => self.hear_own(own),
+            Event::Own(own) => self.on_own(own),
         }
     }
 
-    fn hear_status(&mut self, status: &Status) {
+    fn on_status(&mut self, status: &Status) {
         self.change(status.token, |token| {
             (token.state, token.tick) = (status.state, status.tick);
             token.pays = status.pays.or(token.pays);
-            // What is not known now must not be traded on.
+            // A price from before the market closed or lost its book must not be traded on.
             token.top = token.top.filter(|_| status.state == MarketState::Open);
         });
     }
 
-    fn hear_own(&mut self, own: &OwnEvent) {
+    fn on_own(&mut self, own: &OwnEvent) {
         match &own.what {
             OwnKind::Order(order) => self.set_order(order),
             OwnKind::Fill(fill) => self.cash = self.cash.saturating_add(effect(fill)),
@@ -143,10 +144,10 @@ impl Tracker {
         }
     }
 
-    /// Returns where a token is, or where none is.
+    /// Returns the index of a token, or `usize::MAX` if there is none.
     #[inline]
     fn place(&self, handle: u32) -> usize {
-        // A strategy's handles count from 0 until markets of it end.
+        // A strategy's handles count from 0 until some of its markets end.
         let first = usize::try_from(handle).unwrap_or(usize::MAX);
         if self.tokens.get(first).is_some_and(|token| token.handle == handle) {
             return first;
@@ -154,7 +155,7 @@ impl Tracker {
         self.tokens.binary_search_by_key(&handle, |token| token.handle).unwrap_or(usize::MAX)
     }
 
-    /// Shares of a resolved market that are gone were paid out.
+    /// Adds the payout of shares that left the position of a resolved market.
     fn redeem(&mut self, handle: u32, size: u64) {
         let Some(token) = self.token(handle) else { return };
         let (Some(pays), gone) = (token.pays, token.held.saturating_sub(size)) else { return };
@@ -184,13 +185,13 @@ impl Tracker {
         self.now
     }
 
-    /// Returns whether intents can lead to orders now.
+    /// Returns whether intents can currently lead to orders.
     #[must_use]
     pub const fn trading(&self) -> bool {
         matches!(self.state, SessionState::Running)
     }
 
-    /// Returns what intents can lead to now.
+    /// Returns the session state, which determines what intents can lead to.
     #[must_use]
     pub const fn session_state(&self) -> SessionState {
         self.state
@@ -202,13 +203,13 @@ impl Tracker {
         &self.markets
     }
 
-    /// Returns what is known of a token.
+    /// Returns the view of a token.
     #[must_use]
     pub fn token(&self, handle: u32) -> Option<&TokenView> {
         self.tokens.get(self.place(handle))
     }
 
-    /// Returns the market of a token, by either of its two.
+    /// Returns the market of a token, by either of its two handles.
     #[must_use]
     pub fn market(&self, handle: u32) -> Option<&Market> {
         self.markets.iter().find(|market| market.yes.handle == handle || market.no.handle == handle)
@@ -226,7 +227,7 @@ impl Tracker {
         self.open_top(handle)?.ask
     }
 
-    /// Returns the price between the best bid and the best ask, in micro-dollars.
+    /// Returns the mid price, halfway between the best bid and the best ask, in micro-dollars.
     #[must_use]
     pub fn mid(&self, handle: u32) -> Option<u32> {
         let top = self.open_top(handle)?;
@@ -243,27 +244,27 @@ impl Tracker {
         self.token(handle).map_or(0, |token| token.held)
     }
 
-    /// Returns the shares of a token that no open SELL offers.
+    /// Returns the owned shares of a token that no open SELL offers.
     #[must_use]
     pub fn free(&self, handle: u32) -> u64 {
         self.held(handle).saturating_sub(self.open(handle, Side::Sell))
     }
 
-    /// Returns the strategy's orders that are not over, oldest first.
+    /// Returns the strategy's open orders, oldest first.
     #[must_use]
     pub fn orders(&self) -> &[OpenOrder] {
         &self.orders
     }
 
-    /// Returns how many shares of a token open orders of one side may still fill.
+    /// Returns how many shares of a token the open orders of one side may still fill.
     #[must_use]
     pub fn open(&self, handle: u32, side: Side) -> u64 {
         let orders = self.orders.iter().filter(|order| order.token == handle && order.side == side);
         orders.fold(0, |sum, order| sum.saturating_add(left(order)))
     }
 
-    /// Returns how many own shares rest at a price of a token. A bid for the other outcome at the rest of a dollar is an ask here, as
-    /// the venue matches the two as one book.
+    /// Returns how many of the strategy's own shares rest at a price of a token. A bid for the other outcome at the
+    /// complementary price counts as an ask here, as the venue matches both in one book.
     #[must_use]
     pub fn resting(&self, handle: u32, side: Side, price: u32) -> u64 {
         let other = self.token(handle).map(|token| token.other);
@@ -275,20 +276,22 @@ impl Tracker {
         self.orders.iter().filter(here).fold(0, |sum, order| sum.saturating_add(left(order)))
     }
 
-    /// Returns what all positions cost, in micro-dollars, fees apart.
+    /// Returns the cost of all positions in micro-dollars, without fees.
     #[must_use]
     pub fn invested(&self) -> i64 {
         self.tokens.iter().fold(0, |sum, token| sum.saturating_add(token.cost))
     }
 
-    /// Returns the cash effect in micro-dollars: what sells and resolved markets brought less what buys and fees took, since the
-    /// positions that the session started with were bought. A match that failed to settle is taken back, but for its fee.
+    /// Returns the cash effect in micro-dollars: proceeds of sales and resolved markets less purchases and fees. It
+    /// includes the cost of the positions that the session started with. A match that failed to settle is reverted,
+    /// except for its fee.
     #[must_use]
     pub const fn cash(&self) -> i64 {
         self.cash
     }
 
-    /// Returns [`Tracker::cash`] and what the positions are worth at their best bids; a position without a bid is worth nothing.
+    /// Returns [`Tracker::cash`] plus the value of the positions at their best bids; a position without a bid counts as
+    /// zero.
     #[must_use]
     pub fn profit(&self) -> i64 {
         self.tokens.iter().fold(self.cash, |sum, token| {
@@ -298,12 +301,12 @@ impl Tracker {
     }
 }
 
-/// What a fill did to the cash.
+/// Returns the cash effect of a fill.
 fn effect(fill: &FillEvent) -> i64 {
     signed(fill.side, fill.price, fill.size).saturating_sub(fill.fee)
 }
 
-/// What a match did to the cash, its fee apart.
+/// Returns the cash effect of a match, without its fee.
 fn value(settled: &SettlementEvent) -> i64 {
     signed(settled.side, settled.price, settled.size)
 }

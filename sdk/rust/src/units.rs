@@ -1,16 +1,18 @@
-//! Integer sums with prices (micro-dollars a share), sizes (micro-shares), money (micro-dollars) and times (microseconds).
+//! Integer arithmetic with prices (micro-dollars a share), sizes (micro-shares), money (micro-dollars) and times
+//! (microseconds).
 //!
-//! Nothing here can overflow or divide by zero: what leaves its range becomes the nearest end of it, or zero.
+//! Nothing here overflows or divides by zero: a result outside its range saturates at the nearest bound, or becomes
+//! zero.
 
-/// One dollar, and the price of a sure thing.
+/// One dollar; also the payout of a winning share.
 pub const DOLLAR: u64 = 1_000_000;
 /// One share.
 pub const SHARE: u64 = 1_000_000;
 /// One second.
 pub const SECOND: u64 = 1_000_000;
-/// Sizes of orders are whole hundredths of a share.
+/// The step of order sizes: one hundredth of a share.
 pub const SIZE_STEP: u64 = 10_000;
-/// The price of one dollar, as prices are typed.
+/// One dollar as a price.
 const ONE: u32 = 1_000_000;
 
 /// Returns the price of the other outcome: the two pay one dollar together.
@@ -22,7 +24,7 @@ pub const fn complement(price: u32) -> u32 {
     ONE.saturating_sub(price)
 }
 
-/// Returns what shares cost at a price, rounded up.
+/// Returns the cost of shares at a price, rounded up.
 ///
 /// ```
 /// use polytrader_sdk::units::{DOLLAR, SHARE, cost};
@@ -55,12 +57,13 @@ pub fn shares_worth(money: u64, price: u32) -> u64 {
     if price == 0 || cost(price, below) >= money { below } else { below.saturating_add(SIZE_STEP) }
 }
 
-/// Cuts a size to whole hundredths of a share, as orders must be.
+/// Rounds a size down to whole hundredths of a share, as orders require.
 pub const fn whole_size(size: u64) -> u64 {
     size.saturating_sub(size % SIZE_STEP)
 }
 
-/// Moves a price by so many ticks, kept between one tick and one dollar less one tick. The price stays on its grid.
+/// Moves a price by `ticks` ticks, clamped between one tick and one dollar less one tick. A price on the tick grid
+/// stays on it.
 ///
 /// ```
 /// use polytrader_sdk::units::step;

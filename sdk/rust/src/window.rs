@@ -1,11 +1,12 @@
-//! The recent past of a price, in bounded memory.
+//! Recent prices, in bounded memory.
 
 use std::collections::VecDeque;
 
-/// The most samples that a window keeps; what is older than a sixty-fourth of its length is not sampled anew.
+/// The number of samples that a window's length is divided into: samples are at least a sixty-fourth of the length
+/// apart.
 const SAMPLES_MAX: u64 = 64;
 
-/// Prices of the last so many microseconds, sampled so that there are never more than 66.
+/// Prices over a time window, sampled so that there are never more than 66.
 ///
 /// ```
 /// use polytrader_sdk::{units::SECOND, window::Window};
@@ -21,7 +22,7 @@ pub struct Window {
     length: u64,
     samples: VecDeque<(u64, u32)>,
     last: Option<u32>,
-    /// When there was something to add for the first time.
+    /// The time of the first price.
     since: Option<u64>,
 }
 
@@ -44,10 +45,10 @@ impl Window {
         }
     }
 
-    /// Lets time pass without a new price: what is too old goes.
+    /// Advances the time without a new price, and drops samples that are too old.
     pub fn pass(&mut self, now: u64) {
         let from = now.saturating_sub(self.length);
-        // The newest price from before the window is the one that held when it began.
+        // The newest sample from before the window is kept: it was the price when the window began.
         while self.samples.get(1).is_some_and(|(at, _)| *at <= from) {
             self.samples.pop_front();
         }
@@ -59,7 +60,7 @@ impl Window {
         self.since.is_some_and(|since| now.saturating_sub(since) >= self.length)
     }
 
-    /// Returns the price that held when the window began, or the first that was added since.
+    /// Returns the price at the beginning of the window, or the first one added since.
     #[must_use]
     pub fn oldest(&self) -> Option<u32> {
         self.samples.front().map(|(_, price)| *price)
@@ -72,7 +73,7 @@ impl Window {
         i64::from(last).saturating_sub(i64::from(oldest))
     }
 
-    /// Returns the distance between the highest and the lowest price of the window.
+    /// Returns the difference between the highest and the lowest price in the window.
     #[must_use]
     pub fn range(&self) -> u32 {
         let prices = || self.samples.iter().map(|(_, price)| *price).chain(self.last);
@@ -80,7 +81,7 @@ impl Window {
         highest.saturating_sub(lowest)
     }
 
-    /// Forgets everything.
+    /// Removes all prices.
     pub fn clear(&mut self) {
         (self.last, self.since) = (None, None);
         self.samples.clear();

@@ -1,5 +1,5 @@
-//! Buys complete sets for less than a dollar: YES and NO of one market, of which one pays a dollar, and, if told to, one YES of each
-//! market of a negative-risk event. See README.md for its parameters and what it risks.
+//! Buys complete sets for less than a dollar: YES and NO of one market, of which one pays a dollar, and, with the
+//! parameter `events`, one YES of each market of a negative-risk event. README.md describes its parameters and risks.
 
 mod parameters;
 mod set;
@@ -13,11 +13,11 @@ use polytrader_sdk::{
 use set::Set;
 use std::collections::BTreeMap;
 
-/// The timer by which it looks at sets where nothing happens.
+/// Timer for checking sets whose prices do not change.
 const TIMER: u32 = 1;
 const LOOK: u64 = SECOND;
 
-/// The strategy.
+/// State of a running instance.
 #[derive(Debug)]
 pub struct Bundle {
     settings: Settings,
@@ -39,9 +39,9 @@ impl Strategy for Bundle {
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
-        self.tracker.hear(event);
+        self.tracker.update(event);
         match event {
-            Event::Top(top) => self.look_at(|set| set.legs.contains(&top.token), out),
+            Event::Top(top) => self.evaluate(|set| set.legs.contains(&top.token), out),
             Event::Own(own) => self.on_own(own, out),
             Event::Status(_) | Event::Trade(_) | Event::Depth(_) => {}
         }
@@ -58,7 +58,7 @@ impl Bundle {
                 }
             }
             OwnKind::Timer(TIMER) if self.tracker.trading() => {
-                self.look_at(|_| true, out);
+                self.evaluate(|_| true, out);
                 out.set_timer(TIMER, own.at.saturating_add(LOOK));
             }
             OwnKind::Order(order) => {
@@ -70,15 +70,15 @@ impl Bundle {
                     _ if over && order.filled == 0 => set.failed(own.at, settings),
                     _ => {}
                 });
-                // What was bought is told as a position next; until then nothing more is known than before.
+                // After a fill a position event follows, and the set is checked again then.
                 if over {
-                    self.look_at(|set| set.tag == order.tag, out);
+                    self.evaluate(|set| set.tag == order.tag, out);
                 }
             }
-            OwnKind::Position(position) => self.look_at(|set| set.legs.contains(&position.token), out),
+            OwnKind::Position(position) => self.evaluate(|set| set.legs.contains(&position.token), out),
             OwnKind::Parameters(text) => match Settings::parse(text) {
                 Ok(settings) if settings.events == self.settings.events => self.settings = settings,
-                Ok(_) => log(Level::Error, "`events` makes other sets: it holds from the next start on"),
+                Ok(_) => log(Level::Error, "a change of `events` takes effect at the next start"),
                 Err(error) => log(Level::Error, &error),
             },
             OwnKind::Refused(refused) => {
@@ -93,14 +93,14 @@ impl Bundle {
         }
     }
 
-    fn look_at(&mut self, of: impl Fn(&Set) -> bool, out: &mut Intents) {
+    fn evaluate(&mut self, of: impl Fn(&Set) -> bool, out: &mut Intents) {
         for set in self.sets.iter_mut().filter(|set| of(set)) {
-            set.look(&self.tracker, &self.settings, out);
+            set.evaluate(&self.tracker, &self.settings, out);
         }
     }
 }
 
-/// The sets of markets: one of each event of several markets, if `events` are wanted, and one of each other market.
+/// Builds the sets: one per event with several markets if `events` is true, and one per other market.
 fn sets(markets: &[Market], events: bool) -> Vec<Set> {
     let mut of_events: BTreeMap<&str, Vec<&Market>> = BTreeMap::new();
     let mut legs: Vec<(Vec<u32>, u64)> = Vec::new();
@@ -112,7 +112,7 @@ fn sets(markets: &[Market], events: bool) -> Vec<Set> {
     }
     for markets in of_events.into_values() {
         let end = markets.iter().map(|market| market.end).filter(|end| *end > 0).min().unwrap_or(0);
-        // One market of an event is a market like any other.
+        // An event with a single granted market is treated as a plain market.
         match markets.as_slice() {
             [only] => legs.push((vec![only.yes.handle, only.no.handle], end)),
             all => legs.push((all.iter().map(|market| market.yes.handle).collect(), end)),
@@ -121,7 +121,7 @@ fn sets(markets: &[Market], events: bool) -> Vec<Set> {
     legs.into_iter().zip(1..).map(|((legs, end), tag)| Set::new(legs, tag, end)).collect()
 }
 
-/// The negative-risk event that a market belongs to.
+/// Returns the negative-risk event that a market belongs to, if any.
 fn event_of(market: &Market) -> Option<&str> {
     market.event.as_deref().filter(|_| market.neg_risk)
 }

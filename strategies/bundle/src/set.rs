@@ -1,5 +1,6 @@
-//! One set: legs of which exactly one pays a dollar. It is bought leg by leg, the thinnest first and whole or not at all; the other legs
-//! follow at prices that still break even, and what stays without them is sold again.
+//! One set: legs of which exactly one pays a dollar. It is bought leg by leg, the one with the smallest offer first and
+//! in full or not at all. The other legs follow at prices that still break even; shares left without a counterpart are
+//! sold again.
 
 use crate::parameters::Settings;
 use crate::sums::{self, Offer};
@@ -7,27 +8,27 @@ use polytrader_sdk::parameters::decimal;
 use polytrader_sdk::units::{DOLLAR, SECOND, cost, shares_worth, whole_size};
 use polytrader_sdk::{Intents, MarketState, OrderKind, Place, Side, Tracker};
 
-/// The least that an order may be worth at the venue, with something to spare.
+/// The venue's minimum order value, with a margin.
 const WORTH_MIN: u64 = 1_100_000;
-/// How long it waits between two tries to complete a set or to sell it again.
+/// Wait between two attempts to complete a set or to sell it again.
 const RETRY: u64 = SECOND;
 
-/// A set.
+/// State of one set.
 #[derive(Debug)]
 pub(crate) struct Set {
-    /// The tokens; a purchase wants equally many shares of each.
+    /// The tokens; a purchase buys the same number of shares of each.
     pub(crate) legs: Vec<u32>,
-    /// The mark of its orders.
+    /// The tag of its orders.
     pub(crate) tag: u64,
-    /// The first of its markets to end; 0 if unknown.
+    /// The earliest end of its markets; 0 if unknown.
     pub(crate) end: u64,
-    /// Placements that were not answered yet.
+    /// Placements without a response so far.
     awaited: u32,
-    /// No new purchase before this moment.
+    /// The earliest time of the next purchase.
     buy_at: u64,
-    /// No other order before this moment.
+    /// The earliest time of the next completing or selling order.
     act_at: u64,
-    /// Since when legs are missing.
+    /// Start of the time during which legs have been missing.
     broken: Option<u64>,
 }
 
@@ -36,31 +37,31 @@ impl Set {
         Self { legs, tag, end, awaited: 0, buy_at: 0, act_at: 0, broken: None }
     }
 
-    /// Forgets what it waited for: the host has cancelled everything.
+    /// Clears the awaited responses, because the host has cancelled all orders.
     pub(crate) const fn stopped(&mut self) {
         self.awaited = 0;
     }
 
-    /// One of its placements was answered.
+    /// Records the response to one of its placements.
     pub(crate) const fn answered(&mut self) {
         self.awaited = self.awaited.saturating_sub(1);
     }
 
-    /// One of its placements was refused, or ended without a fill.
+    /// Starts the waits after a placement that was refused or ended without a fill.
     pub(crate) const fn failed(&mut self, now: u64, settings: &Settings) {
         self.buy_at = now.saturating_add(settings.cool_down);
         self.act_at = now.saturating_add(RETRY);
     }
 
-    /// Looks at what is held and what is offered, and does what follows.
-    pub(crate) fn look(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
+    /// Compares positions with offers, and buys, completes or sells.
+    pub(crate) fn evaluate(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
         let busy = self.awaited > 0 || tracker.orders().iter().any(|order| self.legs.contains(&order.token));
         if busy || !tracker.trading() {
             return;
         }
         let held = || self.legs.iter().map(|leg| tracker.held(*leg));
         let (least, most) = (held().min().unwrap_or(0), held().max().unwrap_or(0));
-        // Dust that nobody can sell is no half of anything.
+        // A difference below the smallest order cannot be sold, so it does not count as a half-filled set.
         let smallest = self.legs.iter().filter_map(|leg| tracker.market(*leg)).map(|market| market.min_size).min();
         if most.saturating_sub(least) < smallest.unwrap_or(u64::MAX) {
             self.broken = None;
@@ -98,14 +99,14 @@ impl Set {
         if offers.iter().any(|offer| !big_enough(offer, offer.price, size)) {
             return;
         }
-        // The leg that is most likely to be gone comes first: if it is, nothing was lost.
+        // The leg that is most likely to be gone comes first: if it is gone, nothing has been bought.
         let Some(first) = offers.iter().min_by_key(|offer| offer.size) else { return };
         let reason = format!("a set costs {}", shown(cost));
         self.order(first.token, Side::Buy, first.price, size, OrderKind::Fok, reason, out);
         self.buy_at = now.saturating_add(settings.cool_down);
     }
 
-    /// Buys the legs that are missing, at prices with which the whole set costs no more than a dollar.
+    /// Buys the missing legs, at prices at which the whole set costs no more than a dollar.
     fn complete(&mut self, tracker: &Tracker, goal: u64, out: &mut Intents) {
         let missing = |leg: u32| goal.saturating_sub(tracker.held(leg));
         let offers: Vec<Offer> =
@@ -124,13 +125,14 @@ impl Set {
         if all > left {
             return;
         }
-        // What the set may still cost is shared out, so that all legs together cannot exceed it.
+        // The slack is divided among the legs, so that all of them together cannot exceed it.
         let share = slack.checked_div(u64::try_from(offers.len()).unwrap_or(1)).unwrap_or(0);
         for leg in &offers {
             let money = sums::with_fee(leg.price, leg.rate).saturating_add(share);
             let tick = tracker.token(leg.token).map_or(0, |token| token.tick);
             let Some(price) = sums::price_within(money, leg.rate, tick) else { continue };
-            // It spends dollars: as many as the missing shares cost now, so that they and no more come if nothing moves.
+            // A FAK BUY spends dollars: the current cost of the missing shares, which buys exactly those unless the
+            // price moves.
             let worth = cost(leg.price, whole_size(missing(leg.token)));
             let size = shares_worth(worth, price).max(leg.min_size.min(missing(leg.token)));
             if !big_enough(leg, price, size) {
@@ -140,7 +142,7 @@ impl Set {
         }
     }
 
-    /// Sells what is held of legs beyond whole sets.
+    /// Sells shares beyond complete sets.
     fn unwind(&mut self, tracker: &Tracker, whole: u64, settings: &Settings, out: &mut Intents) {
         for leg in self.legs.clone() {
             let (Some(bid), Some(market)) = (tracker.bid(leg), tracker.market(leg)) else { continue };
@@ -153,7 +155,7 @@ impl Set {
         self.buy_at = tracker.now().saturating_add(settings.cool_down);
     }
 
-    #[expect(clippy::too_many_arguments, reason = "they are an order and where it goes")]
+    #[expect(clippy::too_many_arguments, reason = "the fields of an order and its destination")]
     fn order(
         &mut self,
         token: u32,
@@ -169,7 +171,7 @@ impl Set {
     }
 }
 
-/// What a leg could be bought for now.
+/// Returns the current offer for a leg; none without an ask or if its market is not open.
 fn offer(tracker: &Tracker, token: u32) -> Option<Offer> {
     let (ask, market) = (tracker.ask(token)?, tracker.market(token)?);
     let open = tracker.token(token).is_some_and(|token| token.state == MarketState::Open);
@@ -181,7 +183,7 @@ fn big_enough(leg: &Offer, price: u32, size: u64) -> bool {
     size >= leg.min_size && size > 0 && cost(price, size) >= WORTH_MIN
 }
 
-/// What a share of a leg that is held cost, with the fee that it would have now.
+/// Returns the cost of a held share of a leg, with the fee at its current rate.
 fn paid(tracker: &Tracker, token: u32) -> u64 {
     let (Some(view), Some(market)) = (tracker.token(token), tracker.market(token)) else { return DOLLAR };
     let spent = u128::from(u64::try_from(view.cost).unwrap_or(0)).saturating_mul(u128::from(DOLLAR));

@@ -1,11 +1,11 @@
-//! What a set costs: pure sums, rounded against us.
+//! Costs of sets: pure arithmetic, rounded against the strategy.
 
 use polytrader_sdk::units::{DOLLAR, complement};
 
-/// A millionth, squared: rates and prices are both in millionths.
+/// The scale of a product of two values in millionths, such as a rate and a price.
 const SQUARE: u128 = 1_000_000_000_000;
 
-/// A leg as it could be bought now.
+/// The current offer for a leg.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Offer {
     pub(crate) token: u32,
@@ -15,23 +15,24 @@ pub(crate) struct Offer {
     pub(crate) min_size: u64,
 }
 
-/// Returns what a share costs a taker at a price, fee included and rounded up, in micro-dollars.
+/// Returns the cost of a share for a taker at a price, fee included and rounded up, in micro-dollars.
 pub(crate) fn with_fee(price: u32, rate: u32) -> u64 {
     let exact = u128::from(rate).saturating_mul(u128::from(price)).saturating_mul(u128::from(complement(price)));
     let fee = u64::try_from(exact.div_ceil(SQUARE)).unwrap_or(u64::MAX);
     u64::from(price).saturating_add(fee)
 }
 
-/// Returns what a set of these legs costs, fees included.
+/// Returns the cost of one set of these legs, fees included.
 pub(crate) fn cost_of(legs: &[Offer]) -> u64 {
     legs.iter().fold(0, |sum, leg| sum.saturating_add(with_fee(leg.price, leg.rate)))
 }
 
-/// Returns the highest price on the grid at which a share with its fee still costs no more than this; none if no price does.
+/// Returns the highest price on the tick grid at which a share with its fee costs no more than `money`, if there is
+/// one.
 pub(crate) fn price_within(money: u64, rate: u32, tick: u32) -> Option<u32> {
     let highest = u32::try_from(money.min(DOLLAR.saturating_sub(1))).ok()?;
     let mut price = polytrader_sdk::units::grid_below(highest, tick);
-    // The fee is at most a quarter of the rate: a few steps, and never more than the grid has prices.
+    // The fee is at most a quarter of the rate, so the loop takes a few steps, and never more than the grid has prices.
     while price >= tick && tick > 0 {
         if with_fee(price, rate) <= money {
             return Some(price);
@@ -41,7 +42,7 @@ pub(crate) fn price_within(money: u64, rate: u32, tick: u32) -> Option<u32> {
     None
 }
 
-/// Returns how many sets can be bought whole: what the thinnest leg offers, and what the money buys.
+/// Returns how many complete sets can be bought: limited by `most`, by the smallest offer and by the money.
 pub(crate) fn sets(legs: &[Offer], most: u64, money: u64) -> u64 {
     let cost = u128::from(cost_of(legs));
     let affordable = u128::from(money).saturating_mul(u128::from(DOLLAR)).checked_div(cost).unwrap_or(0);

@@ -1,6 +1,6 @@
-//! Buys the outcome towards which the price has drifted: YES when the mid went up far enough within a window of time, NO when it went
-//! down. It takes what is offered, at most to its cap for each market, and then waits. It never sells: the host's guards take profits
-//! and stop losses (`take_profit_pct`, `stop_loss_pct`). See README.md for its parameters.
+//! Buys the outcome towards which the price has drifted: YES when the mid price rose far enough within a time window,
+//! NO when it fell. It takes the best offer, up to a cap for each market, and then waits. It never sells: the host's
+//! guards take profits and stop losses (`take_profit_pct`, `stop_loss_pct`). README.md describes its parameters.
 
 mod market;
 mod parameters;
@@ -10,10 +10,10 @@ use parameters::Settings;
 use polytrader_sdk::memory::{Reader, Writer};
 use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Parameters, Session, Strategy, Tracker, log};
 
-/// The version of its state: for each market the handle of YES, and when it may act again.
+/// Version of its saved state: for each market, the handle of YES and the end of its cool-down.
 const STATE: u16 = 1;
 
-/// The strategy.
+/// State of a running instance.
 #[derive(Debug)]
 pub struct Momentum {
     settings: Settings,
@@ -33,19 +33,19 @@ impl Strategy for Momentum {
         let watched = session.markets.iter().map(|market| Watched::new(market, &settings)).collect();
         let mut momentum = Self { settings, tracker: Tracker::new(session), watched };
         if let Some(Err(error)) = session.restored.as_deref().map(|state| momentum.restore(state)) {
-            log(Level::Warn, &format!("it starts afresh: {error}"));
+            log(Level::Warn, &format!("starting without the saved state: {error}"));
         }
         Ok(momentum)
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
-        self.tracker.hear(event);
+        self.tracker.update(event);
         match event {
             Event::Top(top) => {
                 let watched = self.watched.iter_mut().find(|watched| watched.yes == top.token);
-                watched.into_iter().for_each(|watched| watched.look(&self.tracker, &self.settings, out));
+                watched.into_iter().for_each(|watched| watched.evaluate(&self.tracker, &self.settings, out));
             }
-            // A price from before a blind spell says nothing of where the market drifts.
+            // Prices from before a change of the market's state are not comparable with those after it.
             Event::Status(status) => {
                 let watched = self.watched.iter_mut().find(|watched| watched.has(status.token));
                 watched.into_iter().for_each(Watched::forget);
@@ -58,7 +58,7 @@ impl Strategy for Momentum {
                 Err(error) => log(Level::Error, &error),
             },
             Event::Own(OwnEvent { at, what: OwnKind::Refused(refused), .. }) => {
-                // The tag is the token that it wanted.
+                // The tag of an order is the market's YES token.
                 let watched = self.watched.iter_mut().find(|watched| u64::from(watched.yes) == refused.tag);
                 watched.into_iter().for_each(|watched| watched.wait(*at, &self.settings));
             }
@@ -73,7 +73,7 @@ impl Strategy for Momentum {
 }
 
 impl Momentum {
-    /// Takes over when it may act again; a cool-down outlives a reload.
+    /// Restores the cool-downs, which continue across a reload.
     fn restore(&mut self, state: &[u8]) -> Result<(), String> {
         let mut state = Reader::new(state, STATE)?;
         let waits = state.list(|state| Ok((state.u32()?, state.u64()?)))?;

@@ -1,4 +1,4 @@
-//! One market: where it drifts, and whether that is worth an order.
+//! One market: its price drift, and the order that follows from it.
 
 use crate::parameters::Settings;
 use polytrader_sdk::parameters::decimal;
@@ -6,14 +6,14 @@ use polytrader_sdk::units::{complement, cost, shares_for, whole_size};
 use polytrader_sdk::window::Window;
 use polytrader_sdk::{Intents, Market, OrderKind, Place, Quote, Side, Tracker};
 
-/// The least that an order may be worth at the venue, with something to spare.
+/// The venue's minimum order value, with a margin.
 const WORTH_MIN: u64 = 1_100_000;
 
-/// A market that is watched.
+/// A watched market.
 #[derive(Debug)]
 pub(crate) struct Watched {
     pub(crate) yes: u32,
-    /// It does not act before this moment.
+    /// End of the cool-down: no order is placed before this time.
     pub(crate) not_before: u64,
     no: u32,
     min_size: u64,
@@ -31,23 +31,23 @@ impl Watched {
         self.yes == token || self.no == token
     }
 
-    /// Goes on with other parameters.
+    /// Applies changed parameters; the price window starts over.
     pub(crate) fn adapt(&mut self, settings: &Settings) {
         self.mids = Window::new(settings.window);
     }
 
-    /// Forgets where the price was.
+    /// Clears the price window.
     pub(crate) fn forget(&mut self) {
         self.mids.clear();
     }
 
-    /// Leaves the market alone for the cool-down.
+    /// Starts the cool-down.
     pub(crate) fn wait(&mut self, now: u64, settings: &Settings) {
         self.not_before = now.saturating_add(settings.cool_down);
     }
 
-    /// Looks at new best prices of YES.
-    pub(crate) fn look(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
+    /// Evaluates new best prices of YES, and buys if they have drifted far enough.
+    pub(crate) fn evaluate(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
         let now = tracker.now();
         let Some(mid) = tracker.mid(self.yes) else { return };
         self.mids.add(now, mid);
@@ -59,20 +59,22 @@ impl Watched {
         }
         let (token, other) = if drift > 0 { (self.yes, self.no) } else { (self.no, self.yes) };
         let Some(order) = self.order(token, other, tracker, settings) else { return };
-        let reason = format!("the mid went by {} in {} s", decimal(drift), decimal(seconds(settings.window)));
+        let reason = format!("the mid price moved by {} in {} s", decimal(drift), decimal(seconds(settings.window)));
         out.place(self.yes.into(), order, reason);
         self.wait(now, settings);
     }
 
-    /// What it would buy of a token: what is offered at the best price, and no more than its cap leaves.
+    /// Returns the order for a token: the best offer, limited by the order size and by the rest of the market's cap.
     fn order(&self, token: u32, other: u32, tracker: &Tracker, settings: &Settings) -> Option<Place> {
-        // What bids for YES sells NO at the rest of the dollar: the venue has one book, and this side of it was told last.
+        // The prices of NO are those of YES mirrored: the venue has one book for both, and the event that led here
+        // brought YES.
         let (bid, ask) = (tracker.bid(self.yes)?, tracker.ask(self.yes)?);
         let mirrored = |quote: Quote| Quote { price: complement(quote.price), size: quote.size };
         let (bid, ask) = if token == self.yes { (bid, ask) } else { (mirrored(ask), mirrored(bid)) };
         let priced = (settings.lowest..=settings.highest).contains(&ask.price);
         let tight = ask.price.saturating_sub(bid.price) <= settings.spread;
-        // Both outcomes together are a dollar and no opinion; and one order at a time is enough.
+        // Holding both outcomes is worth a dollar whatever happens, so only one is bought; and one order at a time is
+        // enough.
         let busy = tracker.held(other) >= self.min_size || tracker.open(token, Side::Buy) > 0;
         if !priced || !tight || busy {
             return None;

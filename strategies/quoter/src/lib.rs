@@ -1,7 +1,9 @@
-//! Quotes both sides of each granted market: a bid on YES, a bid on NO, which is an ask on YES, and asks for what it owns.
+//! Quotes both sides of each granted market: a bid on YES, a bid on NO, which is an ask on YES, and asks for its
+//! shares.
 //!
-//! It goes one tick inside the best prices of others where there is room, lowers both quotes the more YES it holds, keeps further away the
-//! more the price moves, and stays within the band that the venue rewards while it is calm. See README.md for its parameters.
+//! It quotes one tick inside the best prices of others where the spread has room, lowers both quotes with its YES
+//! position, widens them with the price's movement, and in calm markets stays within the band that the venue rewards.
+//! README.md describes its parameters.
 
 mod maker;
 mod parameters;
@@ -13,13 +15,13 @@ use parameters::Settings;
 use polytrader_sdk::units::SECOND;
 use polytrader_sdk::{Event, Intents, Level, Manifest, OwnEvent, OwnKind, Parameters, Session, Strategy, Tracker, log};
 
-/// Markets that it quotes: the host allows five open positions, and other strategies want one, too.
+/// Maximum number of markets: the host allows five open positions, and other strategies need one, too.
 const MARKETS_MAX: u32 = 4;
-/// The timer by which it looks again at markets where nothing happens.
+/// Timer for updating quotes in markets without events.
 const TIMER: u32 = 1;
 const LOOK: u64 = SECOND;
 
-/// The strategy.
+/// State of a running instance.
 #[derive(Debug)]
 pub struct Quoter {
     settings: Settings,
@@ -37,15 +39,15 @@ impl Strategy for Quoter {
     fn new(session: &Session) -> Result<Self, String> {
         let settings = Settings::parse(&session.parameters)?;
         let makers = session.markets.iter().map(|market| Maker::new(market.clone(), session.now, &settings)).collect();
-        log(Level::Info, &format!("it quotes {} markets", session.markets.len()));
+        log(Level::Info, &format!("quoting {} markets", session.markets.len()));
         Ok(Self { settings, tracker: Tracker::new(session), makers })
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
-        self.tracker.hear(event);
+        self.tracker.update(event);
         match event {
-            Event::Top(top) => self.hear(top.token, out, |maker, tracker, _| maker.on_top(top, tracker)),
-            Event::Status(status) => self.hear(status.token, out, |_, _, _| {}),
+            Event::Top(top) => self.update_market(top.token, out, |maker, tracker, _| maker.on_top(top, tracker)),
+            Event::Status(status) => self.update_market(status.token, out, |_, _, _| {}),
             Event::Own(own) => self.on_own(own, out),
             Event::Trade(_) | Event::Depth(_) => {}
         }
@@ -65,14 +67,14 @@ impl Quoter {
                 self.quote_all(out);
                 out.set_timer(TIMER, now.saturating_add(LOOK));
             }
-            OwnKind::Position(position) => self.hear(position.token, out, |_, _, _| {}),
-            OwnKind::Order(order) => self.hear(order.token, out, |maker, _, out| {
+            OwnKind::Position(position) => self.update_market(position.token, out, |_, _, _| {}),
+            OwnKind::Order(order) => self.update_market(order.token, out, |maker, _, out| {
                 maker.token(order.token).into_iter().for_each(|token| token.on_order(order, now, out));
             }),
             OwnKind::Refused(refused) => {
-                // A quote's tag is its token.
+                // The tag of a quote is its token.
                 let Ok(token) = u32::try_from(refused.tag) else { return };
-                self.hear(token, out, |maker, tracker, out| {
+                self.update_market(token, out, |maker, tracker, out| {
                     maker.token(token).into_iter().for_each(|token| token.on_refused(&refused.rule, tracker, out));
                 });
             }
@@ -80,14 +82,14 @@ impl Quoter {
         }
     }
 
-    /// Goes on with other parameters.
+    /// Applies changed parameters.
     fn adapt(&mut self, settings: Settings) {
         self.makers.iter_mut().for_each(|maker| maker.adapt(self.tracker.now(), &settings));
         self.settings = settings;
     }
 
     fn on_trading(&mut self, now: u64, out: &mut Intents) {
-        // The host forgets all quotes when trading stops.
+        // The host drops all standing quotes when trading stops.
         for maker in &mut self.makers {
             maker.yes.forget();
             maker.no.forget();
@@ -98,11 +100,11 @@ impl Quoter {
         }
     }
 
-    /// Lets a token's market hear something and then look at its quotes.
-    fn hear(&mut self, token: u32, out: &mut Intents, heard: impl FnOnce(&mut Maker, &Tracker, &mut Intents)) {
+    /// Applies an event to a token's market and then updates its quotes.
+    fn update_market(&mut self, token: u32, out: &mut Intents, apply: impl FnOnce(&mut Maker, &Tracker, &mut Intents)) {
         let maker = self.makers.iter_mut().find(|maker| maker.yes.handle == token || maker.no.handle == token);
         if let Some(maker) = maker {
-            heard(maker, &self.tracker, out);
+            apply(maker, &self.tracker, out);
             if self.tracker.trading() {
                 maker.quote(&self.tracker, &self.settings, out);
             }

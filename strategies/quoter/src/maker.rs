@@ -1,4 +1,4 @@
-//! Makes a market in the two tokens of one market.
+//! Market making in the two tokens of one market.
 
 use crate::parameters::Settings;
 use crate::pricing::{self, Prices, Shift};
@@ -8,25 +8,26 @@ use polytrader_sdk::units::{SECOND, complement, shares_for, step, whole_size};
 use polytrader_sdk::window::Window;
 use polytrader_sdk::{Intents, Market, MarketState, Quote, Side, Top, Tracker};
 
-/// How often quotes may improve; they retreat at once.
+/// Minimum time between improvements of a quote; retreats are immediate.
 const PACE: u64 = 5 * SECOND;
-/// How long it trusts that others still stand behind its own best price; then it steps back to see.
+/// Time for which a price of others behind its own best price is assumed to persist; after that it steps back to check.
 const TRUST: u64 = 30 * SECOND;
-/// A market is left before its end, but at least three quarters of the time there are for quotes: some markets last seconds.
+/// Divisor of the time until a market's end: it stops quoting before the end by at most this part, as some markets last
+/// only seconds.
 const LEAVE_PART: u64 = 4;
 
-/// The best price of others on one side, in prices of YES, and when it was last seen.
+/// The best price of others on one side, in prices of YES, and the time when it was last seen.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
     price: u32,
     at: u64,
 }
 
-/// One market.
+/// State of one market.
 #[derive(Debug)]
 pub(crate) struct Maker {
     market: Market,
-    /// When it is left; never, if its end is unknown.
+    /// Time at which quoting stops; never, if the market's end is unknown.
     leave_at: u64,
     pub(crate) yes: TokenSide,
     pub(crate) no: TokenSide,
@@ -45,7 +46,7 @@ impl Maker {
         Self { market, leave_at, yes, no, best: None, bid: None, ask: None, mids, next_at: 0 }
     }
 
-    /// Goes on with other parameters; what it knew of the price's moves may be of another length.
+    /// Applies changed parameters. The price window starts over, as its length may have changed.
     pub(crate) fn adapt(&mut self, now: u64, settings: &Settings) {
         self.leave_at = leave_at(self.market.end, now, settings);
         self.mids = Window::new(settings.volatility_window);
@@ -55,7 +56,7 @@ impl Maker {
         [&mut self.yes, &mut self.no].into_iter().find(|token| token.handle == handle)
     }
 
-    /// Hears the best prices of YES. Those of NO are their mirror image: the venue matches the two as one book.
+    /// Records the best prices of YES. Those of NO are their mirror image: the venue matches both in one book.
     pub(crate) fn on_top(&mut self, top: &Top, tracker: &Tracker) {
         if top.token != self.yes.handle {
             return;
@@ -73,7 +74,7 @@ impl Maker {
         self.ask = Some(others(self.ask, ask.price, ask_alone, 1, tick, now));
     }
 
-    /// Compares what should rest with what does.
+    /// Updates the quotes to the current targets.
     pub(crate) fn quote(&mut self, tracker: &Tracker, settings: &Settings, out: &mut Intents) {
         let now = tracker.now();
         self.mids.pass(now);
@@ -85,8 +86,8 @@ impl Maker {
         };
         let due = now >= self.next_at;
         let [yes, no] = targets;
-        let said = self.yes.set(yes, now, due, &reason, out) | self.no.set(no, now, due, &reason, out);
-        if said && due {
+        let sent = self.yes.set(yes, now, due, &reason, out) | self.no.set(no, now, due, &reason, out);
+        if sent && due {
             self.next_at = now.saturating_add(PACE);
         }
     }
@@ -114,8 +115,8 @@ impl Maker {
         Some(([Target { bid, ask }, Target { bid: no_bid, ask: no_ask }], prices))
     }
 
-    /// Returns what buys a token at a price: a bid on it, and before that an ask for shares owned of the other token,
-    /// which comes to the same and frees money. `held` is the net value held of the token already.
+    /// Returns the orders that buy a token at a price: a bid on it and an ask for owned shares of the other token. The
+    /// ask comes first, as it is equivalent and frees money. `held` is the net value already held of the token.
     fn side(&self, price: u32, held: i64, other: u64, settings: &Settings) -> [Option<Quote>; 2] {
         let min = self.market.min_size;
         let most = i64::try_from(settings.max_position_dollars).unwrap_or(i64::MAX);
@@ -129,14 +130,14 @@ impl Maker {
     }
 }
 
-/// Returns when a market that ends then is left.
+/// Returns the time at which quoting stops in a market with this end.
 fn leave_at(end: u64, now: u64, settings: &Settings) -> u64 {
     let part = end.saturating_sub(now).checked_div(LEAVE_PART).unwrap_or(0);
     if end == 0 { u64::MAX } else { end.saturating_sub(settings.leave.min(part)) }
 }
 
-/// Returns the best price of others. Where only we stand at the best price, theirs is what it last was; if that is long
-/// ago or cannot be, one tick `back` from ours.
+/// Returns the best price of others. If only our orders are at the best price, theirs is assumed to be the last one
+/// seen; if that is too old or not behind ours, one tick `back`.
 fn others(old: Option<Seen>, best: u32, alone: bool, back: i32, tick: u32, now: u64) -> Seen {
     if !alone {
         return Seen { price: best, at: now };

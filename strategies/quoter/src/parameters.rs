@@ -1,38 +1,39 @@
-//! What an operator can set.
+//! Parameters that operators set.
 
 use polytrader_sdk::Parameters;
 
 /// The parameters.
 #[derive(Debug, Clone, Copy, Parameters)]
 pub(crate) struct Settings {
-    /// What one quote is worth.
+    /// Value of one quote.
     #[parameter(dollars, default = 10, min = 2, max = 10000)]
     pub(crate) quote_dollars: u64,
-    /// The most that is held of one outcome, net.
+    /// Maximum net position in one outcome.
     #[parameter(dollars, default = 40, min = 2, max = 100000)]
     pub(crate) max_position_dollars: u64,
-    /// The least distance between its bid and ask.
+    /// Minimum distance between its bid and ask.
     #[parameter(default = 1, min = 1, max = 100)]
     pub(crate) width_ticks: u32,
-    /// How far inside the best prices of others it goes.
+    /// Distance inside the best prices of others at which it quotes.
     #[parameter(default = 1, max = 10)]
     pub(crate) improve_ticks: u32,
-    /// How far both quotes move away from a full position.
+    /// Shift of both quotes at a full position.
     #[parameter(default = 3, max = 50)]
     pub(crate) skew_ticks: u32,
-    /// The time over which it measures how far the price moves.
+    /// Time over which the price's movement is measured.
     #[parameter(seconds, default = 30, min = 1, max = 3600)]
     pub(crate) volatility_window: u64,
-    /// How much of that distance each quote stays away, in percent.
+    /// Part of that movement by which each quote is moved away from the mid price, in percent.
     #[parameter(default = 50, max = 1000)]
     pub(crate) volatility_pct: u32,
-    /// How far from the mid the venue rewards orders; quotes in calm markets are no further away. 0 if it does not matter.
+    /// Distance from the mid price within which the venue rewards orders; calm quotes stay within it. 0 to ignore it.
     #[parameter(price, default = 0, max = 0.5)]
     pub(crate) rewards_spread: u32,
-    /// The smallest size that the venue rewards.
+    /// Smallest order size that the venue rewards.
     #[parameter(shares, default = 0, max = 100000)]
     pub(crate) rewards_size: u64,
-    /// How long before its end it leaves a market, but never more than a quarter of the time that it was given there.
+    /// Time before a market's end at which it stops quoting, but at most a quarter of the time from its start to that
+    /// end.
     #[parameter(seconds, default = 60, max = 604800)]
     pub(crate) leave: u64,
 }

@@ -1,4 +1,4 @@
-//! Where to quote: pure sums, in prices of YES.
+//! Quote prices: pure arithmetic, in prices of YES.
 
 use crate::parameters::Settings;
 use polytrader_sdk::units::{SHARE, complement, grid_above, grid_below, step};
@@ -10,7 +10,7 @@ pub(crate) struct Prices {
     pub(crate) ask: u32,
 }
 
-/// Returns how many dollars, in micro-dollars, are held of YES, less those held of NO.
+/// Returns the value of the YES position less that of the NO position, in micro-dollars.
 pub(crate) fn net_value(yes: u64, no: u64, mid: u32) -> i64 {
     let value = |size: u64, price: u32| {
         let value = u128::from(size).saturating_mul(u128::from(price)).checked_div(u128::from(SHARE));
@@ -19,7 +19,7 @@ pub(crate) fn net_value(yes: u64, no: u64, mid: u32) -> i64 {
     value(yes, mid).saturating_sub(value(no, complement(mid)))
 }
 
-/// Returns how many ticks both quotes go down for a position; up if it is one of NO.
+/// Returns the ticks by which both quotes move down for a net position; negative, that is up, for one in NO.
 pub(crate) fn skew(net: i64, settings: &Settings) -> i32 {
     let full = i128::from(settings.max_position_dollars).max(1);
     let ticks = i128::from(settings.skew_ticks);
@@ -28,14 +28,14 @@ pub(crate) fn skew(net: i64, settings: &Settings) -> i32 {
     i32::try_from(shift).unwrap_or(0)
 }
 
-/// Returns how many ticks each quote stays away because the price moved so far lately.
+/// Returns the ticks by which each quote is moved away from the mid price for a recent price range.
 pub(crate) fn widening(range: u32, tick: u32, settings: &Settings) -> i32 {
     let away = u64::from(range).saturating_mul(settings.volatility_pct.into()).checked_div(100).unwrap_or(0);
     let ticks = away.checked_div(tick.into()).unwrap_or(0);
     i32::try_from(ticks).unwrap_or(i32::MAX)
 }
 
-/// How quotes move from where they would be.
+/// Shift of both quotes from their base prices.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Shift {
     /// Both down, in ticks.
@@ -44,8 +44,9 @@ pub(crate) struct Shift {
     pub(crate) away: i32,
 }
 
-/// Returns the quotes around the best prices of others: inside them, as wide as asked, within the band of rewards, then shifted. They
-/// never cross `best`, which includes our own. Risk counts more than rewards: what is shifted may leave the band.
+/// Returns the quotes around the best prices of others: inside them, at the configured width, within the rewards band,
+/// and then shifted. They never cross `best`, which includes our own orders. Risk has priority over rewards: shifted
+/// quotes may leave the band.
 pub(crate) fn prices(others: Prices, best: Prices, tick: u32, shift: Shift, settings: &Settings) -> Option<Prices> {
     let improve = i32::try_from(settings.improve_ticks).unwrap_or(0);
     let twice_mid = others.bid.saturating_add(others.ask);
@@ -61,7 +62,7 @@ pub(crate) fn prices(others: Prices, best: Prices, tick: u32, shift: Shift, sett
     (bid < ask).then_some(Prices { bid, ask })
 }
 
-/// Brings quotes into the band that the venue rewards, if there is one.
+/// Moves quotes into the band that the venue rewards, if one is configured.
 fn band(bid: u32, ask: u32, mid: u32, tick: u32, settings: &Settings) -> (u32, u32) {
     if settings.rewards_spread == 0 {
         return (bid, ask);

@@ -1,9 +1,9 @@
-//! One token: what is quoted there.
+//! The quote of one token.
 
 use polytrader_sdk::units::SECOND;
 use polytrader_sdk::{Intents, OrderEvent, OrderState, Quote, Side, Tracker};
 
-/// How long a refused leg waits; doubled each time, up to the most.
+/// Bounds of the wait after a refused leg, which doubles each time.
 const WAIT_MIN: u64 = 2 * SECOND;
 const WAIT_MAX: u64 = 64 * SECOND;
 
@@ -15,7 +15,7 @@ struct Leg {
     wait: u64,
 }
 
-/// A token.
+/// The quote of a token as last sent to the host.
 #[derive(Debug)]
 pub(crate) struct TokenSide {
     pub(crate) handle: u32,
@@ -23,7 +23,7 @@ pub(crate) struct TokenSide {
     ask: Leg,
 }
 
-/// What should rest on a token.
+/// The quote that should rest on a token.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Target {
     pub(crate) bid: Option<Quote>,
@@ -35,24 +35,24 @@ impl TokenSide {
         Self { handle, bid: Leg::default(), ask: Leg::default() }
     }
 
-    /// Forgets what was quoted, because the host has.
+    /// Clears the quote, because the host has dropped it.
     pub(crate) fn forget(&mut self) {
         (self.bid, self.ask) = (Leg::default(), Leg::default());
     }
 
-    /// Hears of an order of ours. What the venue refused waits like what the host refused.
+    /// Handles an order event. A leg refused by the venue waits like one refused by the host.
     pub(crate) fn on_order(&mut self, event: &OrderEvent, now: u64, out: &mut Intents) {
         match event.state {
             OrderState::Refused => {
                 self.leg(event.side).back_off(now);
-                self.send(out, "the venue refused");
+                self.send(out, "refused by the venue");
             }
             OrderState::Live | OrderState::PartlyFilled => self.leg(event.side).wait = 0,
             _ => {}
         }
     }
 
-    /// Hears that the host refused this token's quote: the leg that has no order was meant.
+    /// Handles the host's refusal of this token's quote, which concerns the legs without an order.
     pub(crate) fn on_refused(&mut self, rule: &str, tracker: &Tracker, out: &mut Intents) {
         let mut changed = false;
         for side in [Side::Buy, Side::Sell] {
@@ -68,8 +68,8 @@ impl TokenSide {
         }
     }
 
-    /// Sets what should rest here, if it differs enough to be worth new orders. Retreats are made at once, anything
-    /// else only if it is `due`. Returns whether something was said.
+    /// Sets the target quote, if it differs enough to be worth new orders. Retreats are made at once, other changes
+    /// only if `due`. Returns whether an intent was sent.
     pub(crate) fn set(&mut self, target: Target, now: u64, due: bool, reason: &str, out: &mut Intents) -> bool {
         let bid = self.bid.renew(target.bid, now, due, |new, old| new < old);
         let ask = self.ask.renew(target.ask, now, due, |new, old| new > old);
@@ -98,7 +98,7 @@ impl Leg {
         self.retry_at = now.saturating_add(self.wait);
     }
 
-    /// Takes over a wish; returns whether that changed what should rest.
+    /// Applies a target; returns whether the leg changed.
     fn renew(&mut self, want: Option<Quote>, now: u64, due: bool, retreats: fn(u32, u32) -> bool) -> bool {
         let change = match (self.sent, want) {
             (None, None) => false,
@@ -114,7 +114,8 @@ impl Leg {
     }
 }
 
-/// Whether one size is more than twice the other: a new order loses its place in the queue.
+/// Returns whether one size is more than twice the other. Smaller changes are not worth the place in the queue that a
+/// new order loses.
 fn differ(a: u64, b: u64) -> bool {
     a.max(b) > a.min(b).saturating_mul(2)
 }

@@ -1,5 +1,5 @@
-//! What an event costs this strategy as native code: nanoseconds with one event a call, and with 256. The host's benchmark (`cargo bench
-//! -p sandbox`) runs this beside the module.
+//! Time per event of this strategy as native code, in nanoseconds: with one event per call, and with 256. The host's
+//! benchmark (`cargo bench -p sandbox`) runs this to compare it with the module.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,7 +21,7 @@ fn main() {
     println!("{:.1} {:.1}", measure(1), measure(256));
 }
 
-/// Returns the median nanoseconds of one event.
+/// Returns the median time of one event, in nanoseconds.
 fn measure(events: u32) -> f64 {
     let mut strategy = Template::new(&session(1)).unwrap();
     let mut words = Vec::new();
@@ -37,8 +37,8 @@ fn measure(events: u32) -> f64 {
         .map(|_| {
             let started = Instant::now();
             for _ in 0..calls {
-                let said = black_box(react(&mut strategy, black_box(&batch)));
-                assert!(said.consumed == events && said.intents.is_empty());
+                let answer = black_box(react(&mut strategy, black_box(&batch)));
+                assert!(answer.consumed == events && answer.intents.is_empty());
                 batch.first += u64::from(events);
             }
             started.elapsed().as_secs_f64() * 1e9 / f64::from(calls * events)

@@ -8,7 +8,7 @@ import { ConfirmButton } from "../../ui/confirm";
 
 const DOLLARS = "[0-9]+([.][0-9]{1,6})?";
 
-/** Arms what is in the folder with what it may use. A file of settings can lower that, and nothing but arming raises it. */
+/** Arms the version in the folder with a budget. The settings file can lower the budget; only arming raises it. */
 export function BudgetPanel({ strategy }: { strategy: StrategyView }) {
   const may = useMayConfigure();
   const { name, file_hash: hash, armed_budget: armed } = strategy;
@@ -17,16 +17,16 @@ export function BudgetPanel({ strategy }: { strategy: StrategyView }) {
     <Row label={label} unit={unit} pattern={pattern} value={typed[field]} disabled={!may} onValue={(value) => setTyped({ ...typed, [field]: value })} />
   );
   const form = useRef<HTMLFormElement>(null);
-  // The browser says what is wrong with a field; nothing is armed then.
+  // The browser reports an invalid field, and nothing is armed.
   const arm = async () => form.current?.reportValidity() && perform({ kind: "arm", name, hash, budget: typedBudget(typed) });
   return (
     <Panel title={`Arm ${name}`} aside={<code title={hash}>{hash.slice(0, 12)}</code>}>
       <form class="parameters" ref={form} onSubmit={(event) => event.preventDefault()}>
         {row("capital", "Capital", "dollars", DOLLARS)}
-        {row("loss", "Loss of a day", "dollars", DOLLARS)}
+        {row("loss", "Daily loss", "dollars", DOLLARS)}
         {row("orders", "Orders a minute", "", "[0-9]+")}
         <footer>
-          <span class="note">An empty field has the session's limit.</span>
+          <span class="note">An empty field means the session's limit.</span>
           <ConfirmButton class="small" label={`Arm ${name} with this budget`} confirm="Arm it?" disabled={!may || hash === ""} onConfirm={arm}>
             Arm with this budget
           </ConfirmButton>

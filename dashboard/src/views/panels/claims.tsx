@@ -25,16 +25,16 @@ const COLUMNS: Column<ClaimView>[] = [
 ];
 
 function ClaimState({ claim }: { claim: ClaimView }) {
-  const told = standing(claim);
-  if (told === null) return null;
+  const status = standing(claim);
+  if (status === null) return null;
   return (
-    <Pill tone={told.tone} title={told.about}>
-      {told.word}
+    <Pill tone={status.tone} title={status.about}>
+      {status.word}
     </Pill>
   );
 }
 
-/** Shares that the venue's contracts turn into dollars. */
+/** Claims: pairs to merge and shares to redeem through the venue's contracts. */
 export function ClaimsPanel({ class: extra = "" }: { class?: string }) {
   const may = useMayTrade();
   const { value, failure, again } = usePolled(fetchClaims, EVERY_MS);
@@ -81,5 +81,5 @@ function executeColumn(may: boolean, done: () => void): Column<ClaimView> {
 }
 
 function about(claim: ClaimView): string {
-  return claim.kind === "merge" ? "Merges the pairs that are in no open order." : "Redeems all shares of the market.";
+  return claim.kind === "merge" ? "Merges the pairs that are not in open orders." : "Redeems all shares of the market.";
 }

@@ -84,7 +84,7 @@ function cancelColumn(may: boolean): Column<OrderView> {
   };
 }
 
-/** By market, outcome and price, as in a book: a row moves only when its order does, not whenever another comes or goes. */
+/** Compares by market, outcome and price, as in an order book, so that a row moves only when its own order changes. */
 function byPlace(a: OrderView, b: OrderView): number {
   return (
     a.market.localeCompare(b.market) ||

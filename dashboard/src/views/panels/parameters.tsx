@@ -6,7 +6,7 @@ import { perform } from "../../notices";
 import { type Field, fields, options, typed } from "../../parameters";
 import { Empty, Panel } from "../../ui/basics";
 
-/** A strategy's parameters, each with what its author says of it. The host judges what is typed. */
+/** A strategy's parameters with their descriptions. The host validates the input. */
 export function ParametersPanel({ strategy, class: extra }: { strategy: StrategyView; class: string }) {
   const may = useMayTrade();
   const [all, setAll] = useState<Field[]>([]);
@@ -33,7 +33,7 @@ export function ParametersPanel({ strategy, class: extra }: { strategy: Strategy
   return (
     <Panel title={`Parameters of ${name}`} class={extra} total={all.length} aside={<code>{`${name}.toml`}</code>}>
       {failure !== "" ? (
-        <Empty>There are none to show: {failure}.</Empty>
+        <Empty>Could not read the parameters: {failure}.</Empty>
       ) : all.length === 0 ? (
         <Empty>It has none.</Empty>
       ) : (
@@ -42,7 +42,7 @@ export function ParametersPanel({ strategy, class: extra }: { strategy: Strategy
             <Row key={it.name} field={it} disabled={!may} onValue={(value) => set(it.name, value)} />
           ))}
           <footer>
-            <span class="note">It is told of them while it runs. An empty field has its default.</span>
+            <span class="note">Changes are delivered to the running instance. An empty field means the default.</span>
             <button type="submit" class="small" disabled={!may || same}>
               Apply
             </button>

@@ -6,7 +6,7 @@ import { Table, type Column } from "../../ui/table";
 
 const COLUMNS: Column<PositionView>[] = [
   { head: "Market", wide: true, cell: (it) => <MarketOutcome slug={it.market} outcome={it.outcome} /> },
-  { head: "Whose", minor: true, cell: (it) => <Owners position={it} /> },
+  { head: "Owner", minor: true, cell: (it) => <Owners position={it} /> },
   { head: "Shares", right: true, cell: (it) => shares(it.size_micros) },
   {
     head: "Bid",
@@ -26,13 +26,13 @@ const COLUMNS: Column<PositionView>[] = [
   { head: "Unrealised", right: true, cell: (it) => <Money micros={it.unrealised_micro_usd} signed /> },
 ];
 
-/** Whose shares they are; those of a strategy that is gone stand out. */
+/** The owners of the shares; a strategy that does not run is highlighted. */
 function Owners({ position }: { position: PositionView }) {
   return (
     <span class="line">
       {position.owners.map((it) =>
         it.orphaned ? (
-          <Pill key={it.strategy} tone="warn" title={`${it.strategy} does not run: the guards look after its ${shares(it.size_micros)} shares until they are closed or assigned (polytrader positions assign).`}>
+          <Pill key={it.strategy} tone="warn" title={`${it.strategy} does not run: the guards watch its ${shares(it.size_micros)} shares until they are closed or reallocated (polytrader positions assign).`}>
             {it.strategy} orphaned
           </Pill>
         ) : (
@@ -47,7 +47,7 @@ function Owners({ position }: { position: PositionView }) {
 
 export function PositionsPanel({ class: extra = "" }: { class?: string }) {
   const positions = useSnapshot((it) => it.positions);
-  // Guards sleep in these states, so a position is on its own.
+  // Guards do not act in these states.
   const unguarded = useSnapshot((it) => it.bot.state === "STOPPED" || it.bot.restriction === "halted");
   const aside =
     unguarded && positions.length > 0 ? (

@@ -28,7 +28,7 @@ export function ProfitPanel({ class: extra }: { class: string }) {
   return (
     <Panel title="Profit" class={`profit ${extra}`} aside={aside}>
       {shown === undefined ? (
-        <Empty>The first point comes within a second of the start.</Empty>
+        <Empty>The first point appears within a second of the start.</Empty>
       ) : (
         <>
           <p class="headline">

@@ -32,7 +32,7 @@ export function StrategyState({ strategy }: { strategy: StrategyView }) {
   );
 }
 
-/** All of a strategy's profit; hovering shows what it is made of. */
+/** A strategy's total profit; hovering shows its parts. */
 export function Profit({ strategy }: { strategy: StrategyView }) {
   const parts = [
     `realised ${exactUsd(strategy.realised_micro_usd)}`,

@@ -9,7 +9,7 @@ import { Panel, Pill, Time } from "../../ui/basics";
 import { ConfirmButton } from "../../ui/confirm";
 import { type Column, Table } from "../../ui/table";
 
-/** What ran under a strategy's name, and the way back to it. */
+/** The versions that ran under a strategy's name, with a button to go back to each. */
 export function VersionsPanel({ strategy }: { strategy: StrategyView }) {
   const may = useMayTrade();
   const [versions, setVersions] = useState<StrategyVersionView[]>([]);
@@ -43,7 +43,7 @@ export function VersionsPanel({ strategy }: { strategy: StrategyView }) {
   return (
     <Panel title={`Versions of ${name}`} total={versions.length}>
       {failure === "" ? (
-        <Table label="Versions" columns={columns} rows={versions} rowKey={(it) => it.hash} empty="None was loaded here." />
+        <Table label="Versions" columns={columns} rows={versions} rowKey={(it) => it.hash} empty="No version has been loaded." />
       ) : (
         <p class="failure empty" role="alert">
           Could not read the versions: {failure}.

@@ -1,5 +1,5 @@
-//! The admin token of a data folder. Write access to the folder is control of the host: a token that is lost or leaked is replaced by taking
-//! `admin.token` away, while the host runs or before it starts.
+//! The admin token of a data folder. Write access to the folder is control of the host: a lost or leaked token is
+//! replaced by removing `admin.token`, while the host runs or before it starts.
 
 use super::secret::{Hash, hash};
 use super::tokens::{Token, of_folder};
@@ -12,39 +12,39 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use store::db::{AccountScope, AuditRow, Db, DbKind, Decision, TokenRow};
 
-/// The file that has the folder's number.
+/// The file with the folder's id.
 const ID_FILE: &str = "instance";
-/// Bytes of that number.
+/// Bytes of that id.
 const ID_BYTES: usize = 16;
-/// Characters of the text after which the cookie is named.
+/// Characters of the text in the cookie's name.
 const INSTANCE_CHARS: usize = 12;
 /// The most bytes of these files.
 const FILE_MAX: u64 = 1_024;
-/// Between two looks whether `admin.token` was taken away.
+/// The interval of checks whether `admin.token` was removed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// In the audit, what was done with access to the folder.
+/// The name in the audit for actions through access to the folder.
 const OWNER: &str = "data folder";
 
-/// The data folder as the place of an admin token.
+/// The data folder as the store of an admin token.
 #[derive(Debug)]
 pub(super) struct Folder {
-    /// Random, made at the first start.
+    /// Random, created at the first start.
     id: String,
-    /// Of the number and the place, since a folder can be copied.
+    /// Derived from the id and the path, since a folder can be copied.
     instance: String,
-    /// `admin.token`, which has the token of the host that runs.
+    /// `admin.token`, with the token of the running host.
     shown: PathBuf,
-    /// The file that keeps the token of this scope while a host of another one runs here.
+    /// The file that keeps this scope's token while a host of another scope runs here.
     kept: PathBuf,
 }
 
 /// The content of a folder's token files.
 pub(super) enum FolderToken {
-    /// The token with this hash opens the host.
+    /// The token with this hash is valid for the host.
     Opens(String),
-    /// There is none that opens the host.
+    /// No token is valid for the host.
     Missing {
-        /// Whether there is no `admin.token` at all: it was taken away, or the folder is new.
+        /// True if there is no `admin.token` at all: it was removed, or the folder is new.
         taken_away: bool,
     },
 }
@@ -68,8 +68,8 @@ impl Folder {
         &self.instance
     }
 
-    /// Looks for a token that opens this scope, and has both files show it. Where `admin.token` was taken away, the other scopes' copies go
-    /// as well: the token is to open nothing any more.
+    /// Looks for a valid token of this scope, and writes it to both files. If `admin.token` was removed, the other
+    /// scopes' copies are removed as well: the token is to be revoked everywhere.
     pub(super) fn find(&self, rows: &[TokenRow]) -> Result<FolderToken, AuthError> {
         let known = |secret: &String| rows.iter().find(|row| Some(row.hash.as_str()) == hashed(secret).as_deref());
         let Some(shown) = read(&self.shown)? else {
@@ -92,34 +92,35 @@ impl Folder {
         Ok(FolderToken::Opens(row.hash.clone()))
     }
 
-    /// Returns the hashes of the tokens whose place a new one takes: those that hosts of this folder made.
+    /// Returns the hashes of the tokens that a new one replaces: those created by hosts of this folder.
     pub(super) fn replaced(&self, db: &Db, rows: &[TokenRow], taken_away: bool) -> Vec<String> {
         let kept = read(&self.kept).ok().flatten().and_then(|secret| hashed(&secret));
-        // From before tokens had a folder: a database in a file is of one folder.
+        // From before tokens had a folder: a database in a file belongs to one folder.
         let in_file = taken_away && db.kind() == DbKind::Sqlite;
         let before = |row: &TokenRow| in_file && row.folder.is_empty() && row.name == "admin";
         let is_ours = |row: &&TokenRow| row.folder == self.id || Some(&row.hash) == kept.as_ref() || before(row);
         rows.iter().filter(is_ours).map(|row| row.hash.clone()).collect()
     }
 
-    /// Writes the token into both files.
+    /// Writes the token to both files.
     pub(super) fn write(&self, secret: &str) -> Result<(), AuthError> {
         write(&self.kept, secret)?;
         write(&self.shown, secret)
     }
 }
 
-/// Returns where the admin token of the host that runs is.
+/// Returns the path of the running host's admin token.
 pub fn admin_token_path(data_dir: &Path) -> PathBuf {
     data_dir.join("admin.token")
 }
 
-/// Removes the admin tokens of a data folder, of all modes and accounts. The host that runs, or the next one, makes others and refuses these.
+/// Removes the admin tokens of a data folder, for all modes and accounts. The running host, or the next one, creates
+/// new ones and refuses these.
 ///
 /// # Errors
-/// If the folder cannot be read, or a file not be removed.
+/// If the folder cannot be read, or a file cannot be removed.
 pub fn forget_admin_tokens(data_dir: &Path) -> Result<(), AuthError> {
-    // `admin.token` last: a host looks for that one.
+    // `admin.token` last: a running host checks for that one.
     let shown = admin_token_path(data_dir);
     forget_others(data_dir, &shown)?;
     remove(&shown)
@@ -145,8 +146,8 @@ fn remove(path: &Path) -> Result<(), AuthError> {
     }
 }
 
-/// Makes another admin token whenever `admin.token` was taken away, for as long as the host runs.
-pub async fn keep(auth: &Auth, db: &Db, clock: fn() -> Time) {
+/// Creates a new admin token whenever `admin.token` was removed, for as long as the host runs.
+pub async fn keep_admin_token(auth: &Auth, db: &Db, clock: fn() -> Time) {
     let mut failed = false;
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -154,7 +155,7 @@ pub async fn keep(auth: &Auth, db: &Db, clock: fn() -> Time) {
             Ok(()) => failed = false,
             Err(error) => {
                 if !failed {
-                    tracing::warn!(%error, "admin.token is missing and cannot be replaced; retrying");
+                    tracing::warn!(%error, "replacing the missing admin.token failed; retrying");
                 }
                 failed = true;
             }
@@ -163,7 +164,7 @@ pub async fn keep(auth: &Auth, db: &Db, clock: fn() -> Time) {
 }
 
 impl Auth {
-    /// Makes another admin token if `admin.token` was taken away. What the folder's tokens opened ends at once.
+    /// Creates a new admin token if `admin.token` was removed. The sessions of the folder's tokens end at once.
     pub(super) fn replace_missing(&self, db: &Db, now: Time) -> Result<(), AuthError> {
         if std::fs::symlink_metadata(&self.folder.shown).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
             return self.replace_own(db, OWNER, now);
@@ -177,8 +178,10 @@ impl Auth {
             forget_others(data_dir, &self.folder.kept)?;
         }
         let mut state = self.lock();
-        let is_ours = |token: &&Token| token.folder == self.folder.id;
-        let before: Vec<Hash> = state.tokens.iter().filter(is_ours).map(|token| token.hash).collect();
+        let is_ours = |token: &&Token| token.folder == self.folder.id || self.unowned.contains(&token.hash);
+        let mut before: Vec<Hash> = state.tokens.iter().filter(is_ours).map(|token| token.hash).collect();
+        // A live host does not load tokens of an unknown mode, but other hosts would accept them.
+        before.extend(self.unowned.iter().filter(|hash| !state.tokens.iter().any(|token| token.hash == **hash)));
         let others = state.tokens.iter().filter(|token| !before.contains(&token.hash));
         let names: Vec<&str> = others.map(|token| token.identity.name.as_str()).collect();
         let (secret, row) = of_folder(&self.folder.id, &names, now)?;
@@ -191,23 +194,16 @@ impl Auth {
         }
         state.tokens.push(token);
         drop(state);
-        tracing::info!(token = row.name, replaced = before.len(), "admin token replaced; the one before opens nothing");
+        tracing::info!(token = row.name, replaced = before.len(), "admin token replaced; the old one is revoked");
         let (name, at_ms) = (row.name.clone(), now.millis());
         decisions.write(Decision::AdminToken(self.scope.clone(), row));
         let (who, action, outcome) = (who.to_owned(), "tokens/replace".to_owned(), "ok".to_owned());
-        decisions.write(Decision::Audit(AuditRow {
-            at_ms,
-            who,
-            action,
-            detail: name,
-            claimed_user: String::new(),
-            outcome,
-        }));
+        decisions.write(Decision::Audit(AuditRow { at_ms, who, action, detail: name, outcome, ..AuditRow::default() }));
         Ok(())
     }
 }
 
-/// Returns the folder's number, which is made if it is missing.
+/// Returns the folder's id, which is created if it is missing.
 fn own_id(path: &Path) -> Result<String, AuthError> {
     if let Some(id) = read(path)?.filter(|id| hex::decode_array::<ID_BYTES>(id).is_some()) {
         return Ok(id);
@@ -219,12 +215,12 @@ fn own_id(path: &Path) -> Result<String, AuthError> {
     Ok(id)
 }
 
-/// Returns the line of a file; none if there is no file.
+/// Returns the line of a file; `None` if there is no file.
 fn read(path: &Path) -> Result<Option<String>, AuthError> {
     match files::read_text(path, Links::Follow, FILE_MAX) {
         Ok(text) => Ok(Some(text.trim().to_owned())),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        // What is no text is no token.
+        // A file that is not text contains no token.
         Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::FileTooLarge) => {
             Ok(Some(String::new()))
         }

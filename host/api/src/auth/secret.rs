@@ -1,11 +1,11 @@
-//! Random secrets, and what is kept of them.
+//! Random secrets, and their stored form.
 
 use super::AuthError;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 
-/// The longest secret that is looked at.
+/// The longest secret that is accepted.
 const SECRET_MAX: usize = 256;
 
 /// The stored form of a secret.
@@ -18,12 +18,12 @@ pub(super) fn secret() -> Result<String, AuthError> {
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
-/// Returns what is kept of a secret; nothing of a text that is too long to be one.
+/// Returns the stored form of a secret; `None` if the text is too long to be one.
 pub(super) fn hash(secret: &str) -> Option<Hash> {
     (secret.len() <= SECRET_MAX).then(|| Sha256::digest(secret.as_bytes()).into())
 }
 
-/// Compares in a time that does not depend on the content.
+/// Compares in constant time.
 pub(super) fn same(a: &Hash, b: &Hash) -> bool {
     std::hint::black_box(a.iter().zip(b).fold(0, |all, (a, b)| all | (a ^ b))) == 0
 }

@@ -37,7 +37,7 @@ async fn the_first_start_writes_an_admin_token_that_only_the_owner_reads() {
     assert_eq!(again.bearer(token.trim_end(), NOW).unwrap(), admin, "a second start keeps the token");
     assert!(
         !format!("{:?}", db.tokens(&paper()).await.unwrap()).contains(token.trim_end()),
-        "the token itself is not kept"
+        "the token itself is not stored"
     );
 }
 
@@ -56,7 +56,7 @@ async fn tokens_have_roles_and_names_of_their_own() {
 
 fn empty() -> Auth {
     let dir = Scratch::new("auth");
-    Auth { scope: paper(), folder: Folder::open(&dir, &paper()).unwrap(), state: Mutex::default() }
+    Auth { scope: paper(), folder: Folder::open(&dir, &paper()).unwrap(), unowned: Vec::new(), state: Mutex::default() }
 }
 
 #[test]
@@ -122,7 +122,7 @@ async fn a_token_opens_its_mode_and_account_and_the_file_has_the_one_of_the_host
         secrets.push(shown(&dir));
         assert_eq!(auth.bearer(&shown(&dir), NOW).unwrap().role, Role::Admin, "{scope:?}");
     }
-    // Each comes back to its own, and a name that another scope has is free.
+    // Each returns to its own, and a name used in another scope is free.
     for (scope, secret) in std::iter::once(&paper()).chain(&scopes).zip(&secrets) {
         let auth = Auth::open(&db, scope.clone(), &dir, NOW).await.unwrap();
         assert_eq!(shown(&dir), *secret, "{scope:?}");
@@ -173,12 +173,12 @@ async fn an_admin_token_that_was_taken_away_is_replaced_at_the_next_start() {
     let again = Auth::open(&db, paper(), &dir, NOW).await.unwrap();
     let second = shown(&dir);
     assert_eq!(again.bearer(&second, NOW).unwrap().role, Role::Admin);
-    assert!(again.bearer(&first, NOW).is_err(), "the one before opens nothing");
+    assert!(again.bearer(&first, NOW).is_err(), "the old one is invalid now");
     assert_eq!(db.tokens(&paper()).await.unwrap().len(), 1);
-    // A file that says nothing that opens the host is as good as none.
+    // A file without a valid token counts as missing.
     std::fs::write(admin_token_path(&dir), "nonsense").unwrap();
     Auth::open(&db, paper(), &dir, NOW).await.unwrap();
-    assert_eq!(shown(&dir), second, "the copy of this mode is still good");
+    assert_eq!(shown(&dir), second, "the copy of this mode is still valid");
 }
 
 #[tokio::test]
@@ -208,6 +208,29 @@ async fn a_token_from_before_tokens_had_a_folder_is_replaced_as_well() {
 }
 
 #[tokio::test]
+async fn an_admin_token_of_an_unknown_mode_goes_when_the_folders_is_replaced() {
+    let dir = Scratch::new("unowned");
+    let (db, auth) = open(&dir).await;
+    let add = async |secret: &str| assert!(db.add_token(&AccountScope::UNKNOWN, &from_before(secret)).await.unwrap());
+    let (first, second) = (secret().unwrap(), secret().unwrap());
+    // While the host runs.
+    add(&first).await;
+    drop(auth);
+    let auth = Auth::open(&db, AccountScope::new("demo", ""), &dir, NOW).await.unwrap();
+    assert!(auth.bearer(&first, NOW).is_ok(), "it is valid until it is replaced");
+    std::fs::remove_file(admin_token_path(&dir)).unwrap();
+    auth.replace_missing(&db, NOW).unwrap();
+    assert!(auth.bearer(&first, NOW).is_err());
+    assert!(db.decisions().flush(std::time::Duration::from_secs(20)).await);
+    assert!(db.tokens(&AccountScope::UNKNOWN).await.unwrap().is_empty(), "it is not in the database either");
+    // At the next start, also of a live host.
+    add(&second).await;
+    std::fs::remove_file(admin_token_path(&dir)).unwrap();
+    Auth::open(&db, AccountScope::new("live", "0xa"), &dir, NOW).await.unwrap();
+    assert!(db.tokens(&AccountScope::UNKNOWN).await.unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_second_data_folder_on_a_database_has_a_token_of_its_own() {
     let (first, second) = (Scratch::new("folder-1"), Scratch::new("folder-2"));
     let (db, _) = open(&first).await;
@@ -217,7 +240,7 @@ async fn a_second_data_folder_on_a_database_has_a_token_of_its_own() {
     for folder in [&first, &second] {
         assert_eq!(there.bearer(&shown(folder), NOW).unwrap().role, Role::Admin);
     }
-    // Each is replaced alone.
+    // Each is replaced separately.
     let before = shown(&second);
     std::fs::remove_file(admin_token_path(&second)).unwrap();
     there.replace_missing(&db, NOW).unwrap();
@@ -233,11 +256,11 @@ async fn while_the_host_runs_a_token_that_was_taken_away_is_replaced_for_good() 
     let session = auth.login(&first, NOW).unwrap();
     let code = auth.login_code(auth.owner(), NOW).unwrap();
     auth.replace_missing(&db, NOW).unwrap();
-    assert_eq!(shown(&dir), first, "nothing is missing");
+    assert_eq!(shown(&dir), first, "no file is missing");
     forget_admin_tokens(&dir).unwrap();
     auth.replace_missing(&db, NOW).unwrap();
     assert!(auth.bearer(&first, NOW).is_err() && auth.bearer(&shown(&dir), NOW).is_ok());
-    assert!(auth.session(&session.cookie, NOW).is_err(), "what it logged in has ended");
+    assert!(auth.session(&session.cookie, NOW).is_err(), "its session has ended");
     assert!(auth.redeem(&code, NOW).is_err());
     assert!(db.decisions().flush(std::time::Duration::from_secs(10)).await);
     let again = Auth::open(&db, paper(), &dir, NOW).await.unwrap();
@@ -257,7 +280,7 @@ async fn a_token_ends_with_what_it_opened() {
     let (just, late) = (NOW.plus_millis(999), NOW.plus_millis(1_000));
     assert!(auth.bearer(&guest, just).is_ok() && auth.session(&session.cookie, just).is_ok());
     assert!(auth.bearer(&guest, late).is_err() && auth.session(&session.cookie, late).is_err());
-    // Also after a restart.
+    // After a restart too.
     let again = Auth::open(&db, paper(), &dir, NOW).await.unwrap();
     assert!(again.bearer(&guest, just).is_ok() && again.bearer(&guest, late).is_err());
 }
@@ -270,7 +293,7 @@ async fn a_revoked_token_opens_nothing_also_after_a_restart() {
     let session = auth.login(&desk, NOW).unwrap();
     auth.revoke_token(&db, "desk", "admin", NOW).unwrap();
     assert!(auth.bearer(&desk, NOW).is_err() && auth.session(&session.cookie, NOW).is_err());
-    // The folder's own is replaced by its revocation.
+    // The folder's own is replaced when it is revoked.
     let own = shown(&dir);
     auth.revoke_token(&db, "admin", "admin", NOW).unwrap();
     assert!(auth.bearer(&own, NOW).is_err() && auth.bearer(&shown(&dir), NOW).is_ok());

@@ -1,4 +1,4 @@
-//! The tokens that operators make, list and revoke.
+//! The tokens that operators create, list and revoke.
 
 use super::secret::{Hash, hash, secret};
 use super::{Auth, AuthError, Identity, Role};
@@ -10,14 +10,14 @@ pub(super) const TOKENS_MAX: usize = 256;
 /// The longest name of a token.
 pub(super) const NAME_MAX: usize = 64;
 
-/// A token that is known.
+/// A known token.
 #[derive(Debug, Clone)]
 pub(super) struct Token {
     pub(super) hash: Hash,
     pub(super) identity: Identity,
-    /// The end of its validity; none if it does not expire.
+    /// Its expiry; `None` if it does not expire.
     pub(super) expires_at_ms: Option<u64>,
-    /// The data folder whose `admin.token` it is; empty if an operator made it.
+    /// The data folder whose `admin.token` it is; empty if an operator created it.
     pub(super) folder: String,
     created_at_ms: u64,
 }
@@ -29,7 +29,7 @@ impl Token {
         Ok(Self {
             hash: hex::decode_array(&row.hash).ok_or_else(unknown)?,
             identity: Identity { name: row.name.clone(), role: Role::parse(&row.role).ok_or_else(unknown)? },
-            // A time before 1970 is over.
+            // A time before 1970 has passed.
             expires_at_ms: row.expires_at_ms.map(|at| u64::try_from(at).unwrap_or(0)),
             folder: row.folder.clone(),
             created_at_ms: row.created_at_ms,
@@ -41,35 +41,35 @@ impl Token {
     }
 }
 
-/// What a token is to be.
+/// The properties of a token to create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken<'a> {
-    /// Its name, which the audit gives for what is done with it.
+    /// Its name, which the audit records for actions with this token.
     pub name: &'a str,
-    /// What it may do.
+    /// Its role.
     pub role: Role,
-    /// The end of its validity; none if it does not expire.
+    /// Its expiry; `None` if it does not expire.
     pub expires_at: Option<Time>,
 }
 
-/// What is known of a token; not the token itself.
+/// The properties of a token, without its secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenInfo {
-    /// Whose it is.
+    /// Its name and role.
     pub identity: Identity,
-    /// When it was made.
+    /// The time it was created.
     pub created_at_ms: u64,
-    /// The end of its validity; none if it does not expire.
+    /// Its expiry; `None` if it does not expire.
     pub expires_at_ms: Option<u64>,
-    /// Whether it is the `admin.token` of a data folder.
+    /// True if it is the `admin.token` of a data folder.
     pub of_folder: bool,
 }
 
 impl Auth {
-    /// Makes a token and returns its only copy.
+    /// Creates a token and returns its only copy.
     ///
     /// # Errors
-    /// If the name is unusable or taken, or the database or the system's randomness fails.
+    /// If the name is invalid or taken, or the database or the system's randomness fails.
     pub async fn create_token(&self, db: &Db, wanted: &NewToken<'_>, now: Time) -> Result<String, AuthError> {
         let NewToken { name, role, expires_at } = *wanted;
         let named = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
@@ -88,16 +88,16 @@ impl Auth {
         Ok(secret)
     }
 
-    /// Returns whether there is a token of this name.
+    /// Returns true if there is a token with this name.
     pub fn has_token(&self, name: &str) -> bool {
         self.lock().tokens.iter().any(|token| token.identity.name == name)
     }
 
-    /// Revokes the tokens of a name at once, with their sessions and login codes, and has that stored. The data folder then has another
-    /// `admin.token`, if it was that.
+    /// Revokes the tokens with this name at once, with their sessions and login codes, and queues the revocation for
+    /// storage. If one was the `admin.token` of the data folder, that is replaced.
     ///
     /// # Errors
-    /// If the data folder needs another and cannot be given it. What is revoked is revoked.
+    /// If the data folder's token cannot be replaced. The revocation is in effect nevertheless.
     pub fn revoke_token(&self, db: &Db, name: &str, who: &str, now: Time) -> Result<(), AuthError> {
         let mut state = self.lock();
         let named = |token: &&Token| token.identity.name == name;
@@ -113,7 +113,7 @@ impl Auth {
         Ok(())
     }
 
-    /// Returns what is known of each token, by name.
+    /// Returns the properties of each token, by name.
     pub fn tokens(&self) -> Vec<TokenInfo> {
         let info = |token: &Token| TokenInfo {
             identity: token.identity.clone(),
@@ -127,7 +127,7 @@ impl Auth {
     }
 }
 
-/// Makes an admin token for a data folder, with a name that is not taken.
+/// Creates an admin token for a data folder, with an unused name.
 pub(super) fn of_folder(folder: &str, taken: &[&str], now: Time) -> Result<(String, TokenRow), AuthError> {
     let is_free = |name: &String| !taken.contains(&name.as_str());
     let names = std::iter::once("admin".to_owned()).chain((2..=TOKENS_MAX).map(|number| format!("admin-{number}")));

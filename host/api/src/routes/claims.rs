@@ -1,17 +1,17 @@
-//! What can be turned into dollars at the venue's contracts, and having it done.
+//! Shares that can be redeemed or merged into dollars at the venue's contracts, and the execution of such claims.
 
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
 use crate::body::ActionBody;
 use crate::guard::Caller;
-use crate::page_of::Page;
-use crate::parts::App;
+use crate::page_of::{Page, Plain};
 use crate::problem::ProblemResponse;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use control::Wanted;
+use control::ClaimRequest;
 use model::{Size, Usd, hex};
 use order::{Call, Claim};
 use readmodel::views::{
@@ -20,71 +20,79 @@ use readmodel::views::{
 use store::db::ClaimRow;
 use store::db::claims::{CLAIMS_MAX, ClaimKind, ClaimState};
 
-/// What is said of a claim that can be executed here.
+/// The text for a claim that this host can execute.
 const HERE: &str = "POST /v1/positions/claims/execute sends it through the venue's relayer";
 
-/// What can be turned into dollars at the venue's contract: pairs of both outcomes, and shares of markets whose outcome is known, each
-/// with the contract's call, what became of it if it was executed here, and who has to send it otherwise.
+/// Returns the claims at the venue's contract: pairs of both outcomes, and shares of resolved markets.
+///
+/// Each has the contract's call, the state of its execution by this host, if any, and otherwise who has to send it.
 #[utoipa::path(get, path = "/v1/positions/claims", tag = "trading", responses((status = 200, body = Vec<ClaimView>)))]
-pub(crate) async fn claims(State(app): State<App>, _: Caller) -> Result<Json<Vec<ClaimView>>, ProblemResponse> {
+pub(crate) async fn claims(State(app): State<AppState>, _: Caller) -> Result<Json<Vec<ClaimView>>, ProblemResponse> {
     Ok(Json(list(&app).await?))
 }
 
-/// What was redeemed and merged through the relayer, newest first.
-#[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "rows of the page; 100 if absent"), ("before" = Option<String>, Query, description = "where the page begins, from the header Link of the page before")), responses((status = 200, body = Vec<ClaimRunView>, headers(("Link" = String, description = "the address of the page that follows, rel=next; absent on the last page"))), (status = 400)))]
-pub(crate) async fn runs(State(app): State<App>, _: Caller, page: Page) -> Result<Response, ProblemResponse> {
+/// Returns the redemptions and merges sent through the relayer, newest first.
+#[utoipa::path(get, path = "/v1/positions/claims/runs", tag = "trading", params(("limit" = Option<u32>, Query, minimum = 1, maximum = 500, description = "rows of the page; 100 if absent"), ("before" = Option<String>, Query, description = "start of the page, from the `Link` header of the previous page")), responses((status = 200, body = Vec<ClaimRunView>, headers(("Link" = String, description = "the address of the next page, rel=next; absent on the last page"))), (status = 400)))]
+pub(crate) async fn runs(
+    State(app): State<AppState>,
+    _: Caller,
+    page: Page<Plain>,
+) -> Result<Response, ProblemResponse> {
     let claims = app.db.claims_before(&app.account, page.before()?, page.rows()).await?;
     let unreadable = usize::try_from(claims.unreadable).unwrap_or(usize::MAX);
     let views = |rows: Vec<ClaimRow>| rows.into_iter().map(run_view).collect();
-    Ok(page.answer_with(claims.rows, unreadable, |row| row.created_at_ms, views))
+    Ok(page.respond_with(claims.rows, unreadable, |row| row.created_at_ms, views))
 }
 
-/// Redeems the shares of a market that has ended, or merges pairs, through the venue's relayer. Answers when it waits for its turn; what
-/// becomes of it stands in the list. Needs a trader.
+/// Redeems the shares of a resolved market, or merges pairs, through the venue's relayer.
+///
+/// The answer is sent once the claim is queued; its state is in the list. Requires the trader role.
 #[utoipa::path(post, path = "/v1/positions/claims/execute", tag = "trading", request_body = ClaimBody, responses((status = 202), (status = 400), (status = 404), (status = 409)))]
 pub(crate) async fn execute(
-    State(app): State<App>,
+    State(app): State<AppState>,
     caller: Caller,
     body: ActionBody<ClaimBody>,
 ) -> Result<StatusCode, ProblemResponse> {
     caller.must_be(Role::Trader)?;
-    let said = body.read()?;
-    let wanted = wanted(&app, &said, &caller.0.name).await?;
+    let request = body.read()?;
+    let wanted = wanted(&app, &request, &caller.0.name).await?;
     let about = format!("{} shares", wanted.size);
-    let action = Action::new(&app, &caller, format!("claims/{}/{}", said.kind, said.market), &body)?.about(&about);
+    let action =
+        Action::new(&app, &caller, format!("claims/{}/{}", request.kind, request.market), &body)?.about(&about);
     action.permitted(async { app.control.claim(wanted) }).await?;
     Ok(TAKEN)
 }
 
-async fn wanted(app: &App, said: &ClaimBody, who: &str) -> Result<Wanted, ProblemResponse> {
+async fn wanted(app: &AppState, request: &ClaimBody, who: &str) -> Result<ClaimRequest, ProblemResponse> {
     let all = list(app).await?;
-    let kind = ClaimKind::try_from(said.kind.clone()).ok();
+    let kind = ClaimKind::try_from(request.kind.clone()).ok();
     let (size, worth) = all
         .iter()
-        .filter(|claim| Some(claim.kind) == kind.map(kind_view) && claim.market == said.market)
+        .filter(|claim| Some(claim.kind) == kind.map(kind_view) && claim.market == request.market)
         .map(|claim| (Size(claim.size_micros), Usd(claim.worth_micro_usd)))
         .reduce(|(size, worth), (more, paid)| (size.saturating_add(more), worth.saturating_add(paid)))
         .ok_or_else(|| {
-            ProblemResponse::not_found(format!("there is no {} of the market `{}`", said.kind, said.market))
+            ProblemResponse::not_found(format!("there is no {} of the market `{}`", request.kind, request.market))
         })?;
-    let known = app.picture.condition(&said.market);
+    let known = app.picture.condition(&request.market);
     let (condition, neg_risk) =
-        known.ok_or_else(|| ProblemResponse::not_found(format!("`{}` is no market here", said.market)))?;
-    let (market, who) = (said.market.clone(), who.to_owned());
+        known.ok_or_else(|| ProblemResponse::not_found(format!("`{}` is not a known market", request.market)))?;
+    let (market, who) = (request.market.clone(), who.to_owned());
     if kind != Some(ClaimKind::Merge) {
-        return Ok(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who });
+        return Ok(ClaimRequest { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who });
     }
     let snapshot = app.picture.snapshot();
-    let free = free_pairs(&said.market, &snapshot.positions, &snapshot.orders);
-    let asked = if said.shares.is_empty() { Some(free) } else { Size::parse(&said.shares) };
+    let free = free_pairs(&request.market, &snapshot.positions, &snapshot.orders);
+    let asked = if request.shares.is_empty() { Some(free) } else { Size::parse(&request.shares) };
     let size = asked.filter(|asked| !asked.is_zero() && *asked <= free).ok_or_else(|| {
-        ProblemResponse::bad(format!("`{}` is no number of pairs; {free} are there and in no open order", said.shares))
+        let shares = &request.shares;
+        ProblemResponse::bad(format!("`{shares}` is not a number of pairs; {free} are available outside open orders"))
     })?;
     let worth = size.face_value().unwrap_or_default();
-    Ok(Wanted { market, condition, neg_risk, claim: Claim::Merge(size), size, worth, who })
+    Ok(ClaimRequest { market, condition, neg_risk, claim: Claim::Merge(size), size, worth, who })
 }
 
-/// Returns the pairs of a market of which no share is offered in an open order.
+/// Returns the pairs of a market whose shares are not offered in an open order.
 fn free_pairs(market: &str, positions: &[PositionView], orders: &[OrderView]) -> Size {
     let free = |position: &PositionView| {
         let offered = orders.iter().filter(|order| order.token == position.token && order.side == SideView::Sell);
@@ -95,7 +103,7 @@ fn free_pairs(market: &str, positions: &[PositionView], orders: &[OrderView]) ->
     if let [first, second] = of[..] { Size(first.min(second)) } else { Size::ZERO }
 }
 
-async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
+async fn list(app: &AppState) -> Result<Vec<ClaimView>, ProblemResponse> {
     let call = |slug: &str, claim| {
         let (condition, neg_risk) = app.picture.condition(slug)?;
         Call::new(app.chain?, claim, &condition, neg_risk)
@@ -105,7 +113,7 @@ async fn list(app: &App) -> Result<Vec<ClaimView>, ProblemResponse> {
     let closed = app.control.why_no_claims();
     for claim in &mut claims {
         closed.unwrap_or(HERE).clone_into(&mut claim.how);
-        // Where no contract is known, nothing is sent either.
+        // Without a known contract, no claim is sent either.
         claim.executable = closed.is_none() && !claim.to.is_empty();
         if let Some(row) = rows.iter().find(|row| kind_view(row.kind) == claim.kind && row.market == claim.market) {
             claim.state = state_view(row.state);
@@ -221,13 +229,13 @@ mod tests {
             position("c", "No", 4, Some(0)),
             position("d", "No", 6, Some(500_000)),
         ];
-        // Nothing is known of the last market's contract.
+        // The contract of the last market is not known.
         let call = |slug: &str, claim| {
             let condition = model::ConditionId([7; 32]);
             (slug != "d").then(|| Call::new(order::Chain::Polygon, claim, &condition, slug == "c")).flatten()
         };
         let claims = claims_of(&positions, call);
-        let told: Vec<(ClaimKindView, &str, &str, u64, i64)> = claims
+        let listed: Vec<(ClaimKindView, &str, &str, u64, i64)> = claims
             .iter()
             .map(|claim| (claim.kind, &*claim.market, &*claim.outcome, claim.size_micros, claim.worth_micro_usd))
             .collect();
@@ -236,7 +244,7 @@ mod tests {
             (ClaimKindView::Redeem, "c", "Yes", 10_000_000, 10_000_000),
             (ClaimKindView::Redeem, "d", "No", 6_000_000, 3_000_000),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(listed, expected);
         let called: Vec<(&str, &str)> =
             claims.iter().map(|claim| (&*claim.to, claim.data.get(..10).unwrap_or(""))).collect();
         let merge = ("0xAdA100Db00Ca00073811820692005400218FcE1f", "0x9e7212ad");

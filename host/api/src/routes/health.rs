@@ -1,8 +1,8 @@
-//! Whether all is well, for people, probes and Prometheus.
+//! Health and metrics, for operators, probes and Prometheus.
 
 use crate::guard::Caller;
-use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::state::AppState;
 use alerts::Figures;
 use axum::Json;
 use axum::extract::State;
@@ -15,7 +15,9 @@ use readmodel::views::{
 use serde_json::json;
 use store::db::{DbKind, WAL_WARN};
 
-/// Whether the host answers. Needs no token. A browser that goes there gets the page of that name.
+/// Answers if the host is running.
+///
+/// Needs no token. A browser that opens it gets the page with that name.
 #[utoipa::path(get, path = "/health", security(()), tag = "health", responses((status = 200)))]
 pub(crate) async fn health(headers: HeaderMap) -> Response {
     let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
@@ -25,9 +27,9 @@ pub(crate) async fn health(headers: HeaderMap) -> Response {
     Json(json!({"status": "ok"})).into_response()
 }
 
-/// Connections, breakers, database and what waits.
+/// Returns the state of connections, breakers, database and queues.
 #[utoipa::path(get, path = "/health/detailed", tag = "health", responses((status = 200, body = HealthView), (status = 503, body = HealthView)))]
-pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, Json<HealthView>) {
+pub(crate) async fn detailed(State(app): State<AppState>, _: Caller) -> (StatusCode, Json<HealthView>) {
     let snapshot = app.picture.snapshot();
     let rows = app.db.writer().health();
     let tripped: Vec<String> =
@@ -62,7 +64,7 @@ pub(crate) async fn detailed(State(app): State<App>, _: Caller) -> (StatusCode, 
         alerts: alerts_view(alerts),
         strategies_folder: if app.picture.folder_events() { FolderWatchView::Events } else { FolderWatchView::Scan },
     };
-    // Probes look at the status; a bot that an operator stopped is well.
+    // Probes check the status; a bot that an operator stopped is healthy.
     let status = if channels { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(view))
 }
@@ -73,7 +75,7 @@ fn log_problem(bytes: u64) -> String {
     }
     let mebibytes = bytes.checked_div(1024 * 1024).unwrap_or(0);
     format!(
-        "the database's log has {mebibytes} MiB: a read that stays open, such as a backup or a shell, keeps it from becoming small again"
+        "the database's log has {mebibytes} MiB: an open read, such as a backup or a shell, prevents its truncation"
     )
 }
 
@@ -86,14 +88,19 @@ fn alerts_view(figures: Figures) -> AlertsView {
     AlertsView { configured, sent, failed, dropped, waiting, retrying, held_s, error }
 }
 
-/// The metrics for Prometheus: counters, gauges and histograms in base units (dollars, seconds).
+/// Returns the Prometheus metrics: counters, gauges and histograms in base units (dollars, seconds).
 #[utoipa::path(get, path = "/metrics", tag = "health", responses((status = 200, description = "OpenMetrics text", body = String, content_type = "application/openmetrics-text")))]
 pub(crate) async fn metrics(
-    State(app): State<App>,
+    State(app): State<AppState>,
     _: Caller,
+    headers: HeaderMap,
 ) -> Result<([(HeaderName, &'static str); 1], String), ProblemResponse> {
     let text = crate::metrics::text(&app).map_err(|error| {
-        ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the metrics cannot be written: {error}"))
+        ProblemResponse::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the metrics could not be serialized: {error}"))
     })?;
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    if crate::metrics::wants_classic(accept) {
+        return Ok(([(header::CONTENT_TYPE, crate::metrics::CLASSIC)], crate::metrics::classic(&text)));
+    }
     Ok(([(header::CONTENT_TYPE, crate::metrics::CONTENT_TYPE)], text))
 }

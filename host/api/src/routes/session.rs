@@ -1,19 +1,23 @@
-//! Logging in and out: a token or a one-time code becomes a cookie.
+//! Login and logout: a token or a one-time code is exchanged for a cookie.
 
 use crate::auth::{Identity, NewSession, Role, SESSION_MILLIS};
 use crate::body::ActionBody;
 use crate::guard::{Caller, cookie, cookie_name, is_by_tls};
+use crate::origin::peer;
 use crate::params::{Bytes, Query};
-use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::state::AppState;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use readmodel::views::{Login, LoginLinkView, RoleView, SessionView};
 use serde::Deserialize;
+use std::convert::Infallible;
+use std::net::IpAddr;
 
-/// The characters that a login code is made of.
+/// Returns true if a text has only the characters of a login code.
 fn is_code(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
@@ -30,62 +34,83 @@ fn view(identity: &Identity) -> SessionView {
     SessionView { name: identity.name.clone(), role: role_view(identity.role) }
 }
 
-/// Returns the header that sets the cookie; `Secure` where the browser came by TLS, since on loopback the page has none.
-fn set_cookie(app: &App, headers: &HeaderMap, value: &str, seconds: u64) -> [(HeaderName, String); 1] {
-    let secure = if is_by_tls(headers) { "; Secure" } else { "" };
+/// The headers and the peer of a request.
+pub(crate) struct From {
+    headers: HeaderMap,
+    peer: Option<IpAddr>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for From {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self { headers: parts.headers.clone(), peer: peer(&parts.extensions) })
+    }
+}
+
+/// Returns the header that sets the cookie; `Secure` only if the browser used TLS, since on loopback the page has none.
+fn set_cookie(app: &AppState, from: &From, value: &str, seconds: u64) -> [(HeaderName, String); 1] {
+    let secure = if is_by_tls(app, from.peer, &from.headers) { "; Secure" } else { "" };
     let name = cookie_name(app);
     let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}");
     [(header::SET_COOKIE, cookie)]
 }
 
-fn begun(app: &App, headers: &HeaderMap, session: &NewSession) -> [(HeaderName, String); 1] {
-    set_cookie(app, headers, &session.cookie, SESSION_MILLIS / 1_000)
+fn begun(app: &AppState, from: &From, session: &NewSession) -> [(HeaderName, String); 1] {
+    set_cookie(app, from, &session.cookie, SESSION_MILLIS / 1_000)
 }
 
-/// Who is logged in.
+/// Returns the current login.
 #[utoipa::path(get, path = "/v1/session", tag = "session", responses((status = 200, body = SessionView)))]
-pub(crate) async fn show(State(_): State<App>, caller: Caller) -> Json<SessionView> {
+pub(crate) async fn show(State(_): State<AppState>, caller: Caller) -> Json<SessionView> {
     Json(view(&caller.0))
 }
 
-/// A token becomes a cookie session.
+/// Exchanges a token for a cookie session.
 #[utoipa::path(post, path = "/v1/session", tag = "session", request_body = Login, responses((status = 200, body = SessionView), (status = 400), (status = 401), (status = 429)), security(()))]
 pub(crate) async fn login(
-    State(app): State<App>,
-    headers: HeaderMap,
+    State(app): State<AppState>,
+    from: From,
     body: ActionBody<Login>,
 ) -> Result<Response, ProblemResponse> {
     let login = body.read()?;
     let session = app.auth.login(login.token.trim(), (app.clock)())?;
-    Ok((begun(&app, &headers, &session), Json(view(&session.identity))).into_response())
+    Ok((begun(&app, &from, &session), Json(view(&session.identity))).into_response())
 }
 
 /// Ends the session.
 #[utoipa::path(delete, path = "/v1/session", tag = "session", responses((status = 204)))]
-pub(crate) async fn logout(State(app): State<App>, _: Caller, headers: HeaderMap) -> Response {
-    if let Some(cookie) = cookie(&app, &headers) {
+pub(crate) async fn logout(State(app): State<AppState>, _: Caller, from: From) -> Response {
+    if let Some(cookie) = cookie(&app, &from.headers) {
         app.auth.logout(cookie);
     }
-    (StatusCode::NO_CONTENT, set_cookie(&app, &headers, "", 0)).into_response()
+    (StatusCode::NO_CONTENT, set_cookie(&app, &from, "", 0)).into_response()
 }
 
-/// Makes a code that logs in once as the caller, within ten minutes: `/login?code=CODE` on the dashboard's address.
+/// Creates a code that logs in once as the caller, within ten minutes.
+///
+/// Open `/login?code=CODE` on the dashboard's address.
 #[utoipa::path(post, path = "/v1/session/codes", tag = "session", responses((status = 200, body = LoginLinkView)))]
-pub(crate) async fn login_code(State(app): State<App>, caller: Caller) -> Result<Json<LoginLinkView>, ProblemResponse> {
+pub(crate) async fn login_code(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Json<LoginLinkView>, ProblemResponse> {
     let code = app.auth.login_code(caller.0, (app.clock)())?;
     Ok(Json(LoginLinkView { path: format!("/login?code={code}") }))
 }
 
-/// A login link.
+/// The query of a login link.
 #[derive(Deserialize)]
 pub(crate) struct Code {
     #[serde(default)]
     code: String,
 }
 
-/// A page whose button logs in with the code. The code stays as it is: programs fetch links that people send each other.
-#[utoipa::path(get, path = "/login", tag = "session", params(("code" = Option<String>, Query)), responses((status = 200, content_type = "text/html"), (status = 303, description = "no code: to the page's own form"), (status = 401, content_type = "text/html"), (status = 429)), security(()))]
-pub(crate) async fn offer(State(app): State<App>, Query(query): Query<Code>) -> Response {
+/// Returns a page with a button that logs in with the code.
+///
+/// The request itself does not use up the code, because messengers and other programs prefetch links.
+#[utoipa::path(get, path = "/login", tag = "session", params(("code" = Option<String>, Query)), responses((status = 200, content_type = "text/html"), (status = 303, description = "no code: redirects to the page's login form"), (status = 401, content_type = "text/html"), (status = 429)), security(()))]
+pub(crate) async fn offer(State(app): State<AppState>, Query(query): Query<Code>) -> Response {
     if query.code.is_empty() {
         return Redirect::to("/").into_response();
     }
@@ -93,19 +118,19 @@ pub(crate) async fn offer(State(app): State<App>, Query(query): Query<Code>) -> 
     if known { page(StatusCode::OK, &form(&query.code)) } else { page(StatusCode::UNAUTHORIZED, SPENT) }
 }
 
-/// The code becomes a cookie session, and the browser goes to the page.
+/// Exchanges the code for a cookie session, and redirects the browser to the page.
 #[utoipa::path(post, path = "/login", tag = "session", request_body(content = String, content_type = "application/x-www-form-urlencoded", description = "code=CODE"), responses((status = 303), (status = 401, content_type = "text/html"), (status = 429)), security(()))]
-pub(crate) async fn redeem(State(app): State<App>, headers: HeaderMap, Bytes(body): Bytes) -> Response {
+pub(crate) async fn redeem(State(app): State<AppState>, from: From, Bytes(body): Bytes) -> Response {
     let code = std::str::from_utf8(&body).ok().and_then(|body| body.trim().strip_prefix("code="));
     let session = code.filter(|code| is_code(code)).and_then(|code| app.auth.redeem(code, (app.clock)()).ok());
     match session {
-        Some(session) => (begun(&app, &headers, &session), Redirect::to("/")).into_response(),
+        Some(session) => (begun(&app, &from, &session), Redirect::to("/")).into_response(),
         None => page(StatusCode::UNAUTHORIZED, SPENT),
     }
 }
 
-/// The answer to a code that opens no session.
-const SPENT: &str = "<p>This login link was used already, or it has expired: a link logs in once, within ten minutes.</p>\
+/// The answer to an expired code.
+const SPENT: &str = "<p>This login link was used already, or it has expired: a link works once, within ten minutes.</p>\
     <p><code>polytrader login</code> prints another one. <a href=\"/\">Log in with a token</a></p>";
 
 fn form(code: &str) -> String {

@@ -1,4 +1,4 @@
-//! The tokens of this mode and account: made, listed and revoked by an admin.
+//! The tokens of this mode and account: created, listed and revoked by an admin.
 
 use super::bot::Action;
 use super::session::role_view;
@@ -6,8 +6,8 @@ use crate::auth::{AuthError, NewToken, Role, TokenInfo};
 use crate::body::ActionBody;
 use crate::guard::Caller;
 use crate::params::Path;
-use crate::parts::App;
 use crate::problem::ProblemResponse;
+use crate::state::AppState;
 use crate::tightening::{Cancelling, Tightening};
 use axum::Json;
 use axum::body::Body;
@@ -17,7 +17,7 @@ use axum::response::{IntoResponse, Response};
 use control::ControlError;
 use readmodel::views::{ApiTokenView, DurableView, NewTokenView, TokenBody};
 
-/// The longest time for which a token is made, in seconds: ten years.
+/// The longest lifetime of a token, in seconds: ten years.
 const LASTS_MAX_S: u64 = 3_653 * 86_400;
 
 fn view(info: &TokenInfo) -> ApiTokenView {
@@ -30,27 +30,34 @@ fn view(info: &TokenInfo) -> ApiTokenView {
     }
 }
 
-/// The tokens that open this host, by name; not the tokens themselves. Needs an admin.
+/// Returns the tokens that are valid for this host, by name, without their secrets.
+///
+/// Requires the admin role.
 #[utoipa::path(get, path = "/v1/tokens", tag = "tokens", responses((status = 200, body = Vec<ApiTokenView>)))]
-pub(crate) async fn all(State(app): State<App>, caller: Caller) -> Result<Json<Vec<ApiTokenView>>, ProblemResponse> {
+pub(crate) async fn all(
+    State(app): State<AppState>,
+    caller: Caller,
+) -> Result<Json<Vec<ApiTokenView>>, ProblemResponse> {
     caller.must_be(Role::Admin)?;
     Ok(Json(app.auth.tokens().iter().map(view).collect()))
 }
 
-/// Makes a token: `{"name": "grafana", "role": "viewer", "expires_in_s": 86400}`. The answer has its only copy. Needs an admin.
+/// Creates a token: `{"name": "grafana", "role": "viewer", "expires_in_s": 86400}`.
+///
+/// The answer has its only copy. Requires the admin role.
 #[utoipa::path(post, path = "/v1/tokens", tag = "tokens", request_body = TokenBody, responses((status = 200, body = NewTokenView), (status = 400), (status = 409), (status = 503)))]
 pub(crate) async fn create(
-    State(app): State<App>,
+    State(app): State<AppState>,
     caller: Caller,
     body: ActionBody<TokenBody>,
 ) -> Result<Response, ProblemResponse> {
     caller.must_be(Role::Admin)?;
     let TokenBody { name, role, expires_in_s, .. } = body.read()?;
-    let known = || ProblemResponse::bad(format!("`{role}` is no role; write viewer, trader or admin"));
+    let known = || ProblemResponse::bad(format!("`{role}` is not a role; expected viewer, trader or admin"));
     let role = Role::parse(&role).ok_or_else(known)?;
     if expires_in_s.is_some_and(|lasts| lasts == 0 || lasts > LASTS_MAX_S) {
         return Err(ProblemResponse::bad(format!(
-            "expires_in_s takes 1 to {LASTS_MAX_S}; a token without it does not expire"
+            "expires_in_s must be 1 to {LASTS_MAX_S}; without it a token does not expire"
         )));
     }
     let now = (app.clock)();
@@ -64,7 +71,7 @@ pub(crate) async fn create(
         made.as_ref().map(drop).map_err(|error| ControlError::Refused(error.to_string()))
     });
     match (done.await, made) {
-        // It was not tried.
+        // It was not attempted.
         (Err(problem), Err(AuthError::Unknown)) => Err(problem),
         (_, Err(error)) => Err(error.into()),
         (_, Ok(token)) => {
@@ -75,20 +82,27 @@ pub(crate) async fn create(
     }
 }
 
-/// Revokes a token at once: what it opened ends, streams and logins included. Whatever the body is. If it is the `admin.token` of the host's
-/// data folder, another takes its place in that file. Needs an admin.
-#[utoipa::path(delete, path = "/v1/tokens/{name}", tag = "tokens", params(("name" = String, Path, description = "the token's name")), request_body = Option<readmodel::views::ReasonBody>, responses((status = 200, body = DurableView), (status = 404)))]
-pub(crate) async fn revoke(State(app): State<App>, caller: Caller, Path(name): Path<String>, body: Body) -> Cancelling {
+/// Revokes a token at once, and ends its streams and logins.
+///
+/// The body is optional, and only a note whatever it contains. If it is the `admin.token` of the host's data folder, a
+/// new one replaces it in that file. Requires the admin role.
+#[utoipa::path(delete, path = "/v1/tokens/{name}", tag = "tokens", params(("name" = String, Path, description = "the token's name")), request_body = Option<readmodel::views::NoteBody>, responses((status = 200, body = DurableView), (status = 404)))]
+pub(crate) async fn revoke(
+    State(app): State<AppState>,
+    caller: Caller,
+    Path(name): Path<String>,
+    body: Body,
+) -> Cancelling {
     caller.must_be(Role::Admin)?;
     if !app.auth.has_token(&name) {
         return Err(ProblemResponse::not_found(format!("there is no token `{name}`")));
     }
-    let (revoking, who) = (App::clone(&app), caller.0.name.clone());
+    let (revoking, who) = (AppState::clone(&app), caller.0.name.clone());
     let tightening = Tightening::new(&app, &caller, format!("tokens/revoke/{name}"));
     let act = move |_| async move {
         let revoked = revoking.auth.revoke_token(&revoking.db, &name, &who, (revoking.clock)());
         if let Err(error) = revoked {
-            tracing::error!(%error, "token of the data folder revoked and not replaced");
+            tracing::error!(%error, "admin token of the data folder revoked; replacing it failed");
         }
         Ok(())
     };

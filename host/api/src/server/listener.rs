@@ -1,8 +1,10 @@
-//! Serves one listener with limits: of connections, and of the time that a request's head may take.
+//! Serves one listener with limits on connections and on the time for a request's head.
 
 mod watched;
 
 use crate::connections::{Connection, Connections, Seat};
+use crate::held::Held;
+use crate::origin::Peer;
 use axum::Router;
 use axum::extract::Request;
 use hyper::server::conn::http1;
@@ -15,39 +17,41 @@ use tokio::net::{TcpListener, TcpStream};
 use tower::ServiceExt;
 use watched::{Answer, Watched};
 
-/// How long the head of a request may take to arrive, from the connection's beginning or the first byte after an answer.
+/// The longest time for a request's head to arrive, from the start of the connection or from the first byte after an
+/// answer.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_secs(1);
-/// How long a connection is kept for its next request. Clients that do not look whether it was closed forget it before (after 90 s, most).
+/// Time that an idle connection is kept. Clients that do not check for a closed connection drop it earlier (most after
+/// 90 s).
 const KEPT_FOR: Duration = Duration::from_secs(300);
-/// The bytes of a head, and of a body or an answer at once.
+/// The most bytes of a head, and the buffer size of bodies and answers.
 const BUFFER_MAX: usize = 64 * 1024;
-/// How long to wait after the system refused a connection, usually for want of descriptors.
+/// The pause after the system refused a connection, usually for lack of file descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Accepts connections until it is aborted. Connections that are open then go on.
+/// Accepts connections until it is aborted. Open connections then continue.
 pub(super) async fn accept(listener: TcpListener, router: Router, most: usize) {
     let connections = Connections::new(most);
     let mut refused = 0_u64;
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             Err(error) if is_about_the_connection(&error) => continue,
             Err(error) => {
                 refused = refused.saturating_add(1);
                 if refused.is_power_of_two() {
-                    tracing::error!(%error, refused, "connection not accepted; retrying");
+                    tracing::error!(%error, refused, "accepting a connection failed; retrying");
                 }
                 tokio::time::sleep(PAUSE).await;
                 continue;
             }
         };
         let Some(seat) = connections.admit().await else { return };
-        tokio::spawn(serve(stream, router.clone(), seat));
+        tokio::spawn(serve(stream, Peer(peer.ip()), router.clone(), seat));
     }
 }
 
-/// Returns whether the other end gave up before it was accepted.
+/// Returns true if the other end gave up before the connection was accepted.
 fn is_about_the_connection(error: &std::io::Error) -> bool {
     matches!(
         error.kind(),
@@ -59,16 +63,20 @@ fn is_about_the_connection(error: &std::io::Error) -> bool {
 }
 
 /// Answers the requests of a connection until it ends or its place is needed.
-async fn serve(stream: TcpStream, router: Router, seat: Seat) {
-    // An answer that is not sent at once is late, and nothing else is wrong with it.
+async fn serve(stream: TcpStream, peer: Peer, router: Router, seat: Seat) {
+    // Without it, answers are only delayed.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY not set");
+        tracing::debug!(%error, "setting TCP_NODELAY failed");
     }
     let connection = Arc::clone(&seat.connection);
+    let seat = Held(Arc::new(seat));
+    let held = seat.clone();
     let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
         let busy = connection.begin();
         let mut request: Request = request.map(axum::body::Body::new);
         request.extensions_mut().insert(Arc::clone(&connection));
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(held.clone());
         let answer = router.clone().oneshot(request);
         async move { answer.await.map(|answer| answer.map(|body| Answer { body, _busy: busy })) }
     });
@@ -76,21 +84,22 @@ async fn serve(stream: TcpStream, router: Router, seat: Seat) {
         .timer(TokioTimer::new())
         .header_read_timeout(KEPT_FOR)
         .max_buf_size(BUFFER_MAX)
-        .serve_connection(TokioIo::new(Watched { stream, connection: Arc::clone(&seat.connection) }), service);
+        .serve_connection(TokioIo::new(Watched::new(stream, Arc::clone(&seat.0.connection))), service)
+        .with_upgrades();
     tokio::select! {
         biased;
-        () = seat.connection.closed() => {}
-        () = late(&seat.connection) => {}
+        () = seat.closed() => {}
+        () = late(&seat.0.connection) => {}
         served = served => if let Err(error) = served {
             tracing::debug!(%error, "connection ended");
         },
     }
 }
 
-/// Waits until a head that was begun is late.
+/// Waits until a head that was started is late.
 async fn late(connection: &Connection) {
     while !connection.is_late(HEAD_WITHIN) {
         tokio::time::sleep(LOOK).await;
     }
-    tracing::debug!("connection closed; it sent no whole head of a request");
+    tracing::debug!("connection closed; its request head was incomplete");
 }

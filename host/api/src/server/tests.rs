@@ -1,4 +1,4 @@
-//! Listeners that strangers flood and that slow clients hold.
+//! Listeners that are flooded by strangers and held by slow clients.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -7,6 +7,8 @@
     clippy::unwrap_used,
     reason = "test code may fail loudly"
 )]
+
+mod websocket;
 
 use super::listener::accept;
 use crate::tests::Rig;
@@ -19,7 +21,7 @@ use tokio::time::timeout;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Serves a router with so many connections, and returns the port.
+/// Serves a router with this many connections, and returns the port.
 async fn serve(router: Router, most: usize) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
@@ -33,8 +35,8 @@ async fn send(port: u16, text: &str) -> TcpStream {
     stream
 }
 
-/// Sends a request and returns all that is answered until the other end closes.
-async fn ask(port: u16, text: &str) -> String {
+/// Sends a request and returns everything sent until the other end closes.
+async fn request(port: u16, text: &str) -> String {
     let mut answer = String::new();
     let mut stream = send(port, text).await;
     timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
@@ -72,9 +74,9 @@ async fn a_head_that_never_ends_is_cut_off_and_a_connection_that_waits_for_its_n
     }
     timeout(PATIENCE, dripping).await.unwrap().unwrap();
     second.write_all(b"x").await.unwrap();
-    assert!(closed(&mut second).await.ends_with("hello"), "its second request is never whole");
+    assert!(closed(&mut second).await.ends_with("hello"), "its second request is never complete");
     assert!(began.elapsed() >= Duration::from_secs(9));
-    // A client that does not look whether a connection was closed may use it again.
+    // A client that does not check for a closed connection may reuse it.
     idle.write_all(request.replace("host: x", "host: x\r\nconnection: close").as_bytes()).await.unwrap();
     assert_eq!(closed(&mut idle).await.matches("hello").count(), 2);
 }
@@ -94,7 +96,7 @@ async fn a_flood_of_half_requests_neither_keeps_operators_out_nor_ends_their_str
     for _ in 0..100 {
         flood.push(send(port, "GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ").await);
     }
-    let answer = ask(port, &head("/v1/admin/bot/state", "connection: close\r\n")).await;
+    let answer = request(port, &head("/v1/admin/bot/state", "connection: close\r\n")).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let mut more = [0; 1_024];
     while let Ok(read) = timeout(Duration::from_millis(100), stream.read(&mut more)).await {
@@ -102,7 +104,7 @@ async fn a_flood_of_half_requests_neither_keeps_operators_out_nor_ends_their_str
     }
     rig.parts.picture.channel(model::input::Channel::Market, true);
     let read = timeout(PATIENCE, stream.read(&mut more)).await.unwrap().unwrap();
-    assert!(String::from_utf8_lossy(&more[..read]).contains("event: update"), "the stream goes on");
+    assert!(String::from_utf8_lossy(&more[..read]).contains("event: update"), "the stream continues");
     let mut first = flood.remove(0);
     assert_eq!(closed(&mut first).await, "", "the oldest of the flood is closed at once");
 }
@@ -111,8 +113,8 @@ async fn a_flood_of_half_requests_neither_keeps_operators_out_nor_ends_their_str
 async fn the_description_is_the_same_for_each_request() {
     let rig = Rig::new("description").await;
     let port = serve(rig.router.clone(), 16).await;
-    let request = "GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
-    let answer = ask(port, request).await;
+    let text = "GET /openapi.json HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n";
+    let answer = request(port, text).await;
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.contains("content-type: application/json"), "{head}");
     let expected = serde_json::to_value(crate::document()).unwrap();

@@ -1,4 +1,4 @@
-//! Who is let in: cookies, login links, the order of what is judged, and what the description says of it.
+//! Access control: cookies, login links, the order of the checks, and their description in the OpenAPI document.
 
 use super::*;
 use axum::http::HeaderMap;
@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 /// Logs in by a link and returns the header that sets the cookie.
 async fn logged_in(rig: &Rig, headers: &[(&str, &str)]) -> String {
     let code = rig.parts.auth.login_code(rig.parts.auth.owner(), NOW()).unwrap();
-    let response = rig.ask("POST", "/login", headers, &format!("code={code}")).await;
+    let response = rig.request("POST", "/login", headers, &format!("code={code}")).await;
     assert_eq!(response.status(), StatusCode::SEE_OTHER);
     response.headers()["set-cookie"].to_str().unwrap().to_owned()
 }
@@ -17,14 +17,14 @@ async fn a_login_is_a_cookie_whose_changes_need_the_mark() {
     let set = logged_in(&rig, &[]).await;
     assert!(set.contains("HttpOnly") && set.contains("SameSite=Strict"), "{set}");
     let cookie = set.split(';').next().unwrap();
-    let (status, who) = read(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await).await;
+    let (status, who) = read(rig.request("GET", "/v1/session", &[("cookie", cookie)], "").await).await;
     assert_eq!((status, who["role"].as_str()), (StatusCode::OK, Some("admin")));
-    let stop = rig.ask("POST", "/v1/admin/bot/stop", &[("cookie", cookie)], "").await;
+    let stop = rig.request("POST", "/v1/admin/bot/stop", &[("cookie", cookie)], "").await;
     assert_eq!(stop.status(), StatusCode::FORBIDDEN, "another site's page could send this");
     let marked = [("cookie", cookie), ("x-polytrader", "1")];
-    assert_eq!(rig.ask("POST", "/v1/admin/bot/stop", &marked, "").await.status(), StatusCode::OK);
-    assert_eq!(rig.ask("DELETE", "/v1/session", &marked, "").await.status(), StatusCode::NO_CONTENT);
-    assert_eq!(rig.ask("GET", "/v1/session", &[("cookie", cookie)], "").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rig.request("POST", "/v1/admin/bot/stop", &marked, "").await.status(), StatusCode::OK);
+    assert_eq!(rig.request("DELETE", "/v1/session", &marked, "").await.status(), StatusCode::NO_CONTENT);
+    assert_eq!(rig.request("GET", "/v1/session", &[("cookie", cookie)], "").await.status(), StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -35,12 +35,12 @@ async fn two_hosts_of_one_machine_keep_their_logins_apart() {
     assert_ne!(name(&mine), name(&theirs), "browsers send cookies to all ports of a machine");
     let jar = [&mine, &theirs].map(|set| set.split(';').next().unwrap().to_owned()).join("; ");
     for rig in [&here, &there] {
-        assert_eq!(rig.ask("GET", "/v1/session", &[("cookie", &jar)], "").await.status(), StatusCode::OK);
+        assert_eq!(rig.request("GET", "/v1/session", &[("cookie", &jar)], "").await.status(), StatusCode::OK);
     }
-    // Another host's cookie is no wrong guess, however often it comes.
+    // Another host's cookie does not count as a wrong guess, however often it is sent.
     let other = theirs.split(';').next().unwrap();
     for _ in 0..200 {
-        let status = here.ask("GET", "/v1/session", &[("cookie", other)], "").await.status();
+        let status = here.request("GET", "/v1/session", &[("cookie", other)], "").await.status();
         assert_eq!(status, StatusCode::UNAUTHORIZED);
     }
     assert_eq!(here.as_("a guess", "GET", "/v1/session", "").await.0, StatusCode::UNAUTHORIZED);
@@ -61,8 +61,35 @@ async fn a_cookie_is_secure_where_the_browser_came_by_tls() {
         assert_eq!(set.contains("; Secure"), secure, "{header}: {value}: {set}");
     }
     let body = json!({ "token": rig.admin }).to_string();
-    let response = rig.ask("POST", "/v1/session", &[("x-forwarded-proto", "https")], &body).await;
+    let response = rig.request("POST", "/v1/session", &[("x-forwarded-proto", "https")], &body).await;
     assert!(response.headers()["set-cookie"].to_str().unwrap().contains("; Secure"));
+}
+
+#[tokio::test]
+async fn forwarding_headers_of_peers_that_are_not_trusted_are_ignored() {
+    let rig = Rig::new("proxies").await;
+    for (from, by, secure, origin) in [
+        ([127, 0, 0, 1], "203.0.113.9", true, "203.0.113.9 by 127.0.0.1"),
+        ([10, 0, 0, 7], "198.51.100.1, 203.0.113.9", true, "203.0.113.9 by 10.0.0.7"),
+        ([10, 0, 0, 8], "203.0.113.9", false, "10.0.0.8"),
+        ([127, 0, 0, 1], "not an address", true, "127.0.0.1"),
+    ] {
+        let code = rig.parts.auth.login_code(rig.parts.auth.owner(), NOW()).unwrap();
+        let request = |method: &str, path: &str| {
+            let peer = crate::origin::Peer(std::net::IpAddr::from(from));
+            let request = Request::builder().method(method).uri(path).extension(peer).header("host", "localhost");
+            request.header("x-forwarded-proto", "https").header("x-forwarded-for", by)
+        };
+        let login = request("POST", "/login").body(Body::from(format!("code={code}"))).unwrap();
+        let answer = rig.router.clone().oneshot(login).await.unwrap();
+        let set = answer.headers()["set-cookie"].to_str().unwrap();
+        assert_eq!(set.contains("; Secure"), secure, "{from:?}: {set}");
+        let stop = request("POST", "/v1/admin/bot/stop").header("authorization", format!("Bearer {}", rig.trader));
+        let stop = rig.router.clone().oneshot(stop.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(stop.status(), StatusCode::OK);
+        let row = rig.parts.db.audits(1).await.unwrap().remove(0);
+        assert_eq!((row.origin.as_str(), row.role.as_str(), row.who.as_str()), (origin, "trader", "desk"));
+    }
 }
 
 async fn text(response: Response<Body>) -> (StatusCode, HeaderMap, String) {
@@ -77,31 +104,31 @@ async fn a_login_link_is_spent_by_its_button_alone() {
     let code = rig.parts.auth.login_code(rig.parts.auth.owner(), NOW()).unwrap();
     let link = format!("/login?code={code}");
     for method in ["HEAD", "GET", "GET", "HEAD"] {
-        let (status, headers, page) = text(rig.ask(method, &link, &[], "").await).await;
+        let (status, headers, page) = text(rig.request(method, &link, &[], "").await).await;
         assert_eq!((status, headers.get("set-cookie")), (StatusCode::OK, None), "{method}");
         assert_eq!(headers["cache-control"], "no-store");
         let form =
             format!("<form method=\"post\" action=\"/login\"><input type=\"hidden\" name=\"code\" value=\"{code}\">");
         assert!(method == "HEAD" || page.contains(&form), "{page}");
     }
-    let (status, headers, _) = text(rig.ask("POST", "/login", &[], &format!("code={code}")).await).await;
+    let (status, headers, _) = text(rig.request("POST", "/login", &[], &format!("code={code}")).await).await;
     assert_eq!(status, StatusCode::SEE_OTHER);
     assert!(headers.contains_key("set-cookie"));
-    // It is spent, and the page says so.
+    // It is used up, and the page says so.
     for (method, path, body) in [("GET", link.as_str(), ""), ("POST", "/login", &format!("code={code}"))] {
-        let (status, headers, page) = text(rig.ask(method, path, &[], body).await).await;
+        let (status, headers, page) = text(rig.request(method, path, &[], body).await).await;
         assert_eq!((status, headers.get("set-cookie")), (StatusCode::UNAUTHORIZED, None), "{method}");
         assert!(page.contains("was used already"), "{page}");
     }
     for odd in ["/login?code=%3Cscript%3E", "/login?code=a&code=b"] {
-        let (_, _, page) = text(rig.ask("GET", odd, &[], "").await).await;
+        let (_, _, page) = text(rig.request("GET", odd, &[], "").await).await;
         assert!(!page.contains("<script"), "{page}");
     }
-    assert_eq!(rig.ask("GET", "/login", &[], "").await.status(), StatusCode::SEE_OTHER);
-    // Each token can make a link.
-    let (status, said) = rig.as_(&rig.viewer, "POST", "/v1/session/codes", "").await;
+    assert_eq!(rig.request("GET", "/login", &[], "").await.status(), StatusCode::SEE_OTHER);
+    // Every role can create a link.
+    let (status, answer) = rig.as_(&rig.viewer, "POST", "/v1/session/codes", "").await;
     assert_eq!(status, StatusCode::OK);
-    let code = said["path"].as_str().unwrap().strip_prefix("/login?code=").unwrap();
+    let code = answer["path"].as_str().unwrap().strip_prefix("/login?code=").unwrap();
     assert_eq!(rig.parts.auth.redeem(code, NOW()).unwrap().identity.name, "screen");
 }
 
@@ -121,7 +148,7 @@ async fn every_error_is_a_problem_document_and_strangers_are_refused_first() {
         ("PUT", "/v1/config/max_order_usd", large.as_str(), 413),
         ("PUT", "/v1/config/max_order_usd", "{", 400),
     ] {
-        let response = rig.ask(method, path, &[("authorization", &bearer)], body).await;
+        let response = rig.request(method, path, &[("authorization", &bearer)], body).await;
         let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
         let (status, problem) = read(response).await;
         assert_eq!((status.as_u16(), kind.as_str()), (expected, "application/problem+json"), "{method} {path}");
@@ -134,7 +161,7 @@ async fn every_error_is_a_problem_document_and_strangers_are_refused_first() {
     let response = rig.router.clone().oneshot(request).await.unwrap();
     assert_eq!(response.headers()["content-type"], "application/problem+json");
     assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    // Without a token nothing is said of parameters, names or bodies.
+    // Without a token, nothing about parameters, names or bodies is revealed.
     for (method, path) in [
         ("GET", "/v1/trading/trades?limit=x"),
         ("GET", "/v1/stream?after=%ff"),
@@ -142,7 +169,7 @@ async fn every_error_is_a_problem_document_and_strangers_are_refused_first() {
         ("PUT", "/v1/config/nothing"),
         ("POST", "/v1/admin/circuit-breakers/none/reset"),
     ] {
-        let response = rig.ask(method, path, &[], &large).await;
+        let response = rig.request(method, path, &[], &large).await;
         assert_eq!(response.headers()["content-type"], "application/problem+json", "{method} {path}");
         assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{method} {path}");
     }
@@ -160,7 +187,7 @@ async fn every_described_route_is_there_and_wants_a_token() {
         for (method, operation) in methods.as_object().unwrap() {
             let at = path.replace("{id}", "17").replace("{name}", "stale_data");
             let method = method.to_uppercase();
-            let (status, problem) = read(rig.ask(&method, &at, &[], "").await).await;
+            let (status, problem) = read(rig.request(&method, &at, &[], "").await).await;
             let expected = match (method.as_str(), path.as_str()) {
                 ("GET", "/health") => StatusCode::OK,
                 ("POST", "/v1/session") => StatusCode::BAD_REQUEST,

@@ -1,4 +1,4 @@
-//! Giving a position to another strategy.
+//! Reallocation of a position to another strategy.
 
 use super::*;
 use model::StrategyId;
@@ -28,15 +28,15 @@ async fn a_position_is_assigned_by_a_trader_between_strategies_that_are_known() 
         assert_eq!(rig.as_(&rig.trader, "POST", PATH, &body).await.0, StatusCode::ACCEPTED, "{body}");
     }
     for (body, status, words) in [
-        (with("token", json!("5")), StatusCode::NOT_FOUND, "no market here has the token `5`"),
-        (with("from", json!("nobody")), StatusCode::NOT_FOUND, "there is no strategy `nobody`"),
+        (with("token", json!("5")), StatusCode::NOT_FOUND, "no known market has the token `5`"),
+        (with("from", json!("missing")), StatusCode::NOT_FOUND, "there is no strategy `missing`"),
         (with("to", json!("by hand")), StatusCode::NOT_FOUND, "there is no strategy `by hand`"),
-        (with("shares", json!("0")), StatusCode::BAD_REQUEST, "`0` is no number of shares"),
+        (with("shares", json!("0")), StatusCode::BAD_REQUEST, "`0` is not a number of shares"),
         (with("shares", json!(5)), StatusCode::BAD_REQUEST, "expected a string"),
         (with("size", json!("5")), StatusCode::BAD_REQUEST, "unknown field `size`"),
     ] {
-        let (got, said) = rig.as_(&rig.trader, "POST", PATH, &body).await;
-        assert!(got == status && said["detail"].as_str().unwrap().contains(words), "{got} {said}");
+        let (got, answer) = rig.as_(&rig.trader, "POST", PATH, &body).await;
+        assert!(got == status && answer["detail"].as_str().unwrap().contains(words), "{got} {answer}");
     }
     let audits = rig.parts.db.audits(8).await.unwrap();
     let details: Vec<&str> = audits.iter().filter(|row| row.outcome == "ok").map(|row| row.detail.as_str()).collect();

@@ -1,8 +1,8 @@
-//! Bodies of requests that are empty, wrong, or of no declared type.
+//! Request bodies that are empty, invalid, or of no declared type.
 
 use super::*;
 
-/// The routes whose body has fields that must be there: method, path, the fields as an error gives them, and the first one.
+/// The routes whose body has required fields: method, path, the fields as shown in an error, and the first one.
 const REQUIRED: [(&str, &str, &str, &str); 8] = [
     ("PUT", "/v1/admin/restrictions", "`scope` and `restriction`", "scope"),
     ("POST", "/v1/admin/transfers", "`kind`, `amount_usd` and `reason`", "kind"),
@@ -42,7 +42,7 @@ async fn a_wrong_body_is_a_problem_that_names_the_fields() {
             assert!(detail.starts_with(&format!("expected a JSON object with {fields}: ")), "{path}: {detail}");
         }
     }
-    assert!(rig.heard().is_empty() && rig.words.lock().unwrap().is_empty(), "nothing was done");
+    assert!(rig.commands().is_empty() && rig.words.lock().unwrap().is_empty(), "nothing was executed");
 }
 
 #[tokio::test]
@@ -73,7 +73,8 @@ async fn a_role_is_checked_before_the_body_and_its_type_does_not_matter() {
     let bearer = format!("Bearer {}", rig.admin);
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/json"] {
         let headers = [("authorization", bearer.as_str()), ("content-type", kind)];
-        let response = rig.ask("POST", "/v1/admin/bot/stop", &headers, r#"{"reason": "noon", "user": "joe"}"#).await;
+        let response =
+            rig.request("POST", "/v1/admin/bot/stop", &headers, r#"{"reason": "noon", "user": "joe"}"#).await;
         assert_eq!(response.status(), StatusCode::OK, "{kind}");
         let audit = &rig.parts.db.audits(1).await.unwrap()[0];
         assert_eq!((audit.detail.as_str(), audit.claimed_user.as_str()), ("noon", "joe"), "{kind}");

@@ -1,4 +1,4 @@
-//! The text that Prometheus reads, line by line.
+//! The text scraped by Prometheus, line by line.
 
 use super::*;
 use std::collections::BTreeMap;
@@ -22,7 +22,7 @@ impl Exposition {
                 }
                 ["#", "HELP" | "UNIT", _, words] => assert!(!words.is_empty(), "{line}"),
                 [name, value] => samples.push((name.to_owned(), value.to_owned())),
-                _ => panic!("no sample and no description: {line}"),
+                _ => panic!("neither a sample nor a description: {line}"),
             }
         }
         Self { types, samples }
@@ -35,7 +35,7 @@ impl Exposition {
         found[0]
     }
 
-    /// Returns the type of the family that a sample belongs to by its name.
+    /// Returns the type of a sample's family, by the name of the sample.
     fn kind(&self, sample: &str) -> &str {
         let name = sample.split('{').next().unwrap();
         let families = ["", "_total", "_bucket", "_sum", "_count"].into_iter().filter_map(|suffix| {
@@ -57,7 +57,7 @@ impl Exposition {
 
 async fn scraped(rig: &Rig) -> Exposition {
     let bearer = format!("Bearer {}", rig.viewer);
-    let response = rig.ask("GET", "/metrics", &[("authorization", &bearer)], "").await;
+    let response = rig.request("GET", "/metrics", &[("authorization", &bearer)], "").await;
     assert_eq!(response.status(), StatusCode::OK);
     let kind = response.headers()["content-type"].to_str().unwrap();
     assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -78,17 +78,31 @@ async fn every_metric_has_its_type_and_a_base_unit() {
     let counters: Vec<&str> =
         all.types.iter().filter(|(_, kind)| *kind == "counter").map(|(family, _)| family.as_str()).collect();
     let expected = [
+        "alert_channel_failed",
+        "alert_channel_sent",
         "alerts_dropped",
         "alerts_failed",
         "alerts_sent",
+        "books_confirmed",
+        "dead_man_pings",
+        "dead_man_withheld",
         "market_events",
         "output_lines_lost",
         "rows_lost",
         "rows_written",
+        "strategy_answers",
+        "strategy_events",
+        "strategy_faults",
+        "strategy_fills",
+        "strategy_fuel",
+        "strategy_intents",
+        "strategy_orders",
+        "strategy_refusals",
     ];
     assert_eq!(counters, expected.map(|name| format!("polytrader_{name}")));
     assert_eq!(all.types["polytrader_event_wait_seconds"], "histogram");
-    assert_eq!(all.types.values().filter(|kind| *kind == "gauge").count(), 16);
+    assert_eq!(all.types.values().filter(|kind| *kind == "gauge").count(), 22);
+    assert_eq!(all.types.values().filter(|kind| *kind == "histogram").count(), 12);
 }
 
 #[tokio::test]
@@ -139,4 +153,58 @@ async fn the_values_are_those_of_the_read_model() {
     ] {
         assert_eq!(all.value(&format!("polytrader_{name}")), value, "{name}");
     }
+}
+
+#[tokio::test]
+async fn each_path_and_strategy_has_its_figures() {
+    let rig = Rig::new("metric-paths").await;
+    let picture = &rig.parts.picture;
+    let paths = picture.paths();
+    paths.sign.add(60_000);
+    paths.sign.add(2_000_000);
+    let quoter = paths.strategy("quoter");
+    quoter.answers.add(3);
+    quoter.answer.add(900);
+    let view = readmodel::views::StrategyView {
+        name: "quoter".to_owned(),
+        orders: 5,
+        today_micro_usd: -1_500_000,
+        ..Default::default()
+    };
+    picture.strategy(model::StrategyId(1), view);
+    rig.trip(model::input::Breaker::Drawdown);
+    let all = scraped(&rig).await;
+    for (name, value) in [
+        ("sign_seconds_count", "2"),
+        ("sign_seconds_sum", "0.00206"),
+        ("sign_seconds_bucket{le=\"0.0001\"}", "1"),
+        ("sign_seconds_bucket{le=\"0.0025\"}", "2"),
+        ("strategy_answers_total{strategy=\"quoter\"}", "3"),
+        ("strategy_answer_seconds_bucket{le=\"0.000001\",strategy=\"quoter\"}", "1"),
+        ("strategy_orders_total{strategy=\"quoter\"}", "5"),
+        ("strategy_today_usd{strategy=\"quoter\"}", "-1.5"),
+        ("strategy_running{strategy=\"quoter\"}", "0.0"),
+        ("breaker_tripped{breaker=\"drawdown\"}", "1.0"),
+        ("breaker_tripped{breaker=\"stale_data\"}", "0.0"),
+    ] {
+        assert_eq!(all.value(&format!("polytrader_{name}")), value, "{name}");
+    }
+    let resident: f64 = all.value("polytrader_resident_memory_bytes").parse().unwrap();
+    assert!(resident > 1e6, "{resident}");
+}
+
+#[tokio::test]
+async fn a_reader_of_the_older_format_gets_counters_under_the_names_of_their_samples() {
+    let rig = Rig::new("metric-classic").await;
+    let bearer = format!("Bearer {}", rig.viewer);
+    let headers = [("authorization", bearer.as_str()), ("accept", "text/plain")];
+    let response = rig.request("GET", "/metrics", &headers, "").await;
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    let bytes = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let text = std::str::from_utf8(&bytes).unwrap();
+    assert!(
+        text.contains("\n# TYPE polytrader_market_events_total counter\npolytrader_market_events_total 0\n"),
+        "{text}"
+    );
+    assert!(!text.contains("# UNIT") && !text.contains("# EOF") && text.contains("# TYPE polytrader_running gauge\n"));
 }

@@ -1,10 +1,10 @@
-//! Lists of more rows than a page has.
+//! Lists with more rows than a page.
 
 use super::*;
 use std::collections::BTreeSet;
 use store::db::{DbWrite, FillRow, OrderRow, RefusalRow};
 
-/// A second session's rows stand beside those of the one that runs.
+/// The sessions whose rows are stored: an earlier one, and the running one.
 const SESSIONS: [u64; 2] = [6, 7];
 
 fn order(session: u64, id: u64) -> OrderRow {
@@ -32,7 +32,7 @@ fn order(session: u64, id: u64) -> OrderRow {
 fn fill(session: u64, number: u64) -> FillRow {
     FillRow {
         session,
-        // A character that an address would need to hide.
+        // A character that must be escaped in an address.
         id: format!("0xab/{number}&é"),
         order_id: 1,
         at_ms: number / 10,
@@ -70,14 +70,14 @@ fn refusal(session: u64, seq: u64) -> RefusalRow {
 }
 
 impl Rig {
-    /// Follows the header Link from `path` to the last page and returns all rows and the number of pages.
+    /// Follows the `Link` header from `path` to the last page and returns all rows and the number of pages.
     async fn all(&self, path: &str) -> (Vec<Value>, usize) {
         let (mut rows, mut pages, mut next) = (Vec::new(), 0, Some(path.to_owned()));
         while let Some(path) = next.take() {
             pages += 1;
             assert!(pages < 100, "{path}");
             let bearer = format!("Bearer {}", self.admin);
-            let response = self.ask("GET", &path, &[("authorization", &bearer)], "").await;
+            let response = self.request("GET", &path, &[("authorization", &bearer)], "").await;
             let link = response.headers().get("link").map(|link| link.to_str().unwrap().to_owned());
             next = link.map(|link| link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap().to_owned());
             let (status, body) = read(response).await;
@@ -123,6 +123,8 @@ async fn more_rows_than_a_page_has_are_refused_by_number_and_come_page_by_page_e
     assert_eq!(distinct(&orders, |order| format!("{} {}", order["session"], order["order"]["id"])), 6);
     let (refusals, pages) = rig.all("/v1/trading/refusals?limit=5").await;
     assert_eq!((refusals.len(), pages), (6, 2));
+    assert_eq!(refusals[0]["text"], "size: 1 is over the limit 2", "the stream's fields, with the session");
+    assert!(refusals[0]["session"].is_u64() && refusals[0].get("refusal").is_none(), "{}", refusals[0]);
     let (events, pages) = rig.all("/v1/trading/orders/1/events?limit=500").await;
     assert_eq!((events.len(), pages), (699, 2));
     assert_eq!(rig.all("/v1/trading/orders/1/events?session=6").await.0.len(), 1);
@@ -186,7 +188,7 @@ async fn cancelling_an_order_that_never_was_is_not_found_and_one_that_is_over_a_
     let rig = Rig::new("no-order").await;
     let writer = rig.parts.db.writer();
     writer.write(DbWrite::Order { seq: 1, order: order(7, 405) });
-    // Of another session.
+    // An order of another session.
     writer.write(DbWrite::Order { seq: 1, order: order(6, 404) });
     assert!(writer.flush(Duration::from_secs(20)).await);
     let cancel = async |id: u64| rig.as_(&rig.trader, "DELETE", &format!("/v1/trading/orders/{id}"), "").await;
@@ -206,7 +208,7 @@ async fn the_audit_is_an_admins_and_a_place_that_no_page_gave_is_refused() {
     let rig = Rig::new("audit-pages").await;
     let path = "/v1/admin/audit?limit=2";
     assert_eq!(rig.as_(&rig.trader, "GET", path, "").await.0, StatusCode::FORBIDDEN);
-    assert_eq!(rig.ask("GET", "/v1/admin/audit?limit=many", &[], "").await.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rig.request("GET", "/v1/admin/audit?limit=many", &[], "").await.status(), StatusCode::UNAUTHORIZED);
     for _ in 0..3 {
         rig.as_(&rig.trader, "POST", "/v1/admin/bot/stop", "").await;
     }

@@ -1,4 +1,4 @@
-//! States in the database's rows, in answers and in the API's description.
+//! States in the database's rows, in answers and in the OpenAPI document.
 
 use super::*;
 use store::db::{DbWrite, FillRow, OrderRow};

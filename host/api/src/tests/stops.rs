@@ -1,4 +1,5 @@
-//! What makes the host do less over real connections: it acts when the token is judged, whatever the body is and whether or not it comes.
+//! Restricting actions over real connections: they take effect when the token has been checked, whatever the body
+//! contains and whether or not it arrives.
 
 use super::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -6,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// What an operator does in distress: method, path, and what the engine is given.
+/// The restricting actions: method, path, and the engine's command.
 fn stops() -> Vec<(&'static str, String, Command)> {
     let close = format!("/v1/positions/{}/close", testkit::market(1).tokens[0]);
     vec![
@@ -35,8 +36,8 @@ fn head(method: &str, path: &str, more: &str) -> String {
     format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}\r\n")
 }
 
-/// Reads an answer whose connection may stay open: its status and its body, as far as its length says.
-async fn answer(stream: &mut TcpStream) -> (u16, Value) {
+/// Reads an answer on a connection that may stay open: its status and its body, by its length.
+async fn read_response(stream: &mut TcpStream) -> (u16, Value) {
     let mut bytes = Vec::new();
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -54,11 +55,11 @@ async fn answer(stream: &mut TcpStream) -> (u16, Value) {
     }
 }
 
-async fn ask(address: std::net::SocketAddr, head: &str, body: &[u8]) -> (u16, Value) {
+async fn request(address: std::net::SocketAddr, head: &str, body: &[u8]) -> (u16, Value) {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut sending = stream.into_split();
-    // A host that answers before it has read everything must not leave the sender stuck.
+    // A host that answers before it has read everything must not leave the sender blocked.
     let body = body.to_owned();
     let sent = tokio::spawn(async move {
         let _cut = sending.1.write_all(&body).await;
@@ -66,10 +67,10 @@ async fn ask(address: std::net::SocketAddr, head: &str, body: &[u8]) -> (u16, Va
     });
     let writing = sent.await.unwrap();
     let mut stream = sending.0.reunite(writing).unwrap();
-    tokio::time::timeout(SOON, answer(&mut stream)).await.expect("no answer")
+    tokio::time::timeout(SOON, read_response(&mut stream)).await.expect("no answer")
 }
 
-/// Waits until the audit has so many rows, and returns the newest.
+/// Waits until the audit has this many rows, and returns the newest.
 async fn audited(rig: &Rig, count: usize) -> store::db::AuditRow {
     let all = async {
         loop {
@@ -92,20 +93,20 @@ async fn headers_and_then_silence_stop_the_bot() {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(head(method, &path, &bearer).as_bytes()).await.unwrap();
             let started = std::time::Instant::now();
-            let (status, answer) = tokio::time::timeout(SOON, answer(&mut stream)).await.expect("no answer");
+            let (status, answer) = tokio::time::timeout(SOON, read_response(&mut stream)).await.expect("no answer");
             assert!(status == 200, "{path}: {status} {answer}");
             assert!(started.elapsed() < Duration::from_secs(4), "{path}: {:?}", started.elapsed());
             assert!(answer["durable"].is_boolean(), "{path}: {answer}");
-            assert_eq!(rig.heard(), [command], "{path}");
+            assert_eq!(rig.commands(), [command], "{path}");
         }
     }
     let bearer = format!("Authorization: Bearer {}\r\nContent-Length: 9\r\n", rig.trader);
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head("POST", "/v1/strategies/quoter/disable", &bearer).as_bytes()).await.unwrap();
-    let (status, answer) = tokio::time::timeout(SOON, answer(&mut stream)).await.expect("no answer");
+    let (status, answer) = tokio::time::timeout(SOON, read_response(&mut stream)).await.expect("no answer");
     assert_eq!(status, 200, "{answer}");
     audited(&rig, 11).await;
-    assert_eq!(*rig.words.lock().unwrap(), [("quoter".to_owned(), Word::Disable)]);
+    assert_eq!(*rig.words.lock().unwrap(), [("quoter".to_owned(), StrategyCommand::Disable)]);
 }
 
 #[tokio::test]
@@ -114,20 +115,20 @@ async fn a_stop_acts_before_its_body_is_read() {
     let bearer = format!("Authorization: Bearer {}\r\nContent-Length: 19\r\n", rig.viewer);
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head("POST", "/v1/admin/emergency-stop", &bearer).as_bytes()).await.unwrap();
-    let heard = async {
+    let commands = async {
         loop {
-            let heard = rig.heard();
-            if !heard.is_empty() {
-                return heard;
+            let commands = rig.commands();
+            if !commands.is_empty() {
+                return commands;
             }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    let heard = tokio::time::timeout(SOON, heard).await.expect("nothing was done before the body came");
-    assert_eq!(heard, [Command::EmergencyStop { reason: String::new() }]);
-    // The body is the note all the same, if it comes in time.
+    let commands = tokio::time::timeout(SOON, commands).await.expect("no action before the body arrived");
+    assert_eq!(commands, [Command::EmergencyStop { reason: String::new() }]);
+    // The body is still used as the note, if it arrives in time.
     stream.write_all(br#"{"reason": "smoke"}"#).await.unwrap();
-    let (status, answer) = answer(&mut stream).await;
+    let (status, answer) = read_response(&mut stream).await;
     assert_eq!(status, 200, "{answer}");
     let audit = audited(&rig, 1).await;
     assert_eq!((audit.action.as_str(), audit.who.as_str(), audit.outcome.as_str()), ("emergency-stop", "screen", "ok"));
@@ -159,9 +160,9 @@ async fn a_stop_acts_whatever_its_body_is_and_the_audit_has_what_can_be_read_of_
                 rig.admin,
                 body.len()
             );
-            let (status, answer) = ask(address, &head(method, &path, &more), body).await;
+            let (status, answer) = request(address, &head(method, &path, &more), body).await;
             assert!(status == 200, "{path} {note}: {status} {answer}");
-            assert_eq!(rig.heard(), [command], "{path} {note}");
+            assert_eq!(rig.commands(), [command], "{path} {note}");
             count += 1;
             let audit = audited(&rig, count).await;
             assert!(audit.detail.starts_with(note) && audit.detail.len() <= model::event::REASON_MAX, "{audit:?}");
@@ -176,18 +177,19 @@ async fn a_stop_needs_its_role_and_a_login_its_mark_before_anything_is_done() {
     let login = rig.parts.auth.login(&rig.admin, NOW()).unwrap();
     let cookie = format!("Cookie: {}={}\r\nContent-Length: 5\r\n", crate::guard::cookie_name(&rig.parts), login.cookie);
     for (method, path, command) in stops() {
-        let (status, _) = ask(address, &head(method, &path, "Content-Length: 5\r\n"), b"panic").await;
+        let (status, _) = request(address, &head(method, &path, "Content-Length: 5\r\n"), b"panic").await;
         assert_eq!(status, 401, "{path}");
-        let (status, _) = ask(address, &head(method, &path, &cookie), b"panic").await;
+        let (status, _) = request(address, &head(method, &path, &cookie), b"panic").await;
         assert_eq!(status, 403, "{path}: another site's page could send this");
         let viewer = format!("Authorization: Bearer {}\r\n", rig.viewer);
         if path != "/v1/admin/emergency-stop" {
-            assert_eq!(ask(address, &head(method, &path, &viewer), b"").await.0, 403, "{path}");
+            assert_eq!(request(address, &head(method, &path, &viewer), b"").await.0, 403, "{path}");
         }
-        assert!(rig.heard().is_empty(), "{path}");
-        let (status, _) = ask(address, &head(method, &path, &format!("{cookie}X-PolyTrader: 1\r\n")), b"panic").await;
+        assert!(rig.commands().is_empty(), "{path}");
+        let (status, _) =
+            request(address, &head(method, &path, &format!("{cookie}X-PolyTrader: 1\r\n")), b"panic").await;
         assert!(status == 200, "{path}: {status}");
-        assert_eq!(rig.heard(), [command], "{path}");
+        assert_eq!(rig.commands(), [command], "{path}");
     }
 }
 
@@ -197,7 +199,7 @@ async fn a_caller_that_hangs_up_leaves_a_stop_with_its_row_in_the_audit() {
     let bearer = format!("Authorization: Bearer {}\r\nContent-Length: 100\r\n", rig.viewer);
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(head("POST", "/v1/admin/emergency-stop", &bearer).as_bytes()).await.unwrap();
-    while rig.heard().is_empty() {
+    while rig.commands().is_empty() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     drop(stream);

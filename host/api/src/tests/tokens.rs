@@ -1,4 +1,4 @@
-//! Tokens are made, listed and revoked by an admin.
+//! Tokens are created, listed and revoked by an admin.
 
 use super::*;
 
@@ -27,10 +27,10 @@ async fn an_admin_makes_lists_and_revokes_tokens() {
     assert_eq!((&all[0]["expires_at_ms"], &all[2]["expires_at_ms"]), (&Value::Null, &json!(expires)));
     assert!(!all.to_string().contains(&secret), "the secret is shown once");
 
-    // What is done with it is attributed to its name.
+    // Its actions are attributed to its name.
     rig.as_(&secret, "POST", "/v1/admin/emergency-stop", "").await;
-    let (status, said) = rig.as_(&rig.admin, "DELETE", "/v1/tokens/grafana", "leaked").await;
-    assert_eq!((status, &said["durable"]), (StatusCode::OK, &json!(true)));
+    let (status, answer) = rig.as_(&rig.admin, "DELETE", "/v1/tokens/grafana", "leaked").await;
+    assert_eq!((status, &answer["durable"]), (StatusCode::OK, &json!(true)));
     assert_eq!(rig.as_(&secret, "GET", "/metrics", "").await.0, StatusCode::UNAUTHORIZED);
     assert_eq!(rig.as_(&rig.admin, "DELETE", "/v1/tokens/grafana", "").await.0, StatusCode::NOT_FOUND);
     let audits = rig.parts.db.audits(10).await.unwrap();
@@ -47,12 +47,12 @@ async fn a_token_that_cannot_be_made_is_refused_by_name() {
     let rig = Rig::new("no-token").await;
     for (body, status, word) in [
         (json!({}), StatusCode::BAD_REQUEST, "name"),
-        (json!({ "name": "a", "role": "owner" }), StatusCode::BAD_REQUEST, "`owner` is no role"),
+        (json!({ "name": "a", "role": "owner" }), StatusCode::BAD_REQUEST, "`owner` is not a role"),
         (json!({ "name": "a b", "role": "viewer" }), StatusCode::BAD_REQUEST, "`a b`"),
         (json!({ "name": "../a", "role": "viewer" }), StatusCode::BAD_REQUEST, "`../a`"),
         (json!({ "name": "desk", "role": "viewer" }), StatusCode::CONFLICT, "`desk` already"),
         (json!({ "name": "a", "role": "viewer", "expires_in_s": 0 }), StatusCode::BAD_REQUEST, "expires_in_s"),
-        // A misspelled end must not make a token without one.
+        // A misspelled expiry must not create a token without one.
         (json!({ "name": "a", "role": "viewer", "expires_in": 60 }), StatusCode::BAD_REQUEST, "expires_in"),
     ] {
         let (answered, problem) = rig.as_(&rig.admin, "POST", "/v1/tokens", &body.to_string()).await;

@@ -1,5 +1,5 @@
-//! A database that somebody else writes to: what makes the host do less is done and says that it is not stored; what makes it do more is
-//! refused and changes nothing.
+//! A database locked by another connection: restricting actions are executed and report that they are not stored;
+//! permitting ones are refused and change nothing.
 
 use super::*;
 use sqlx::{Connection, SqliteConnection};
@@ -45,7 +45,7 @@ async fn what_makes_the_host_do_less_is_answered_soon_and_stored_later_in_its_or
         // The database itself would refuse only after five seconds.
         assert!(asked.elapsed() < Duration::from_secs(4), "{path}: {:?}", asked.elapsed());
     }
-    assert_eq!(rig.heard().len(), 5, "all of them acted");
+    assert_eq!(rig.commands().len(), 5, "all of them took effect");
     assert_eq!(rig.words.lock().unwrap().len(), 1);
     let late = rig.parts.db.decisions().late().borrow().clone();
     let names: Vec<&str> = actions.iter().map(|(.., name)| *name).collect();
@@ -86,7 +86,7 @@ async fn what_makes_the_host_do_more_is_refused_and_changes_nothing() {
         let (status, answer) = rig.as_(&rig.admin, method, path, body).await;
         assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {answer}");
     }
-    assert!(rig.heard().is_empty() && rig.words.lock().unwrap().is_empty(), "nothing was done");
+    assert!(rig.commands().is_empty() && rig.words.lock().unwrap().is_empty(), "nothing was executed");
     assert_eq!(rig.parts.settings.limits().await.daily_loss, model::Usd::dollars(10));
     free(&mut other).await;
     for (method, path, body) in actions {
@@ -126,12 +126,12 @@ async fn a_release_that_cannot_be_stored_leaves_the_emergency_stop_in_force() {
     let (rig, mut other) = rig("release").await;
     let (status, answer) = rig.as_(&rig.admin, "POST", "/v1/admin/emergency-stop", "").await;
     assert_eq!((status, &answer["durable"]), (StatusCode::OK, &json!(true)));
-    // The audit can be written, and the emergency stops cannot.
+    // The audit can be written, the halts table cannot.
     sqlx::query("ALTER TABLE halts RENAME TO hidden").execute(&mut other).await.unwrap();
     let release = ("/v1/admin/emergency-stop/release", r#"{"reason": "checked"}"#);
     let (status, answer) = rig.as_(&rig.admin, "POST", release.0, release.1).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{answer}");
-    assert!(matches!(rig.heard().last(), Some(Command::EmergencyStop { .. })), "it is in force again");
+    assert!(matches!(rig.commands().last(), Some(Command::EmergencyStop { .. })), "it is in force again");
     sqlx::query("ALTER TABLE hidden RENAME TO halts").execute(&mut other).await.unwrap();
     assert!(rig.parts.control.is_halt_stored().await || rig.parts.db.halted("an account").await.unwrap().is_some());
     assert!(rig.parts.db.halted("an account").await.unwrap().is_some());

@@ -1,4 +1,4 @@
-//! `polytrader alert`: what can be done about alerts.
+//! Arguments of `polytrader alert`.
 
 use super::CommonArgs;
 use clap::{Args, Subcommand};
@@ -6,14 +6,17 @@ use clap::{Args, Subcommand};
 /// `polytrader alert`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AlertArgs {
-    /// What to do.
+    /// The action to run.
     #[command(subcommand)]
     pub(crate) action: AlertAction,
 }
 
-/// What can be done about alerts.
+/// Actions of `polytrader alert`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum AlertAction {
-    /// Send a test alert, whatever `alerts.level` is. Takes the arguments of `run`; no host needs to run. Exits with 1 if it is not taken.
+    /// Send a test alert to the configured webhook, regardless of `alerts.level`.
+    ///
+    /// Takes the arguments of `run`; no host needs to be running. Exits with 1 if the webhook does not accept the
+    /// alert.
     Test(CommonArgs),
 }

@@ -1,41 +1,45 @@
-//! `polytrader positions`: what the account holds, and whose it is.
+//! Arguments of `polytrader positions`.
 
+use super::bot::CloseArgs;
 use super::strategy::HostedArgs;
 use clap::{Args, Subcommand};
 
 /// `polytrader positions`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct PositionsArgs {
-    /// What to do.
+    /// The action to run.
     #[command(subcommand)]
     pub(crate) action: PositionsAction,
 }
 
-/// What can be done with positions.
+/// Actions of `polytrader positions`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum PositionsAction {
-    /// List what the account holds, whose it is, and what nobody looks after.
+    /// List the account's positions by strategy, and mark orphaned ones.
     List(HostedArgs),
-    /// Give shares to another strategy, which then looks after them: those of a strategy that is gone, mostly.
+    /// Close a position through the gate, as guards do. The owners' orders in that market are cancelled first.
+    Close(CloseArgs),
+    /// Reallocate shares to another strategy, which manages them from then on; typically shares of a strategy that was
+    /// removed.
     Assign(AssignArgs),
 }
 
-/// What goes to whom.
+/// A reallocation of shares.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AssignArgs {
-    /// The token's id at the venue, as `positions list` shows it.
+    /// The venue's token id, as shown by `positions list`.
     #[arg(value_name = "TOKEN")]
     pub(crate) token: String,
-    /// The strategy that has them, or `by hand`.
+    /// The strategy that holds the shares, or `by hand` for external ones.
     #[arg(long, value_name = "NAME")]
     pub(crate) from: String,
-    /// The strategy that gets them; it must run and have the market.
+    /// The strategy that receives the shares. It must be running and have the market.
     #[arg(long, value_name = "NAME")]
     pub(crate) to: String,
-    /// How many shares; all of them otherwise.
+    /// The number of shares. Default: all.
     #[arg(long, value_name = "N")]
     pub(crate) shares: Option<String>,
-    /// Why; it stands in the audit.
+    /// The reason, for the audit log.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]

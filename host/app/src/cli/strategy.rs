@@ -1,4 +1,4 @@
-//! `polytrader strategy`: what can be said about strategies.
+//! Arguments of `polytrader strategy`.
 
 use super::authors::{BuildArgs, NewArgs, TestArgs};
 use clap::{Args, Subcommand};
@@ -7,41 +7,44 @@ use std::path::PathBuf;
 /// `polytrader strategy`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StrategyArgs {
-    /// What to do.
+    /// The action to run.
     #[command(subcommand)]
     pub(crate) action: StrategyAction,
 }
 
-/// What can be done with strategies.
+/// Actions of `polytrader strategy`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum StrategyAction {
-    /// Make a project for a strategy of your own, with the SDK beside it. It builds with cargo alone.
+    /// Create a project for a new strategy, with the SDK included. It builds with cargo alone.
     New(NewArgs),
-    /// Build a project to WebAssembly, and drop it into a folder that a host watches.
+    /// Build a project to WebAssembly, and optionally install it into a folder watched by a host.
     Build(BuildArgs),
-    /// Show what a file says about itself, its hash and what it can do.
+    /// Show a module's manifest, hash and capabilities.
     Inspect(FileArgs),
-    /// Say whether the host would take a file: contract, imports, manifest, a rehearsal on made-up events, its state, and whether a second
-    /// rehearsal decides the same. Exits with 1 if something is bad.
+    /// Check if the host would accept a module.
+    ///
+    /// Checks contract, imports and manifest, does a dry run on generated events, checks the saved state, and checks
+    /// that a second dry run makes the same decisions. Exits with 1 if a check fails.
     Check(FileArgs),
-    /// Run a tape through a file and print what it wants, and what each event costs: fuel, memory, time.
+    /// Run recorded or generated events through a module; print its intents and the cost of each event in fuel, memory
+    /// and time.
     Test(TestArgs),
     /// List the strategies of the running host.
     List(HostedArgs),
-    /// Let the version of a strategy that would run trade real money, within a budget.
+    /// Arm a version of a strategy, by default that of its file, so that it may trade real money within a budget.
     Arm(ArmArgs),
-    /// Let a strategy run again that was disabled or failed too often.
+    /// Enable a strategy that was disabled, or stopped after too many failures.
     Enable(NameArgs),
-    /// End a strategy and cancel its orders until it is enabled.
+    /// Disable a strategy: stop it and cancel its orders. It stays disabled until it is enabled.
     Disable(NameArgs),
-    /// Go back to a version that ran before: the one before this, if none is named. It runs until the file changes.
+    /// Return to an earlier version of a strategy. Default: the previous one. It runs until the file changes.
     Rollback(VersionArgs),
 }
 
-/// A strategy's file.
+/// A strategy module.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FileArgs {
-    /// The .wasm file.
+    /// The .wasm file of the strategy.
     #[arg(value_name = "FILE", value_parser = super::file)]
     pub(crate) file: PathBuf,
     /// Print JSON.
@@ -52,7 +55,7 @@ pub(crate) struct FileArgs {
 /// A running host.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct HostedArgs {
-    /// The data folder of the running host.
+    /// The data directory of the running host.
     #[arg(long, value_name = "DIR", default_value = "polytrader-data", value_parser = super::place)]
     pub(crate) data_dir: PathBuf,
     /// Print JSON.
@@ -63,10 +66,10 @@ pub(crate) struct HostedArgs {
 /// A strategy of a running host.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct NameArgs {
-    /// Its name: the file's, without `.wasm`.
+    /// The strategy's name: its file name without `.wasm`.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Why; it stands in the audit.
+    /// The reason, for the audit log.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]
@@ -78,26 +81,32 @@ pub(crate) struct NameArgs {
 pub(crate) struct VersionArgs {
     #[command(flatten)]
     pub(crate) named: NameArgs,
-    /// The version's hash, or the beginning of it.
+    /// The version's hash, or a prefix of it.
     #[arg(long, value_name = "HASH")]
     pub(crate) hash: Option<String>,
 }
 
-/// What a strategy is armed with.
+/// The version to arm and its budget.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ArmArgs {
     #[command(flatten)]
     pub(crate) version: VersionArgs,
-    /// The most that its positions cost and its open buys hold back, together, in dollars. NAME.toml can only lower it.
+    /// Arm from this backtest: the id of a run or of a sweep's trial. Refused unless it is of this version, on recent
+    /// data (promotion.data_days_max), and the version ran on paper for a time (promotion.paper_hours_min). The audit
+    /// names it.
+    #[arg(long, value_name = "RUN")]
+    pub(crate) from: Option<String>,
+    /// The maximum capital in dollars: cost of positions plus reserves of open buy orders. NAME.toml can only lower it.
     #[arg(long, value_name = "DOLLARS")]
     pub(crate) capital_usd: Option<String>,
-    /// The loss since 00:00 UTC at which it is stopped, in dollars.
+    /// The loss since 00:00 UTC, in dollars, at which the strategy is stopped.
     #[arg(long, value_name = "DOLLARS")]
     pub(crate) daily_loss_usd: Option<String>,
-    /// Placements in any 60 seconds.
+    /// The maximum number of placements in any 60 seconds.
     #[arg(long, value_name = "N")]
     pub(crate) orders_per_minute: Option<u32>,
-    /// Leave it what the session's limits leave. Without this and the three before, what it was armed with before stays.
+    /// Arm without a budget; only the session's limits apply. Without this flag and the three above, the previous
+    /// budget is kept.
     #[arg(long, conflicts_with_all = ["capital_usd", "daily_loss_usd", "orders_per_minute"])]
     pub(crate) no_budget: bool,
 }

@@ -1,4 +1,4 @@
-//! `polytrader tokens` and `polytrader login`: who may use the API of a host.
+//! Arguments of `polytrader tokens` and `polytrader login`.
 
 use super::strategy::HostedArgs;
 use clap::{Args, Subcommand, ValueEnum};
@@ -7,62 +7,64 @@ use std::time::Duration;
 /// `polytrader tokens`.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct TokensArgs {
-    /// What to do.
+    /// The action to run.
     #[command(subcommand)]
     pub(crate) action: TokensAction,
 }
 
-/// What can be done with tokens.
+/// Actions of `polytrader tokens`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum TokensAction {
-    /// Make a token of the running host, and print its only copy.
+    /// Create a token on the running host, and print it. It is not shown again.
     Create(CreateTokenArgs),
-    /// List the tokens that open the running host; not the tokens themselves.
+    /// List the tokens of the running host by name, without their secrets.
     List(HostedArgs),
-    /// Revoke a token of the running host at once: what it opened ends.
+    /// Revoke a token of the running host. Its sessions and streams end at once.
     Revoke(RevokeTokenArgs),
-    /// Replace the token in DIR/admin.token, which is lost or leaked. Needs the data folder, no token. A host that runs there does it at
-    /// once; otherwise the next start does, before anything is served. The one before opens nothing then.
+    /// Replace the token in DIR/admin.token after it was lost or leaked.
+    ///
+    /// Needs access to the data directory, but no token. A host running there replaces the token at once; otherwise the
+    /// next start replaces it before anything is served. The previous token stops working then.
     Replace(HostedArgs),
 }
 
-/// A token to be made.
+/// A token to create.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct CreateTokenArgs {
-    /// Its name, which the audit gives for what is done with it: letters, digits, `-`, `_` and `.`.
+    /// The token's name, recorded in the audit log for its actions: letters, digits, `-`, `_` and `.`.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// What it may do.
+    /// The role of the token.
     #[arg(long, value_enum)]
     pub(crate) role: RoleArg,
-    /// It ends after this long, for instance 12h or 720h. Without it, it does not end.
+    /// The token's lifetime, for example 12h or 720h. Default: it does not expire.
     #[arg(long = "expires-in", value_name = "TIME", value_parser = super::duration)]
     pub(crate) expires_in: Option<Duration>,
-    /// Why; it stands in the audit.
+    /// The reason, for the audit log.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]
     pub(crate) host: HostedArgs,
 }
 
-/// What a token may do. Each role may do what those before it may.
+/// Role of a token. Each role includes the rights of the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleArg {
-    /// Reads, and stops everything in an emergency.
+    /// Reads everything, and may trigger an emergency stop.
     Viewer,
     /// Starts, stops and cancels.
     Trader,
-    /// Releases a halt, changes the configuration and makes tokens.
+    /// Releases a halt, changes the configuration and manages tokens.
     Admin,
 }
 
-/// A token to be revoked.
+/// A token to revoke.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct RevokeTokenArgs {
-    /// Its name.
+    /// The token's name.
     #[arg(value_name = "NAME")]
     pub(crate) name: String,
-    /// Why; it stands in the audit.
+    /// The reason, for the audit log.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub(crate) reason: String,
     #[command(flatten)]

@@ -1,5 +1,5 @@
-//! `polytrader bench`: the paths of an order, measured on this machine, with the budgets they are held against. Figures of
-//! shared machines drift, so what is compared is measured side by side in one run.
+//! `polytrader bench`: latency of the order path on this machine, with budgets. Timings on shared machines drift, so
+//! paths that are compared are measured side by side in one run.
 
 mod crowd;
 mod engine_paths;
@@ -10,7 +10,7 @@ mod sandbox_paths;
 mod signing;
 
 use crate::cli::BenchArgs;
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
 use anyhow::Context;
 use model::Usd;
 use order::{Account, Chain};
@@ -20,25 +20,26 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-/// More than the bytes of any module.
+/// Larger than any module.
 const FILE_MAX: u64 = 1024 * 1024 * 1024;
 
-/// One measured path.
+/// Timing of one path.
 #[derive(Debug, Serialize)]
 struct Figure {
-    /// What was measured.
+    /// Name of the path.
     path: &'static str,
-    /// Nanoseconds of one operation: the median of the rounds.
+    /// Median of the rounds, in nanoseconds per operation.
     p50_ns: u64,
-    /// The slowest hundredth of the rounds.
+    /// 99th percentile of the rounds, in nanoseconds per operation.
     p99_ns: u64,
-    /// What it should stay under, in nanoseconds, if it has a fixed budget.
+    /// Budget in nanoseconds, if the path has a fixed one.
     budget_ns: Option<u64>,
-    /// What the figure means where it is no plain time.
+    /// Explanation, if the figure is not a plain time.
     note: String,
 }
 
-/// Runs `polytrader bench`. The signer's process is part of what is measured, so this process becomes it, and its child measures.
+/// Runs `polytrader bench`. The signer's process is part of the measured path, so this process becomes the signer, and
+/// its child measures.
 ///
 /// # Errors
 /// If a part of the system cannot be set up.
@@ -47,7 +48,7 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
         return hosted(args);
     }
     if cfg!(debug_assertions) {
-        complain("this is a development build: for real figures run `cargo run --release -p app -- bench`");
+        eprintln("this is a development build: for real figures run `cargo run --release -p app -- bench`");
     }
     let key = crate::commands::run::fresh_key()?;
     let account = Account::eoa(key.address(), Chain::Polygon);
@@ -66,15 +67,16 @@ pub(crate) fn bench(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     Ok(u8::try_from(exit.code()).map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
-/// Returns the folder of strategies that was named, or the one beside this program.
+/// Returns the given folder of strategies, or the one beside this program.
 pub(crate) fn strategies(named: Option<&Path>) -> anyhow::Result<PathBuf> {
     let found = named.map(Path::to_owned).or_else(crate::commands::run::shipped_strategies);
     found.context(
-        "no strategies beside this program; name their folder with --strategies (cargo xtask strategies builds them)",
+        "no strategies found beside this program; pass their folder with --strategies (cargo xtask strategies builds \
+         them)",
     )
 }
 
-/// Measures everything and prints it, as the child of the signer.
+/// Measures all paths and prints the figures, in the child of the signer.
 fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let strategies = strategies(args.strategies.as_deref())?;
     let mut figures = Vec::new();
@@ -84,15 +86,15 @@ fn hosted(args: &BenchArgs) -> anyhow::Result<ExitCode> {
     }
     reload::measure(&strategies, &mut figures)?;
     if args.json {
-        say(&serde_json::to_string(&figures)?);
+        println(&serde_json::to_string(&figures)?);
     } else {
-        say(&format!("{:<58} {:>11} {:>11} {:>11}  note", "path", "p50", "p99", "budget"));
-        figures.iter().for_each(|figure| say(&line(figure)));
+        println(&format!("{:<58} {:>11} {:>11} {:>11}  note", "path", "p50", "p99", "budget"));
+        figures.iter().for_each(|figure| println(&line(figure)));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Measures the paths of an order.
+/// Measures the paths of an order, from market data to signature.
 fn paths(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     market_paths::measure(figures)?;
     engine_paths::measure(figures)?;
@@ -101,12 +103,13 @@ fn paths(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     let bare = figures.iter().find(|figure| figure.path == signing::BARE).map_or(0, |figure| figure.p50_ns);
     let strategies = strategies.to_owned();
-    // In a task, as the host signs: the thread that waits for the runtime is another one, which would have to be woken each time.
+    // In a task, as in the host: otherwise the thread that blocks on the runtime would have to be woken for each
+    // signature.
     let line = runtime.spawn(async move {
         let signer = signer::Client::connect_inherited().await.context("connecting to the signer")?;
         line::measure(&strategies, &signer, bare).await
     });
-    figures.extend(runtime.block_on(line).context("measuring the line")??);
+    figures.extend(runtime.block_on(line).context("measuring the whole path")??);
     Ok(())
 }
 
@@ -120,7 +123,7 @@ fn line(figure: &Figure) -> String {
     format!("{:<58} {p50:>11} {p99:>11} {budget:>11}  {verdict} {}", figure.path, figure.note)
 }
 
-/// Writes nanoseconds in the unit that people read.
+/// Formats nanoseconds in a readable unit.
 fn nanos(nanos: u64) -> String {
     let (unit, size) = match nanos {
         0..10_000 => return format!("{nanos} ns"),
@@ -134,7 +137,7 @@ fn nanos(nanos: u64) -> String {
 /// Times `rounds` rounds of `each` operations and returns the nanoseconds of one operation: median and 99th percentile.
 fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
     let mut times = Vec::new();
-    // A tenth more rounds than are counted, to warm up.
+    // The first tenth of the rounds is for warm-up and is not counted.
     for round in 0..rounds.saturating_add(rounds / 10) {
         let started = Instant::now();
         for _ in 0..each {
@@ -148,7 +151,7 @@ fn time(rounds: u32, each: u32, mut operation: impl FnMut()) -> (u64, u64) {
     percentiles(times)
 }
 
-/// Reads a strategy that was built.
+/// Reads the module of a built strategy.
 pub(crate) fn module(strategies: &Path, name: &str) -> anyhow::Result<Vec<u8>> {
     let path = strategies.join(name);
     files::read(&path, files::Links::Follow, FILE_MAX)

@@ -1,4 +1,4 @@
-//! `polytrader compile`, which this program starts for itself: a strategy's module comes in, native code goes out.
+//! `polytrader compile`, started by this program itself: reads a strategy's module and writes native code.
 
 use anyhow::Context;
 use std::process::ExitCode;

@@ -1,7 +1,11 @@
-//! `polytrader db rebuild`: writes what the journals determine into the database again. Start reading in [`run`].
+//! `polytrader db`: backups in [`backup`]; `rebuild`, which rebuilds database rows from the journals, here. Start
+//! reading in [`run`].
+
+mod backup;
+mod numbers;
 
 use crate::cli::{DbAction, DbArgs, RebuildArgs};
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
 use anyhow::{Context, bail, ensure};
 use config::Config;
 use control::StrategyNames;
@@ -17,32 +21,46 @@ use store::journal_files::{RunLock, account_of, folder, is_first, segments_of};
 use tokio::sync::mpsc;
 use trading::rebuild::{Rebuilt, names_of, rows_of};
 
-/// Rows that are handed over at once, and how often before the database has taken some.
+/// Rows per batch, and number of batches that may be queued for the database.
 const BATCH: usize = 512;
 const BATCHES_WAITING: usize = 8;
-/// How long the database may take to close.
+/// Time limit for closing the database.
 const CLOSE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Runs `polytrader db`.
 ///
 /// # Errors
-/// If a host uses the data folder or the account, a journal cannot be read, or the database fails.
+/// If a host uses the data directory or the account, if a journal cannot be read, or if the database fails.
 pub(crate) fn run(args: &DbArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
-    let DbAction::Rebuild(args) = &args.action;
+    match &args.action {
+        DbAction::Rebuild(args) => rebuild_all(args),
+        DbAction::Backup(args) => backup::back_up(args),
+        DbAction::Restore(args) => backup::restore(args),
+        DbAction::Migrate(args) => backup::migrate(args),
+        DbAction::SetAside(args) => backup::set_aside(args),
+        DbAction::ToPostgres(args) => backup::to_postgres(args),
+    }
+}
+
+fn rebuild_all(args: &RebuildArgs) -> anyhow::Result<ExitCode> {
     let config = args.common.load_config().context("reading the configuration")?;
     let journals = folder(&config.data_dir);
     let mut sessions = segments_of(&journals).with_context(|| format!("reading {}", journals.display()))?;
     sessions.retain(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
-    ensure!(!sessions.is_empty(), "no such journal in {}", journals.display());
-    // A later session knows better what a day counts from.
+    ensure!(!sessions.is_empty(), "no matching journal in {}", journals.display());
+    // The last session determines the valuation at the start of a day.
     sessions.sort_by_key(|(session, _)| *session);
     let _folder = RunLock::of_folder(&config.data_dir)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(rebuild(args, &config, sessions))
 }
 
-/// What came of a command, over all sessions.
+const fn plaintext_of(config: &Config) -> Plaintext {
+    if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused }
+}
+
+/// Totals over all sessions.
 #[derive(Default)]
 struct Totals {
     sessions: u64,
@@ -57,26 +75,26 @@ async fn rebuild(
     config: &Config,
     sessions: Vec<(SessionId, Vec<PathBuf>)>,
 ) -> anyhow::Result<ExitCode> {
-    let plaintext = if config.database_plaintext { Plaintext::Allowed } else { Plaintext::Refused };
-    let db = Db::open_with(config.database_url.expose_secret(), plaintext).await?;
+    let db = Db::open_with(config.database_url.expose_secret(), plaintext_of(config)).await?;
+    let numbers = numbers::write_again(&db, &sessions).await?;
     let names = names_of(db.strategy_names().await?);
     let (mut totals, mut asked) = (Totals::default(), BTreeSet::new());
     for (session, files) in sessions {
         if !files.first().is_some_and(|file| is_first(file)) {
-            print_line(args, &format!("session {}: kept; the beginning of its journal is no longer there", session.0));
+            print_line(args, &format!("session {}: kept; the beginning of its journal was deleted", session.0));
             totals.kept = totals.kept.saturating_add(1);
             continue;
         }
         match session_again(&db, session, files, names.clone(), &mut asked).await {
             Ok((rebuilt, rows)) => {
-                print_line(args, &format!("session {}: {rows} rows of {} inputs", session.0, rebuilt.inputs));
+                print_line(args, &format!("session {}: {rows} rows from {} inputs", session.0, rebuilt.inputs));
                 totals.sessions = totals.sessions.saturating_add(1);
                 totals.rows = totals.rows.saturating_add(rows);
                 let days = rebuilt.valuations.into_iter();
                 totals.valuations.extend(days.map(|(day, value)| ((rebuilt.account.clone(), day), value)));
             }
             Err(error) => {
-                complain(&format!("session {}: its rows stay as they are: {error:#}", session.0));
+                eprintln(&format!("session {}: rows left unchanged: {error:#}", session.0));
                 totals.failed = totals.failed.saturating_add(1);
             }
         }
@@ -92,11 +110,11 @@ async fn rebuild(
     let Totals { sessions, rows, kept, failed, .. } = totals;
     if args.common.json {
         let outcome = json!({"sessions": sessions, "rows": rows, "kept": kept, "failed": failed,
-                          "valuations": valuations, "pruned": pruned});
-        say(&outcome.to_string());
+                          "valuations": valuations, "pruned": pruned, "numbers": numbers});
+        println(&outcome.to_string());
     } else {
-        say(&format!(
-            "{sessions} sessions with {rows} rows written, {valuations} valuations added, {kept} sessions kept, {failed} failed"
+        println(&format!(
+            "{sessions} sessions with {rows} rows written, {valuations} valuations and {numbers} numbers added, {kept} sessions kept, {failed} failed"
         ));
     }
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -104,11 +122,11 @@ async fn rebuild(
 
 fn print_line(args: &RebuildArgs, line: &str) {
     if !args.common.json {
-        say(line);
+        println(line);
     }
 }
 
-/// Replaces the rows of a session, all or none, and returns how many rows were made.
+/// Replaces the rows of a session, all or none, and returns the number of new rows.
 async fn session_again(
     db: &Db,
     session: SessionId,
@@ -125,7 +143,7 @@ async fn session_again(
         let rebuilt = rows_of(session, &files, names, |row| {
             batch.push(row);
             if batch.len() >= BATCH {
-                // A writer that has failed takes no more, and says why itself.
+                // A writer that has failed accepts no more batches, and reports its own error.
                 drop(batches.blocking_send(std::mem::take(&mut batch)));
             }
         })?;
@@ -143,13 +161,13 @@ async fn session_again(
     Ok((rebuilt, rows))
 }
 
-/// Refuses an account on which an engine trades in this database, perhaps from another machine.
+/// Returns an error if an engine trades on the account in this database, possibly from another machine.
 async fn refuse_living(db: &Db, account: String, asked: &mut BTreeSet<String>) -> anyhow::Result<()> {
     if asked.contains(&account) {
         return Ok(());
     }
     if let Some(place) = db.living_engine(&account).await? {
-        bail!("a run trades on the account {account} in this database: {place}; stop it first");
+        bail!("a run is trading on the account {account} in this database: {place}; stop it first");
     }
     asked.insert(account);
     Ok(())

@@ -1,29 +1,33 @@
-//! `polytrader keys`, and where a run in live mode gets its key from. Only the parent process comes here: the host never sees a key.
+//! `polytrader keys`, and the source of the key in live mode. Only the parent process uses this module: the host never
+//! has the key.
 
+mod import_env;
 mod keystore;
 mod limits;
 mod passphrase;
-pub(crate) mod records;
 pub(crate) mod runbook;
+pub(crate) mod signing_log;
 
 use crate::cli::{KeysAction, KeysArgs, PassphraseArgs};
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
 use anyhow::{Context, bail, ensure};
 use model::hex;
 use order::{Address, Chain, Domains, SigningKey, Wallet};
 use polymarket::{Client, Credentials, L1Headers};
+use serde::Serialize;
+use serde_json::json;
 use signer::Limits;
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use zeroize::Zeroizing;
 
-/// The shortest passphrase that is taken: the file may be stolen and guessed at.
+/// Minimum length of a passphrase: a stolen file allows unlimited guesses.
 const PASSPHRASE_MIN: usize = 8;
-/// More than a key has.
+/// Maximum bytes of input for a key; more than a key has.
 const KEY_MAX: u64 = 256;
 
-/// Returns where the keystore of a data folder lies.
+/// Returns the path of a data directory's keystore.
 fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("keystore.json")
 }
@@ -31,20 +35,25 @@ fn path(data_dir: &Path) -> PathBuf {
 /// Runs `polytrader keys`.
 ///
 /// # Errors
-/// A sentence; no key or passphrase is in it.
+/// An error without any key or passphrase in it.
 pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
-    signer::process::harden().context("closing this process to others")?;
+    signer::process::harden().context("protecting this process from other processes")?;
     store::private_file::make_folder(&args.data_dir)
         .with_context(|| format!("creating the data folder {}", args.data_dir.display()))?;
     ensure!(
         args.set.is_empty() || args.action == KeysAction::Limits,
-        "--set goes with `polytrader keys limits` only; nothing was done"
+        "--set can only be used with `polytrader keys limits`; nothing was changed"
+    );
+    ensure!(
+        args.action == KeysAction::Import || (args.env.is_none() && args.exchange.is_none() && !args.delete_env),
+        "--env, --exchange and --delete-env can only be used with `polytrader keys import`; nothing was changed"
     );
     match args.action {
         KeysAction::Import => import(args)?,
         KeysAction::ShowAddress => {
-            let passphrase = passphrase::ask(&args.passphrase, false)?;
-            show(keystore::open(&path(&args.data_dir), &passphrase)?.key.address());
+            let passphrase = passphrase::read_passphrase(&args.passphrase, false)?;
+            let wallets = wallets(keystore::open(&path(&args.data_dir), &passphrase)?.key.address());
+            print(args, &json!({ "wallets": wallets }), &wallet_lines(&wallets))?;
         }
         KeysAction::Limits => show_or_set_limits(args)?,
         KeysAction::Renew => renew(args)?,
@@ -53,19 +62,28 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn show_or_set_limits(args: &KeysArgs) -> anyhow::Result<()> {
-    let (path, passphrase) = (path(&args.data_dir), passphrase::ask(&args.passphrase, false)?);
+    let (path, passphrase) = (path(&args.data_dir), passphrase::read_passphrase(&args.passphrase, false)?);
     let opened = keystore::open(&path, &passphrase)?;
     let limits = if args.set.is_empty() {
         known_or_default(opened.limits, &path)
     } else {
-        // First, so that nothing is changed while a signer runs or its record is damaged.
-        let mut record = records::open(&args.data_dir, &opened.key)?;
+        // First, so that nothing is changed while a signer runs or if its record is damaged.
+        let mut record = signing_log::open(&args.data_dir, &opened.key)?;
         let change = |old: Option<Limits>| limits::change(old.unwrap_or(Limits::DEFAULT), &args.set);
         let limits = keystore::set_limits(&path, &passphrase, change)?;
         record.set_limits(&limits).context("writing the signer's counter; set the limits again")?;
         limits
     };
-    limits::lines(&limits).iter().for_each(|line| say(line));
+    print(args, &limits::written(&limits), &limits::lines(&limits))
+}
+
+/// Prints one JSON object with `--json`, otherwise lines for people.
+fn print(args: &KeysArgs, object: &impl Serialize, lines: &[String]) -> anyhow::Result<()> {
+    if args.json {
+        println(&serde_json::to_string(object).context("serializing the result")?);
+    } else {
+        lines.iter().for_each(|line| println(line));
+    }
     Ok(())
 }
 
@@ -73,20 +91,21 @@ fn renew(args: &KeysArgs) -> anyhow::Result<()> {
     let path = path(&args.data_dir);
     if !path.exists() {
         let secret = of_live(&args.data_dir, &args.passphrase)?;
-        return records::renew(&args.data_dir, &secret.key, &secret.limits);
+        return print(args, &signing_log::renew(&args.data_dir, &secret.key, &secret.limits)?, &[]);
     }
-    let passphrase = passphrase::ask(&args.passphrase, false)?;
-    // A keystore of an earlier version or of another wallet has its limits from here on.
+    let passphrase = passphrase::read_passphrase(&args.passphrase, false)?;
+    // From here on, a keystore of an earlier version or of another wallet program stores the limits.
     let limits = keystore::set_limits(&path, &passphrase, |old| Ok(old.unwrap_or(Limits::DEFAULT)))?;
-    records::renew(&args.data_dir, &keystore::open(&path, &passphrase)?.key, &limits)
+    print(args, &signing_log::renew(&args.data_dir, &keystore::open(&path, &passphrase)?.key, &limits)?, &[])
 }
 
-/// Returns the limits of a keystore, or the defaults with a word about it.
+/// Returns the limits of a keystore, or the defaults with a warning.
 fn known_or_default(limits: Option<Limits>, path: &Path) -> Limits {
     limits.unwrap_or_else(|| {
-        complain(&format!(
-            "{} has no limits of the signer, as another wallet or an earlier version made it; the defaults hold until `polytrader \
-             keys limits --set NAME=VALUE` or `polytrader keys renew` writes them into it",
+        eprintln(&format!(
+            "{} contains no signer limits, because another wallet program or an earlier version created it; the \
+             defaults apply until `polytrader keys limits --set NAME=VALUE` or `polytrader keys renew` writes them \
+             into it",
             path.display()
         ));
         Limits::DEFAULT
@@ -95,39 +114,70 @@ fn known_or_default(limits: Option<Limits>, path: &Path) -> Limits {
 
 fn import(args: &KeysArgs) -> anyhow::Result<()> {
     let path = path(&args.data_dir);
-    ensure!(!path.exists(), "{} is there already; move it away first: it may be the only copy", path.display());
-    let text = private_key()?;
+    ensure!(!path.exists(), "{} already exists; move it away first: it may be the only copy", path.display());
+    let file = args.env.as_deref().map(import_env::read).transpose()?;
+    let text = match &file {
+        Some(file) => file.key.clone(),
+        None => private_key()?,
+    };
     let mut bytes = Zeroizing::new([0; 32]);
     let digits = text.trim().trim_start_matches("0x");
-    hex::decode_into(digits, bytes.as_mut()).context("that is no private key: 64 hexadecimal digits are one")?;
-    let key = SigningKey::from_bytes(&bytes).ok().context("that number is no private key of this curve")?;
-    let passphrase = passphrase::ask(&args.passphrase, true)?;
+    hex::decode_into(digits, bytes.as_mut()).context("invalid private key: expected 64 hexadecimal digits")?;
+    let key = SigningKey::from_bytes(&bytes)
+        .ok()
+        .context("invalid private key: the number is out of range for this curve")?;
+    let passphrase = passphrase::read_passphrase(&args.passphrase, true)?;
     ensure!(
         passphrase.chars().count() >= PASSPHRASE_MIN,
-        "the passphrase has fewer than {PASSPHRASE_MIN} characters; whoever copies the file could guess it"
+        "expected a passphrase of at least {PASSPHRASE_MIN} characters; a shorter one could be guessed from a copy of \
+         the file"
     );
-    records::begin_or_keep(&args.data_dir, &key, &Limits::DEFAULT)?;
+    signing_log::begin_or_keep(&args.data_dir, &key, &Limits::DEFAULT)?;
     keystore::create(&path, &bytes, &passphrase)?;
-    complain(&format!("the key is in {}, under its passphrase; keep a copy of both apart", path.display()));
-    show(key.address());
-    Ok(())
+    eprintln(&format!(
+        "the key is stored in {}, encrypted under its passphrase; keep copies of both, in separate places",
+        path.display()
+    ));
+    let wallets = wallets(key.address());
+    if !args.json {
+        print(args, &wallets, &wallet_lines(&wallets))?;
+    }
+    let deleted = file.map(|file| import_env::finish(args, &file, &key)).transpose()?;
+    let object = json!({ "keystore": path, "wallets": wallets, "env_deleted": deleted });
+    if args.json { print(args, &object, &[]) } else { Ok(()) }
 }
 
-/// Asks for the key without showing it, or reads it from a pipe.
+/// Prompts for the key without echo, or reads it from a pipe.
 fn private_key() -> anyhow::Result<Zeroizing<String>> {
     if std::io::stdin().is_terminal() {
-        return Ok(Zeroizing::new(rpassword::prompt_password("private key: ").context("asking for the key")?));
+        return Ok(Zeroizing::new(rpassword::prompt_password("private key: ").context("prompting for the key")?));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(KEY_MAX)?));
     std::io::stdin().take(KEY_MAX).read_to_end(&mut bytes).context("reading the key from standard input")?;
     passphrase::secret_text(&bytes).context("reading the key from standard input")
 }
 
-/// Shows the key's address and those of its wallets: one of them holds the money, and is `account.funder`.
-fn show(address: Address) {
-    for wallet in Wallet::ALL {
-        say(&format!("{}  {wallet}", wallet.of(address).checksummed()));
-    }
+/// An address that a key can sign for.
+#[derive(Debug, Serialize)]
+struct WalletAddress {
+    address: String,
+    /// The wallet's name in a sentence.
+    wallet: String,
+    signature_type: u8,
+}
+
+/// Returns the key's address and those of its wallets. The one that holds the money is `account.funder`.
+fn wallets(address: Address) -> Vec<WalletAddress> {
+    let of = |wallet: Wallet| WalletAddress {
+        address: wallet.of(address).checksummed(),
+        wallet: wallet.to_string(),
+        signature_type: wallet.signature_type().code(),
+    };
+    Wallet::ALL.into_iter().map(of).collect()
+}
+
+fn wallet_lines(wallets: &[WalletAddress]) -> Vec<String> {
+    wallets.iter().map(|WalletAddress { address, wallet, .. }| format!("{address}  {wallet}")).collect()
 }
 
 /// Logs in at the venue with the key itself, which only programs without a host do.
@@ -138,48 +188,48 @@ pub(crate) async fn log_in(client: &Client, key: &SigningKey, chain: Chain) -> a
     client.create_or_derive_api_key(&headers).await.context("logging in with the key")
 }
 
-/// What a run in live mode signs with.
+/// Signing material of a live run.
 pub(crate) struct Secret {
     pub(crate) key: SigningKey,
-    /// The signer's limits; the configuration may only lower them.
+    /// The signer's limits; the configuration can only lower them.
     pub(crate) limits: Limits,
-    /// Where it came from.
+    /// Source of the key.
     pub(crate) custody: Custody,
 }
 
-/// Where a key came from, which says what else can read it.
+/// Source of a key, which determines what else can read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Custody {
-    /// A keystore, whose passphrase was typed or came through a pipe.
+    /// A keystore whose passphrase was typed or read from a pipe.
     Passphrase,
-    /// A keystore, whose passphrase lies in a file or a service's credential.
+    /// A keystore whose passphrase is in a file or a service's credential.
     PassphraseFile,
-    /// The environment or a file of it.
+    /// The environment, or an environment file.
     Environment,
 }
 
-/// Returns the key of a run in live mode and its limits: from the keystore, or as the runbook's bot was given it.
+/// Returns the key and limits of a live run: from the keystore, or from the environment as described in the runbook.
 ///
 /// # Errors
-/// A sentence that says how to bring a key.
+/// An error that explains how to import a key.
 pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Secret> {
-    signer::process::harden().context("closing this process to others")?;
+    signer::process::harden().context("protecting this process from other processes")?;
     let path = path(data_dir);
     if path.exists() {
-        let keystore::Opened { key, limits } = keystore::open(&path, &passphrase::ask(passphrase, false)?)?;
+        let keystore::Opened { key, limits } = keystore::open(&path, &passphrase::read_passphrase(passphrase, false)?)?;
         let custody = if passphrase::is_in_a_file(passphrase) { Custody::PassphraseFile } else { Custody::Passphrase };
         return Ok(Secret { key, limits: known_or_default(limits, &path), custody });
     }
     if let Some(runbook::Found { text, place, foreign }) = runbook::value(runbook::PRIVATE_KEY)? {
         if foreign > 0 {
-            complain(&format!("{foreign} other names in {place} are none of ours and are ignored"));
+            eprintln(&format!("ignoring {foreign} unknown names in {place}"));
         }
-        complain(&format!(
-            "warning: the key is read from {place}, where every program of this user can read it; `polytrader keys import` \
-             puts it under a passphrase"
+        eprintln(&format!(
+            "warning: the key is read from {place}, where every program of this user can read it; `polytrader keys \
+             import` encrypts it under a passphrase"
         ));
         let parsed = SigningKey::parse(text.trim()).or_else(|_| SigningKey::parse(&format!("0x{}", text.trim())));
-        let what = || format!("what {place} says is no private key: 64 hexadecimal digits are one");
+        let what = || format!("invalid private key in {place}: expected 64 hexadecimal digits");
         return Ok(Secret {
             key: parsed.ok().with_context(what)?,
             limits: Limits::DEFAULT,
@@ -187,7 +237,7 @@ pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::R
         });
     }
     bail!(
-        "there is no key: run `polytrader keys import --data-dir {}`, which makes {}",
+        "no key found: run `polytrader keys import --data-dir {}`, which creates {}",
         data_dir.display(),
         path.display()
     )

@@ -1,69 +1,81 @@
-//! `polytrader kill`: ends trading on the account, whether or not a host runs, answers or is well. Works from the keystore and the
-//! venue alone; a host that is there is stopped first, or it would go on placing orders.
+//! `polytrader kill`: ends trading on the account, in whatever state the host is. Needs only the keystore and the
+//! venue. A running host is stopped first, because it would keep placing orders.
 
 use crate::cli::RunArgs;
 use crate::commands::run::{Venue, account};
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
+use crate::platform;
 use anyhow::{Context, bail};
 use files::Links;
 use order::{Account, SigningKey};
 use polymarket::client::Timeouts;
 use polymarket::{AccountClient, Client};
-use rustix::process::{Pid, Signal, kill_process};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use store::journal_files::RunLock;
 
-/// The most bytes of `run.json` and of a token's file.
+/// Maximum size of `run.json` and of a token file.
 const FILE_MAX: u64 = 64 * 1024;
-/// A host that does not answer within this is not asked again.
+/// Timeout of the request to the host. It is not repeated.
 const HOST_PATIENCE: Duration = Duration::from_secs(3);
-/// How long the venue is asked until nothing is open.
+/// Time limit for the venue to confirm that no order is open.
 const VENUE_PATIENCE: Duration = Duration::from_secs(60);
-/// Between two questions.
+/// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Runs `polytrader kill`.
 ///
 /// # Errors
-/// If there is no key, or orders are still open after a minute; then the venue's own page is the last resort.
+/// If there is no key, or if orders are still open after a minute; then the venue's own page is the last resort.
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let config = args.common.load_config().context("reading the configuration")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(stop_host(&config.data_dir));
+    // With --json, standard output has one line only.
+    let note: fn(&str) = if args.common.json { eprintln } else { println };
+    runtime.block_on(stop_host(&config.data_dir, note));
     let key = crate::commands::keys::of_live(&config.data_dir, &args.passphrase)?.key;
     let account = account(&config, key.address())?;
     let venue = Venue::real_or(&config, args)?;
     let cancelled = runtime.block_on(async {
-        let detail = format!("somebody ran `polytrader kill` over {}", config.data_dir.display());
-        // Beside the cancels, which wait for nothing.
-        let told = crate::commands::alert::now(&config, "kill", "trading on the account is ended by hand", &detail);
-        let (cancelled, ()) = tokio::join!(cancel_everything(&venue.rest, &key, account), told);
+        let detail = format!("`polytrader kill` was run on {}", config.data_dir.display());
+        // Runs concurrently with the cancels, which must not wait for it.
+        let alert_delivery = crate::commands::alert::now(
+            &config,
+            "kill",
+            "trading on the account is being ended by `polytrader kill`",
+            &detail,
+        );
+        let (cancelled, ()) = tokio::join!(cancel_everything(&venue.rest, &key, account), alert_delivery);
         cancelled
     })?;
-    say(&format!("{cancelled} orders were cancelled; nothing is open on {}", account.funder.checksummed()));
+    let funder = account.funder.checksummed();
+    println(&if args.common.json {
+        json!({ "cancelled": cancelled, "account": funder, "open": 0 }).to_string()
+    } else {
+        format!("{cancelled} orders cancelled; no open orders left on {funder}")
+    });
     Ok(ExitCode::SUCCESS)
 }
 
-/// Asks the host of this data folder for an emergency stop, and ends its process if it does not do so.
-async fn stop_host(data_dir: &Path) {
-    let told = files::read(&data_dir.join("run.json"), Links::Refuse, FILE_MAX);
-    let Some(told) = told.ok().and_then(|text| serde_json::from_slice(&text).ok()) else {
-        return say("no host runs in this data folder");
+/// Requests an emergency stop from the host of this data directory, and kills its process if the request fails.
+async fn stop_host(data_dir: &Path, note: fn(&str)) {
+    let run_info = files::read(&data_dir.join("run.json"), Links::Refuse, FILE_MAX);
+    let Some(run_info) = run_info.ok().and_then(|text| serde_json::from_slice(&text).ok()) else {
+        return note("no host is running in this data directory");
     };
-    match ask(data_dir, &told).await {
-        Ok(()) => say("the host is in emergency stop; it signs nothing until an admin releases it"),
+    match request_stop(data_dir, &run_info).await {
+        Ok(()) => note("the host is in emergency stop; nothing is signed until an admin releases it"),
         Err(error) => {
-            end(data_dir, &told);
-            complain(&format!("the host did not answer: {error:#}"));
+            end(data_dir, &run_info, note);
+            eprintln(&format!("the host did not answer: {error:#}"));
         }
     }
 }
 
-async fn ask(data_dir: &Path, told: &Value) -> anyhow::Result<()> {
-    let api = told.get("api").and_then(Value::as_str).context("run.json names no address")?;
+async fn request_stop(data_dir: &Path, run_info: &Value) -> anyhow::Result<()> {
+    let api = run_info.get("api").and_then(Value::as_str).context("run.json contains no API address")?;
     let token =
         files::read_text(&data_dir.join("admin.token"), Links::Refuse, FILE_MAX).context("reading admin.token")?;
     let tls = polymarket::tls::client_config()?.as_ref().clone();
@@ -74,31 +86,31 @@ async fn ask(data_dir: &Path, told: &Value) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Locks the signer and ends the host's process; the signer goes with it. Whoever holds the folder's lock is the host: once that is free the number in
-/// `run.json` may be anybody's.
-fn end(data_dir: &Path, told: &Value) {
+/// Locks the signer and kills the host's process; the signer ends with it. The host is the process that holds the
+/// directory's lock: once the lock is free, the process id in `run.json` may belong to any other process.
+fn end(data_dir: &Path, run_info: &Value, note: fn(&str)) {
     if RunLock::of_folder(data_dir).is_ok() {
-        return say("the host's process is gone");
+        return note("the host's process has already ended");
     }
-    let process = |name| told.get(name).and_then(Value::as_i64).and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?));
-    // First: what the host still asks for meanwhile is not signed.
-    let signer = process("signer").map(|pid| kill_process(pid, Signal::USR1));
-    let host = process("pid").map(|pid| kill_process(pid, Signal::KILL));
+    let process = |name| run_info.get(name).and_then(Value::as_u64).and_then(|process| u32::try_from(process).ok());
+    // Before the kill: orders that the host submits in the meantime are not signed.
+    let signer = process("signer").map(platform::lock_signer);
+    let host = process("pid").map(platform::kill);
     match signer {
-        Some(Ok(())) => say("the signer is locked until it is started again"),
-        Some(Err(error)) => complain(&format!("locking the signer: {error}")),
-        None => complain("run.json names no signer"),
+        Some(Ok(())) => note("the signer is locked until it is started again"),
+        Some(Err(error)) => eprintln(&format!("locking the signer: {error}")),
+        None => eprintln("run.json contains no process id of the signer"),
     }
     match host {
-        Some(Ok(())) => say("the host's process is ended"),
-        // It is gone already.
-        Some(Err(rustix::io::Errno::SRCH)) => say("the host's process is gone"),
-        Some(Err(error)) => complain(&format!("ending the host's process: {error}")),
-        None => complain("run.json names no process"),
+        Some(Ok(())) => note("the host's process was killed"),
+        // The process has already ended.
+        Some(Err(error)) if platform::is_gone(&error) => note("the host's process has already ended"),
+        Some(Err(error)) => eprintln(&format!("killing the host's process: {error}")),
+        None => eprintln("run.json contains no process id of the host"),
     }
 }
 
-/// Cancels everything again and again until the venue says that nothing is open, and returns how many were cancelled.
+/// Cancels all orders repeatedly until the venue reports no open orders, and returns the number of cancelled orders.
 async fn cancel_everything(address: &str, key: &SigningKey, account: Account) -> anyhow::Result<usize> {
     let started = Instant::now();
     let mut cancelled = 0usize;
@@ -107,7 +119,7 @@ async fn cancel_everything(address: &str, key: &SigningKey, account: Account) ->
         match round(address, key, account, &mut client, &mut cancelled).await {
             Ok(true) => return Ok(cancelled),
             Ok(false) => {}
-            Err(error) => complain(&format!("{error:#}; trying again")),
+            Err(error) => eprintln(&format!("{error:#}; retrying")),
         }
         if started.elapsed() > VENUE_PATIENCE {
             bail!(
@@ -119,7 +131,7 @@ async fn cancel_everything(address: &str, key: &SigningKey, account: Account) ->
     }
 }
 
-/// One try; true if nothing is open after it.
+/// Cancels all orders once, and returns true if no order is open after it.
 async fn round(
     address: &str,
     key: &SigningKey,

@@ -1,7 +1,7 @@
-//! `polytrader positions`: what a running host's account holds, whose it is, and giving it to another strategy.
+//! `polytrader positions`: lists the positions of a running host's account by strategy, and reallocates them.
 
 use crate::cli::{AssignArgs, HostedArgs, PositionsAction, PositionsArgs};
-use crate::console::say;
+use crate::console::println;
 use anyhow::Context;
 use api::client::Remote;
 use model::{Size, Usd};
@@ -11,10 +11,11 @@ use std::process::ExitCode;
 /// Runs `polytrader positions`.
 ///
 /// # Errors
-/// If there is no host, or it says no.
+/// If no host is running, or it rejects the request.
 pub(crate) fn run(args: &PositionsArgs) -> anyhow::Result<ExitCode> {
     match &args.action {
         PositionsAction::List(args) => list(args),
+        PositionsAction::Close(args) => crate::commands::bot::close(args),
         PositionsAction::Assign(args) => assign(args),
     }
 }
@@ -22,13 +23,13 @@ pub(crate) fn run(args: &PositionsArgs) -> anyhow::Result<ExitCode> {
 fn list(args: &HostedArgs) -> anyhow::Result<ExitCode> {
     let all = Remote::of(&args.data_dir)?.get("/v1/positions")?;
     if args.json {
-        say(&all.to_string());
+        println(&all.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    for position in all.as_array().context("the host's answer is no list")? {
-        say(&line(position));
+    for position in all.as_array().context("expected a JSON list in the host's response")? {
+        println(&line(position));
         let owners = position.get("owners").and_then(Value::as_array);
-        owners.into_iter().flatten().for_each(|owner| say(&owner_line(owner)));
+        owners.into_iter().flatten().for_each(|owner| println(&owner_line(owner)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -57,6 +58,10 @@ fn assign(args: &AssignArgs) -> anyhow::Result<ExitCode> {
     let body = json!({ "token": token, "from": from, "to": to, "shares": shares, "reason": reason });
     Remote::of(&host.data_dir)?.post("/v1/positions/assign", &body)?;
     let given = shares.as_deref().unwrap_or("all");
-    say(&if host.json { body.to_string() } else { format!("{to} has {given} of what {from} held of token {token}") });
+    println(&if host.json {
+        body.to_string()
+    } else {
+        format!("{to} has {given} of what {from} held of token {token}")
+    });
     Ok(ExitCode::SUCCESS)
 }

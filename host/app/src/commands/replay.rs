@@ -1,7 +1,7 @@
-//! `polytrader replay`: finds a session's journal, replays it, and prints what differs.
+//! `polytrader replay`: replays a session's journal, and prints the differences.
 
 use crate::cli::ReplayArgs;
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
 use anyhow::{Context, bail};
 use model::SessionId;
 use research::replay::replay;
@@ -9,31 +9,31 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use store::journal_files::{folder, segments_of};
 
-/// Runs `polytrader replay`. Fails if a decision of the same build differs.
+/// Runs `polytrader replay`. The exit status is 1 if a decision of the same build differs.
 ///
 /// # Errors
-/// If there is no such journal, or it is damaged.
+/// If there is no matching journal, or if it is damaged.
 pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
     let (session, files) = find(args)?;
     let outcome = replay(session, &files, args.wasm.then(|| args.data_dir.clone()))?;
     if args.json {
-        say(&serde_json::to_string(&outcome)?);
+        println(&serde_json::to_string(&outcome)?);
     } else {
-        say(&format!(
-            "session {}: {} inputs, {} of them decided something, {} differences, {} inputs/s",
+        println(&format!(
+            "session {}: {} inputs, {} with decisions, {} differences, {} inputs/s",
             outcome.session, outcome.inputs, outcome.decisions, outcome.differences, outcome.inputs_per_second
         ));
         if args.wasm {
-            say(&format!("{} answers of strategies, {} differences", outcome.answers, outcome.answers_differ));
+            println(&format!("{} strategy answers, {} differences", outcome.answers, outcome.answers_differ));
         }
-        outcome.differ_at.iter().for_each(|seq| say(&format!("input {seq} was decided differently")));
+        outcome.differ_at.iter().for_each(|seq| println(&format!("input {seq} was decided differently")));
     }
     let same_build = outcome.build == store::build_id::build_name();
     let differences = outcome.differences.saturating_add(outcome.answers_differ);
     if differences > 0 && !same_build {
-        complain(&format!(
-            "the journal is of {}, this is {}: differences are news, not faults",
+        eprintln(&format!(
+            "the journal was written by {}, this is {}: differences are expected",
             outcome.build,
             store::build_id::build_name()
         ));
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &ReplayArgs) -> anyhow::Result<ExitCode> {
     Ok(if differences > 0 && (same_build || args.strict) { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Returns the session that is asked for, or the newest.
+/// Returns the requested session, or the newest.
 fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
     let dir = folder(&args.data_dir);
     let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
@@ -49,7 +49,7 @@ fn find(args: &ReplayArgs) -> anyhow::Result<(SessionId, Vec<PathBuf>)> {
     let mut wanted = sessions.into_iter().filter(|(session, _)| args.session.is_none_or(|wanted| wanted == session.0));
     match (wanted.next(), args.session) {
         (Some(found), _) => Ok(found),
-        (None, Some(session)) => bail!("no session {session} among the {known} in {}", dir.display()),
+        (None, Some(session)) => bail!("session {session} is not among the {known} sessions in {}", dir.display()),
         (None, None) => bail!("no journal in {}", dir.display()),
     }
 }

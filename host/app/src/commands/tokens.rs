@@ -1,7 +1,7 @@
-//! `polytrader tokens` and `polytrader login`: who may use the API of a host.
+//! `polytrader tokens` and `polytrader login`: manage access to a host's API.
 
 use crate::cli::{CreateTokenArgs, HostedArgs, RevokeTokenArgs, TokensAction, TokensArgs};
-use crate::console::say;
+use crate::console::println;
 use anyhow::{Context, bail};
 use api::auth::{admin_token_path, forget_admin_tokens};
 use api::client::Remote;
@@ -12,15 +12,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use store::journal_files::RunLock;
 
-/// How long a host may take to replace its token. It looks once a second.
+/// Time limit for the host to replace its token. It checks once a second.
 const REPLACED_WITHIN: Duration = Duration::from_secs(20);
-/// Between two looks.
+/// Polling interval.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs `polytrader tokens`.
 ///
 /// # Errors
-/// If there is no host, or it says no.
+/// If no host is running, or it rejects the request.
 pub(crate) fn run(args: &TokensArgs) -> anyhow::Result<ExitCode> {
     match &args.action {
         TokensAction::Create(args) => create(args),
@@ -33,13 +33,13 @@ pub(crate) fn run(args: &TokensArgs) -> anyhow::Result<ExitCode> {
 /// Runs `polytrader login`.
 ///
 /// # Errors
-/// If there is no host, or it says no.
+/// If no host is running, or it rejects the request.
 pub(crate) fn login(args: &HostedArgs) -> anyhow::Result<ExitCode> {
     let remote = Remote::of(&args.data_dir)?;
-    let said = remote.post("/v1/session/codes", &json!({}))?;
-    let path = said.get("path").and_then(Value::as_str).context("the host's answer has no path")?;
+    let answer = remote.post("/v1/session/codes", &json!({}))?;
+    let path = answer.get("path").and_then(Value::as_str).context("expected `path` in the host's response")?;
     let link = format!("{}{path}", remote.dashboard());
-    say(&if args.json { json!({ "login": link }).to_string() } else { link });
+    println(&if args.json { json!({ "login": link }).to_string() } else { link });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,22 +51,22 @@ fn create(args: &CreateTokenArgs) -> anyhow::Result<ExitCode> {
     }
     let made = Remote::of(&args.host.data_dir)?.post("/v1/tokens", &body)?;
     if args.host.json {
-        say(&made.to_string());
+        println(&made.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    // Alone on its line, so that it can be piped into a file.
-    say(made.get("token").and_then(Value::as_str).context("the host's answer has no token")?);
+    // The token is alone on its line, so that it can be piped into a file.
+    println(made.get("token").and_then(Value::as_str).context("expected `token` in the host's response")?);
     Ok(ExitCode::SUCCESS)
 }
 
 fn list(args: &HostedArgs) -> anyhow::Result<ExitCode> {
     let all = Remote::of(&args.data_dir)?.get("/v1/tokens")?;
     if args.json {
-        say(&all.to_string());
+        println(&all.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    for token in all.as_array().context("the host's answer is no list")? {
-        say(&line(token));
+    for token in all.as_array().context("expected a JSON list in the host's response")? {
+        println(&line(token));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -78,15 +78,16 @@ fn line(token: &Value) -> String {
     let ends = time("expires_at_ms").map_or_else(|| "does not expire".to_owned(), |at| format!("expires {}", at.iso()));
     let of_folder = token.get("of_folder").and_then(Value::as_bool).unwrap_or(false);
     let place = if of_folder { "  admin.token of a data folder" } else { "" };
-    format!("{:24} {:7} made {made}  {ends}{place}", text("name"), text("role"))
+    format!("{:24} {:7} created {made}  {ends}{place}", text("name"), text("role"))
 }
 
 fn revoke(args: &RevokeTokenArgs) -> anyhow::Result<ExitCode> {
     let RevokeTokenArgs { name, reason, host } = args;
-    let said = Remote::of(&host.data_dir)?.delete(&format!("/v1/tokens/{name}"), &json!({ "reason": reason }))?;
-    let durable = said.get("durable").and_then(Value::as_bool).unwrap_or(false);
-    let note = if durable { "" } else { "; not stored yet: a restart before the database is back accepts it again" };
-    say(&if host.json { said.to_string() } else { format!("{name} is revoked{note}") });
+    let answer = Remote::of(&host.data_dir)?.delete(&format!("/v1/tokens/{name}"), &json!({ "reason": reason }))?;
+    let durable = answer.get("durable").and_then(Value::as_bool).unwrap_or(false);
+    let note =
+        if durable { "" } else { "; not stored yet: a restart before the database recovers accepts the token again" };
+    println(&if host.json { answer.to_string() } else { format!("{name} is revoked{note}") });
     Ok(ExitCode::SUCCESS)
 }
 
@@ -96,10 +97,10 @@ fn replace(args: &HostedArgs) -> anyhow::Result<ExitCode> {
     forget_admin_tokens(data_dir)?;
     let path = admin_token_path(data_dir);
     if !runs {
-        return told(
+        return print_result(
             args,
             "at the next start",
-            &format!("the next start writes {} and refuses the one before", path.display()),
+            &format!("the next start writes {} and rejects the previous token", path.display()),
         );
     }
     let started = Instant::now();
@@ -113,19 +114,19 @@ fn replace(args: &HostedArgs) -> anyhow::Result<ExitCode> {
         }
         std::thread::sleep(LOOK_EVERY);
     }
-    // That it opens the host is the proof that the host has replaced it.
+    // A successful login with it proves that the host has replaced the token.
     Remote::of(data_dir)?.get("/v1/session").context("trying the new token")?;
-    told(args, "now", &format!("{} has another token; the one before opens nothing", path.display()))
+    print_result(args, "now", &format!("{} contains the new token; the previous one no longer works", path.display()))
 }
 
-fn told(args: &HostedArgs, when: &str, sentence: &str) -> anyhow::Result<ExitCode> {
-    say(&if args.json { json!({ "replaced": when }).to_string() } else { sentence.to_owned() });
+fn print_result(args: &HostedArgs, when: &str, sentence: &str) -> anyhow::Result<ExitCode> {
+    println(&if args.json { json!({ "replaced": when }).to_string() } else { sentence.to_owned() });
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns whether a host runs in this data folder, which must be one.
+/// Returns true if a host is running in this data directory, which must exist.
 fn is_running(data_dir: &Path) -> anyhow::Result<bool> {
-    anyhow::ensure!(data_dir.is_dir(), "there is no data folder {}", data_dir.display());
-    // The lock goes with the value.
+    anyhow::ensure!(data_dir.is_dir(), "data directory {} does not exist", data_dir.display());
+    // The lock is released with the value.
     Ok(RunLock::of_folder(data_dir).is_err())
 }

@@ -1,4 +1,4 @@
-//! Tokens, logins and who may read the data folder, with the real processes.
+//! Tokens, logins and file permissions of the data directory, with real processes.
 
 use crate::process::{Api, Exchange, Folder, Run, program};
 use rustix::process::Signal;
@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Stdio;
 
-/// Runs a command on a data folder; returns whether it ended well, and what it wrote to both outputs.
+/// Runs a command on a data directory; returns true if it succeeded, and both outputs.
 fn command(data: &Path, words: &[&str]) -> (bool, String, String) {
     let ran = program().args(words).arg("--data-dir").arg(data).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
@@ -17,9 +17,9 @@ fn command(data: &Path, words: &[&str]) -> (bool, String, String) {
 
 #[track_caller]
 fn good(data: &Path, words: &[&str]) -> String {
-    let (ended_well, said, errors) = command(data, words);
+    let (ended_well, shown, errors) = command(data, words);
     assert!(ended_well, "{words:?}: {errors}");
-    said
+    shown
 }
 
 fn own_token(data: &Path) -> String {
@@ -45,11 +45,11 @@ fn tokens_are_made_revoked_and_replaced_with_the_host_running_and_stopped() {
     assert_eq!(grafana.put("/v1/config/max_order_usd", br#"{"value": 1}"#.to_vec()).0, 403);
     let listed = good(&data, &["tokens", "list"]);
     assert!(listed.contains("grafana") && listed.contains("expires 20") && !listed.contains(&viewer), "{listed}");
-    assert!(!command(&data, &["tokens", "create", "grafana", "--role", "admin"]).0, "the name is taken");
+    assert!(!command(&data, &["tokens", "create", "grafana", "--role", "admin"]).0, "the name is already taken");
     good(&data, &["tokens", "revoke", "grafana", "--reason", "leaked"]);
     assert_eq!(grafana.status("/metrics"), 401);
 
-    // The link logs in by its button, and is not in the log, which is no terminal here.
+    // The link logs in through its button, and is not in the log, which is not a terminal here.
     let link = good(&data, &["login"]);
     let code = link.split("code=").nth(1).unwrap().to_owned();
     assert!(link.starts_with(addresses["dashboard"].as_str().unwrap()), "{link}");
@@ -61,7 +61,7 @@ fn tokens_are_made_revoked_and_replaced_with_the_host_running_and_stopped() {
     good(&data, &["tokens", "replace"]);
     let second = own_token(&data);
     assert_ne!(first, second);
-    assert_eq!(admin.status("/v1/session"), 401, "the one before opens nothing");
+    assert_eq!(admin.status("/v1/session"), 401, "the previous token no longer works");
     assert_eq!(Api::new(&data, &addresses).status("/v1/session"), 200);
     run.signal(Signal::INT);
     run.finish();
@@ -78,7 +78,7 @@ fn tokens_are_made_revoked_and_replaced_with_the_host_running_and_stopped() {
     assert_eq!(third.get("/v1/tokens").as_array().unwrap().len(), 1);
     run.signal(Signal::INT);
     run.finish();
-    assert!(!command(&folder.0.join("nowhere"), &["tokens", "replace"]).0, "no folder is made by it");
+    assert!(!command(&folder.0.join("nowhere"), &["tokens", "replace"]).0, "the command creates no folder");
     assert!(!folder.0.join("nowhere").exists());
 }
 
@@ -116,11 +116,11 @@ fn the_data_folder_and_all_that_is_in_it_is_for_its_owner_alone() {
     };
     begin(&data);
     check(&data);
-    // What an earlier version left open to others is closed.
+    // Permissions left open by an earlier version are closed.
     let mut all = Vec::new();
     walk(&data, &mut |path, mode| all.push((path.to_owned(), mode)));
     for (path, mode) in all.iter().rev() {
-        // The cache of native code is replaced where others could have read it.
+        // Cached native code that others could have changed is replaced.
         if path.components().any(|part| part.as_os_str() == "native") {
             continue;
         }
@@ -175,16 +175,16 @@ fn a_databases_password_is_in_no_output_and_no_arguments() {
             "--set",
             "database.wait_s=0",
         ];
-        // As a variable.
+        // As an environment variable.
         ran(program().args(["config", "--mode", "demo"]).env("POLYTRADER_DATABASE_URL", address));
         assert!(!ran(program().args(run).env("POLYTRADER_DATABASE_URL", address).env("RUST_LOG", "trace")));
         // In the file.
         fs::write(data.join("polytrader.toml"), format!("database_url = \"{address}\"\n")).unwrap();
         ran(program().args(["config", "--mode", "demo"]));
-        // A server that is not there is tried for some seconds: the first address stands for the others.
+        // A server that does not respond is tried for a few seconds: only the first address is tested.
         assert!(index > 0 || !ran(program().args(run)));
         fs::remove_file(data.join("polytrader.toml")).unwrap();
-        // As a flag, which everybody on the machine can read.
+        // As a flag, which is visible to all users of the machine.
         assert!(!ran(program().args(run).arg("--set").arg(format!("database_url={address}"))));
         assert!(outputs.contains("POLYTRADER_DATABASE_URL"), "{outputs}");
         assert!(!outputs.contains(SECRET), "{address}: {outputs}");
@@ -202,8 +202,8 @@ fn what_is_set_on_the_command_line_does_not_stand_in_the_hosts_arguments_if_it_i
     let mut run = Run::start_in(&webhook, "demo", &data, &dropped, &["--exchange", &exchange.address]);
     let addresses = run.addresses();
     for pid in [&addresses["pid"], &addresses["signer"]] {
-        let said = arguments(pid);
-        assert!(said.contains("--mode") && !said.contains("hunter2"), "{said}");
+        let shown = arguments(pid);
+        assert!(shown.contains("--mode") && !shown.contains("hunter2"), "{shown}");
     }
     run.signal(Signal::INT);
     run.finish();

@@ -1,4 +1,5 @@
-//! Alerts of a demo, posted to a real server: what goes wrong arrives within seconds, and nobody learns where it goes.
+//! Alerts of a demo, sent to a real server: problems are reported within seconds, and the webhook's address is never
+//! revealed.
 
 use crate::guest::Guest;
 use crate::process::{Api, Folder, Run, program, strategies};
@@ -14,10 +15,10 @@ use std::time::{Duration, Instant};
 const WEBHOOK: &str = "POLYTRADER_ALERTS_WEBHOOK";
 const SECRET: &str = "T0-very-secret";
 const SOON: Duration = Duration::from_secs(60);
-/// What an alert may take.
+/// Maximum delay of an alert.
 const PROMISED: Duration = Duration::from_secs(5);
 
-/// A server that takes alerts, and when each came.
+/// A server that receives alerts, with their times of receipt.
 struct Server {
     url: String,
     got: Arc<Mutex<Vec<(Instant, Value)>>>,
@@ -40,7 +41,7 @@ impl Server {
         Self { url, got, _runtime: runtime }
     }
 
-    /// Waits for an alert of that kind about that strategy, and returns it with when it came.
+    /// Waits for an alert of this kind and strategy, and returns it with its time of receipt.
     #[track_caller]
     fn wait(&self, kind: &str, strategy: &str) -> (Instant, Value) {
         let started = Instant::now();
@@ -55,7 +56,7 @@ impl Server {
     }
 }
 
-/// Drops a file as a careful author does it, and returns when.
+/// Installs a file by renaming it into place, and returns the time.
 fn dropped(folder: &Path, name: &str, bytes: &[u8]) -> Instant {
     let path = folder.join(name).with_extension("part");
     std::fs::write(&path, bytes).unwrap();
@@ -64,7 +65,7 @@ fn dropped(folder: &Path, name: &str, bytes: &[u8]) -> Instant {
 }
 
 #[test]
-fn what_goes_wrong_arrives_within_seconds_and_nobody_learns_where() {
+fn problems_are_reported_within_seconds_and_the_address_stays_secret() {
     let Some(built) = strategies("alerts of a demo") else { return };
     let folder = Folder::new("alerts");
     let files = folder.0.join("dropped");
@@ -77,17 +78,17 @@ fn what_goes_wrong_arrives_within_seconds_and_nobody_learns_where() {
         |all: &Value| all.as_array().unwrap().iter().any(|one| one["name"] == "quoter" && one["state"] == "running");
     api.wait_for("/v1/strategies", SOON, runs);
 
-    // A version that does not load: what ran goes on.
+    // A version that does not load: the previous one keeps running.
     let clock = wat::parse_str("(component (import \"now\" (func (result u64))))").unwrap();
     let at = dropped(&files, "quoter", &clock);
     let (came, alert) = server.wait("version_refused", "quoter");
     assert!(came.duration_since(at) < PROMISED, "{:?}", came.duration_since(at));
     let detail = alert["detail"].as_str().unwrap();
-    assert!(detail.contains("imports `now`") && detail.ends_with("what ran before goes on"), "{detail}");
+    assert!(detail.contains("imports `now`") && detail.ends_with("the previous version keeps running"), "{detail}");
     assert_eq!((&alert["severity"], &alert["text"]), (&json!("warning"), &alert["content"]));
     assert!(runs(&api.get("/v1/strategies")));
 
-    // One that crashes at all that it hears: each failure is one of a kind, and the last is another.
+    // A strategy that crashes on every event: each failure sends an alert, and the last one a different one.
     let at = dropped(&files, "mad", &Guest { on_events: "unreachable".into(), ..Guest::default() }.core());
     let (came, alert) = server.wait("strategy_quarantined", "mad");
     assert!(came.duration_since(at) < PROMISED, "{:?}", came.duration_since(at));
@@ -112,39 +113,39 @@ fn what_goes_wrong_arrives_within_seconds_and_nobody_learns_where() {
     run.signal(Signal::INT);
     run.finish();
     for name in ["stdout.log", "stderr.log", "run.json"] {
-        let said = std::fs::read_to_string(folder.0.join(name)).unwrap_or_default();
-        assert!(!said.contains(SECRET), "{name} has the secret");
+        let printed = std::fs::read_to_string(folder.0.join(name)).unwrap_or_default();
+        assert!(!printed.contains(SECRET), "{name} contains the secret");
     }
 }
 
 #[test]
-fn an_alert_can_be_tried_and_its_answer_is_told() {
+fn a_test_alert_is_sent_and_the_response_is_printed() {
     let folder = Folder::new("alert-test");
     let tried = |url: &str, more: &[&str]| {
         let mut command = program();
         command.env(WEBHOOK, url).args(["alert", "test", "--json", "--data-dir"]).arg(&folder.0).args(more);
         let output = command.output().unwrap();
-        let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        (output.status.success(), said(&output.stdout), said(&output.stderr))
+        let printed = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), printed(&output.stdout), printed(&output.stderr))
     };
     let server = Server::start();
-    let (good, said, told) = tried(&server.url, &[]);
-    let said: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}{told}"));
-    assert!(good && said["status"] == 204 && said["webhook"].as_str().unwrap().ends_with("/***"), "{said}");
+    let (good, printed, errors) = tried(&server.url, &[]);
+    let printed: Value = serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}{errors}"));
+    assert!(good && printed["status"] == 204 && printed["webhook"].as_str().unwrap().ends_with("/***"), "{printed}");
     assert_eq!(server.wait("test", "").1["severity"], "info");
-    // Another path of the same server, and a server that is not there.
+    // A different path of the same server, and a server that does not exist.
     for (url, words) in [(format!("{}-not", server.url), "404"), (format!("http://127.0.0.1:1/{SECRET}"), "refused")] {
-        let (good, _, told) = tried(&url, &[]);
-        assert!(!good && told.contains(words) && !told.contains(SECRET), "{told}");
+        let (good, _, errors) = tried(&url, &[]);
+        assert!(!good && errors.contains(words) && !errors.contains(SECRET), "{errors}");
     }
-    let (good, _, told) = tried("", &[]);
-    assert!(!good && told.contains("alerts.webhook is not set"), "{told}");
-    let (good, _, told) = tried(&format!("http://example.com/{SECRET}"), &[]);
-    assert!(!good && told.contains("on this machine") && !told.contains(SECRET), "{told}");
-    let (good, _, told) = tried("", &["--set", &format!("alerts.webhook=https://example.com/{SECRET}")]);
-    assert!(!good && told.contains("flags are seen by everybody") && !told.contains(SECRET), "{told}");
+    let (good, _, errors) = tried("", &[]);
+    assert!(!good && errors.contains("alerts.webhook is not set"), "{errors}");
+    let (good, _, errors) = tried(&format!("http://example.com/{SECRET}"), &[]);
+    assert!(!good && errors.contains("on this machine") && !errors.contains(SECRET), "{errors}");
+    let (good, _, errors) = tried("", &["--set", &format!("alerts.webhook=https://example.com/{SECRET}")]);
+    assert!(!good && errors.contains("visible to all users") && !errors.contains(SECRET), "{errors}");
     std::fs::write(folder.0.join("polytrader.toml"), format!("alerts.webhook = \"https://example.com/{SECRET}\nx"))
         .unwrap();
-    let (good, _, told) = tried("", &[]);
-    assert!(!good && told.contains("polytrader.toml") && !told.contains(SECRET), "{told}");
+    let (good, _, errors) = tried("", &[]);
+    assert!(!good && errors.contains("polytrader.toml") && !errors.contains(SECRET), "{errors}");
 }

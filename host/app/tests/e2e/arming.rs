@@ -1,4 +1,4 @@
-//! A strategy that is armed with a budget for real money.
+//! Arming a strategy with a budget for real money.
 
 use crate::live::{KEY, keys, passphrase};
 use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Waits until the quoter is as wanted.
+/// Waits until the quoter's row satisfies `wanted`.
 #[track_caller]
 fn quoter(api: &Api, wanted: impl Fn(&Value) -> bool) -> Value {
     let of = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == "quoter").cloned();
@@ -17,7 +17,7 @@ fn quoter(api: &Api, wanted: impl Fn(&Value) -> bool) -> Value {
     of(&all).unwrap()
 }
 
-/// Waits until an order of the quoter is refused by its capital, and holds the numbers against the limit.
+/// Waits until an order of the quoter is refused by its capital limit, and compares the value with the limit.
 #[track_caller]
 fn refused_over(api: &Api, limit: i64) {
     let over = |one: &Value| one["rule"] == "strategy_capital" && one["limit"] == limit;
@@ -29,8 +29,8 @@ fn refused_over(api: &Api, limit: i64) {
 fn arm(data: &Path, words: &[&str]) -> (bool, String) {
     let output =
         program().args(["strategy", "arm", "quoter"]).args(words).arg("--data-dir").arg(data).output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (output.status.success(), said)
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.success(), printed)
 }
 
 fn budget(capital: Option<i64>, daily_loss: Option<i64>, orders: Option<u32>) -> Value {
@@ -58,26 +58,29 @@ fn what_a_strategy_was_armed_with_bounds_it_and_its_file_only_lowers_that() {
     api.post("/v1/admin/bot/start");
     let hash = quoter(&api, |quoter| quoter["state"] == "unarmed")["file_hash"].as_str().unwrap().to_owned();
 
-    let (good, said) = arm(&data, &["--hash", &hash[..8], "--capital-usd", "0.000001", "--daily-loss-usd", "7"]);
-    assert!(good && said.contains("armed with $0.000001 of capital, $7 of loss a day"), "{said}");
+    let (good, printed) = arm(&data, &["--from", "20260724-abcd"]);
+    let refused = "the database has no run `20260724-abcd`, expected the id of a run or at least 8 characters of it";
+    assert!(!good && printed.contains(refused), "{printed}");
+    let (good, printed) = arm(&data, &["--hash", &hash[..8], "--capital-usd", "0.000001", "--daily-loss-usd", "7"]);
+    assert!(good && printed.contains("armed with $0.000001 of capital, $7 of loss a day"), "{printed}");
     let armed = quoter(&api, |quoter| quoter["state"] == "running");
     let tight = budget(Some(1), Some(7_000_000), None);
     assert_eq!((&armed["armed_hash"], &armed["armed_budget"], &armed["budget"]), (&json!(hash), &tight, &tight));
     refused_over(&api, 1);
-    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "nothing fits into that");
+    assert_eq!(api.get("/v1/trading/venue-orders"), json!([]), "no order fits into that budget");
 
-    // The file cannot raise what was armed, which is said, and lowers what it may.
+    // The file cannot raise the armed budget, which is reported, but can lower it.
     std::fs::write(&file, "[budget]\ncapital_usd = 500\norders_per_minute = 9\n").unwrap();
     let wanted = quoter(&api, |quoter| quoter["budget"]["orders_per_minute"] == 9);
     assert_eq!(wanted["budget"], budget(Some(1), Some(7_000_000), Some(9)));
-    let bounded = "quoter.toml wants more than was armed, and gets what was armed: capital_usd 500 over 0.000001";
+    let bounded = "quoter.toml requests more than was armed, and gets the armed budget: capital_usd 500 over 0.000001";
     assert_eq!(wanted["bounded"], bounded);
 
-    // Armed anew without a word about the budget it keeps it; with one all of it is another.
+    // Armed again without a budget, the strategy keeps the previous one; with one, the whole budget is replaced.
     assert!(arm(&data, &[]).0);
     assert_eq!(quoter(&api, |_| true)["armed_budget"], tight);
-    let (good, said) = arm(&data, &["--capital-usd", "5", "--no-budget"]);
-    assert!(!good && said.contains("cannot be used with"), "{said}");
+    let (good, printed) = arm(&data, &["--capital-usd", "5", "--no-budget"]);
+    assert!(!good && printed.contains("cannot be used with"), "{printed}");
     assert!(arm(&data, &["--capital-usd", "3"]).0);
     std::fs::write(&file, "[budget]\ncapital_usd = 2\n").unwrap();
     let lowered = quoter(&api, |quoter| quoter["budget"]["capital_micro_usd"] == 2_000_000);
@@ -88,10 +91,10 @@ fn what_a_strategy_was_armed_with_bounds_it_and_its_file_only_lowers_that() {
     assert!(arm(&data, &["--capital-usd", "4"]).0 && arm(&data, &["--capital-usd", "3"]).0);
     kill(&addresses);
     run.fail();
-    let told = std::fs::read_to_string(data.join("stderr.log")).unwrap();
-    assert!(told.contains("a strategy's file wants more than the strategy was armed with"), "{told}");
+    let log = std::fs::read_to_string(data.join("stderr.log")).unwrap();
+    assert!(log.contains("strategy file exceeds the armed budget; the armed budget applies"), "{log}");
 
-    // It outlives the host, which was killed right after it had answered.
+    // The arming survives the host, which was killed right after its response.
     let mut run = Run::start_as("live", &data, &dropped, &more);
     let api = Api::new(&data, &run.addresses());
     api.post("/v1/admin/bot/start");
@@ -105,9 +108,12 @@ fn what_a_strategy_was_armed_with_bounds_it_and_its_file_only_lowers_that() {
     audited(&data, &hash);
 }
 
-/// The audit has who armed what, and with what.
+/// Checks that the audit log has the armed version and its budget.
 fn audited(data: &Path, hash: &str) {
     let database = std::fs::read(data.join("polytrader.sqlite")).unwrap();
     let words = format!("{hash} with $0.000001 of capital, $7 of loss a day");
-    assert!(database.windows(words.len()).any(|window| window == words.as_bytes()), "the audit does not say `{words}`");
+    assert!(
+        database.windows(words.len()).any(|window| window == words.as_bytes()),
+        "the audit log does not contain `{words}`"
+    );
 }

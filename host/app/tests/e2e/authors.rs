@@ -1,4 +1,5 @@
-//! What an author does: a strategy made from nothing, in an empty folder, trades in a running demo; and its tests and figures.
+//! The workflow of an author: a new strategy, built in an empty folder, trades in a running demo; its tests and
+//! figures.
 
 use crate::process::{Api, Folder, Run, not_run, program, strategies};
 use rustix::process::Signal;
@@ -11,35 +12,35 @@ const SOON: Duration = Duration::from_secs(60);
 
 /// Runs `polytrader strategy` in a folder.
 fn strategy(folder: &Path, arguments: &[&str]) -> Output {
-    // What the gate has compiled for the strategies is used again.
+    // Reuses what the gate has compiled for the strategies.
     let target = concat!(env!("CARGO_MANIFEST_DIR"), "/../../strategies/target");
     let mut command = program();
     command.arg("strategy").args(arguments).env("CARGO_TARGET_DIR", target).current_dir(folder).output().unwrap()
 }
 
-fn told(output: &Output) -> String {
+fn text_of(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Whether the crates that the SDK needs are here: nothing is downloaded in a test.
+/// Returns true if the crates required by the SDK are available: a test downloads nothing.
 fn can_build(folder: &Path) -> bool {
     let mut cargo = Command::new("cargo");
     cargo.args(["metadata", "--offline", "--format-version", "1"]).current_dir(folder);
     cargo.output().is_ok_and(|output| output.status.success())
 }
 
-/// Runs `check`, `test` and `inspect` as the guide shows them after `build --into demo/strategies`.
+/// Runs `check`, `test` and `inspect` as shown in the guide after `build --into demo/strategies`.
 fn the_guides_commands_find_what_was_built(folder: &Path) {
-    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/strategies.md")).unwrap();
+    let guide = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/first-strategy.md")).unwrap();
     let shown = guide.lines().filter_map(|line| line.strip_prefix("polytrader strategy "));
     let words = shown.map(|line| line.split('#').next().unwrap().split_whitespace().collect::<Vec<_>>());
     let files = words.filter(|words| ["check", "test", "inspect"].contains(&words[0]) && words.len() == 2);
     let mut actions = Vec::new();
     for words in files {
-        // The guide's data folder is `demo`.
+        // The guide's data directory is `demo`.
         let file = words[1].strip_prefix("demo/").unwrap();
         let output = strategy(folder, &[words[0], file]);
-        assert!(output.status.success(), "{words:?}: {}", told(&output));
+        assert!(output.status.success(), "{words:?}: {}", text_of(&output));
         actions.push(words[0].to_owned());
     }
     assert_eq!(actions, ["check", "test", "inspect"]);
@@ -50,7 +51,7 @@ fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
     let test = "a new strategy in a running demo";
     let folder = Folder::new("new-strategy");
     let made = strategy(&folder.0, &["new", "mine"]);
-    assert!(made.status.success(), "{}", told(&made));
+    assert!(made.status.success(), "{}", text_of(&made));
     if !can_build(&folder.0.join("mine")) {
         return not_run(test, "the crates of the SDK's lock file (cargo xtask strategies)");
     }
@@ -60,18 +61,18 @@ fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
     let mut run = Run::start(&folder.0.join("data"), &dropped, &["--seed", "6"]);
     let api = Api::new(&folder.0.join("data"), &run.addresses());
     let built = strategy(&folder.0, &["build", "mine", "--into", "strategies", "--offline", "--json"]);
-    if told(&built).contains("has no target") {
+    if text_of(&built).contains("lacks the target") {
         run.signal(Signal::INT);
         let _outcome = run.finish();
         return not_run(test, "a Rust for WebAssembly (cargo xtask strategies)");
     }
-    assert!(built.status.success(), "{}", told(&built));
-    let said: Value = serde_json::from_slice(&built.stdout).unwrap();
-    assert_eq!(said["name"], "mine", "{said}");
+    assert!(built.status.success(), "{}", text_of(&built));
+    let report: Value = serde_json::from_slice(&built.stdout).unwrap();
+    assert_eq!(report["name"], "mine", "{report}");
     the_guides_commands_find_what_was_built(&folder.0);
     let listed = |all: &Value| {
         let found = all.as_array().unwrap().iter().find(|strategy| strategy["name"] == "mine").cloned();
-        found.is_some_and(|strategy| strategy["state"] == "running" && strategy["hash"] == said["sha256"])
+        found.is_some_and(|strategy| strategy["state"] == "running" && strategy["hash"] == report["sha256"])
     };
     api.wait_for("/v1/strategies", SOON, listed);
     let ours = |orders: &Value| orders.as_array().unwrap().iter().any(|order| order["strategy"] == "mine");
@@ -80,8 +81,11 @@ fn a_strategy_that_was_made_in_an_empty_folder_trades_in_a_running_demo() {
     let outcome = run.finish();
     assert!(outcome["orders"].as_u64().unwrap() > 0, "{outcome}");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
+    let other = strategy(&folder.0, &["new", "other", "--json"]);
+    let other: Value = serde_json::from_slice(&other.stdout).unwrap();
+    assert!(other["name"] == "other" && folder.0.join(other["source"].as_str().unwrap()).is_file(), "{other}");
     let again = strategy(&folder.0, &["new", "mine"]);
-    assert!(!again.status.success() && told(&again).contains("not empty"), "{}", told(&again));
+    assert!(!again.status.success() && text_of(&again).contains("not empty"), "{}", text_of(&again));
 }
 
 #[test]
@@ -91,7 +95,7 @@ fn an_author_sees_what_a_strategy_does_with_a_tape_and_what_that_costs() {
     let file = file.to_str().unwrap();
     let figures = |more: &[&str]| -> Value {
         let output = strategy(&built, &[&["test", file, "--json"], more].concat());
-        assert!(output.status.success(), "{}", told(&output));
+        assert!(output.status.success(), "{}", text_of(&output));
         serde_json::from_slice(&output.stdout).unwrap()
     };
     let first = figures(&["--events", "20000"]);
@@ -100,14 +104,14 @@ fn an_author_sees_what_a_strategy_does_with_a_tape_and_what_that_costs() {
     assert_eq!(figures(&["--events", "20000", "--show", "1"])["shown"].as_array().unwrap().len(), 1);
     assert!(first["orders"].as_u64() > Some(0) && first["fuel_max"].as_u64() > Some(0), "{first}");
     assert!(first["memory_bytes"].as_u64() >= Some(65_536), "{first}");
-    // The same events, the same wishes; other events or parameters, other wishes.
+    // The same events give the same intents; other events or parameters give other intents.
     let wanted = |figures: &Value| figures["shown"].to_string();
     assert_eq!(wanted(&first), wanted(&figures(&["--events", "20000"])));
     assert_ne!(wanted(&first), wanted(&figures(&["--events", "20000", "--seed", "2"])));
     let slow = figures(&["--events", "20000", "--parameters", r#"{"pace": 30}"#]);
     assert_ne!(wanted(&first), wanted(&slow));
     let wrong = strategy(&built, &["test", file, "--parameters", r#"{"pase": 30}"#]);
-    assert!(!wrong.status.success() && told(&wrong).contains("no parameter `pase`"), "{}", told(&wrong));
+    assert!(!wrong.status.success() && text_of(&wrong).contains("no parameter `pase`"), "{}", text_of(&wrong));
 }
 
 #[test]
@@ -127,7 +131,7 @@ fn a_recording_is_a_tape() {
     let file = built.join("template.wasm");
     let arguments = ["test", file.to_str().unwrap(), "--tape", tape.to_str().unwrap(), "--json"];
     let output = strategy(&folder.0, &arguments);
-    assert!(output.status.success(), "{}", told(&output));
+    assert!(output.status.success(), "{}", text_of(&output));
     let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(figures["events"], 201, "{figures}");
     assert!(figures["shown"].to_string().contains("quote Yes 0.4"), "{figures}");

@@ -1,4 +1,4 @@
-//! The page behind nginx, set up as `docs/live.md` shows.
+//! The dashboard behind nginx, set up as shown in `docs/access.md`.
 
 use crate::process::{Exchange, Folder, Run, not_run, strategies};
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const NAME: &str = "bot.example.com";
-/// How long a message may take that nothing holds back. A buffer of nginx has room for some ten seconds of what a host sends that hears
-/// nothing of the venue.
+/// Maximum delay of a message that is not held back. An nginx buffer holds about ten seconds of the output of a host
+/// that receives nothing from the venue.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 struct Nginx(Child);
@@ -23,9 +23,9 @@ impl Drop for Nginx {
 }
 
 impl Nginx {
-    /// Starts it with the documented server in front of `page`, and returns the port of its server.
+    /// Starts nginx with the documented server in front of `page`, and returns its port.
     fn start(program: &Path, dir: &Path, page: &str) -> (Self, u16) {
-        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/live.md")).unwrap();
+        let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/access.md")).unwrap();
         let server = text.split("```nginx\n").nth(1).unwrap().split("```").next().unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let place = |name: &str| dir.join(name).display().to_string();
@@ -105,7 +105,7 @@ fn a_change_passes_the_documented_nginx_at_once_and_its_name_is_known() {
             (stream.status().as_u16(), &stream.headers()["content-type"]),
             (200, &"text/event-stream".parse().unwrap())
         );
-        // Market data would fill the buffer and so push a change out.
+        // Market data would fill the buffer and thereby flush a change.
         kill_process(venue, Signal::STOP).unwrap();
         let url = format!("{base}/v1/admin/restrictions");
         for restriction in ["reduce_only", "cancel_only", "reduce_only"] {

@@ -1,6 +1,6 @@
-//! Shares of markets that have ended become dollars: live mode with a deposit wallet, the signer's process and the exchange's relayer.
+//! Redemption of resolved markets: live mode with a deposit wallet, the signer's process and the exchange's relayer.
 
-use crate::faults::ask;
+use crate::faults::request;
 use crate::live::{keys, keys_with, passphrase};
 use crate::process::{Api, Exchange, Folder, Run, modules, strategies};
 use base64::Engine;
@@ -17,8 +17,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A live account in a deposit wallet, and the exchange where it trades.
-struct Desk {
+/// A live account with a deposit wallet, and the exchange it trades on.
+struct ClaimRig {
     exchange: Exchange,
     strategies: PathBuf,
     secret: PathBuf,
@@ -27,8 +27,8 @@ struct Desk {
     folder: Folder,
 }
 
-impl Desk {
-    /// One account for each test: one run at a time trades on it.
+impl ClaimRig {
+    /// Each test has its own account: only one run at a time may trade on it.
     fn new(name: &str, seed: u8) -> Option<Self> {
         let strategies = strategies(name)?;
         let key = SigningKey::from_bytes(&[seed; 32]).unwrap();
@@ -47,14 +47,14 @@ impl Desk {
         self.folder.0.join("host")
     }
 
-    /// Lets the signer sign that many batches in a minute.
+    /// Lets the signer sign this many batches per minute.
     fn allow(&self, batches: u32) {
         let setting = format!("batches_per_minute={batches}");
-        let (good, _, told) = keys_with(&["limits", "--set", &setting], &self.data(), &self.secret, "");
-        assert!(good, "{told}");
+        let (good, _, errors) = keys_with(&["limits", "--set", &setting], &self.data(), &self.secret, "");
+        assert!(good, "{errors}");
     }
 
-    /// Starts to trade.
+    /// Starts trading.
     fn start(&self, settings: &[&str]) -> (Run, Api) {
         let funder = format!("account.funder={}", Wallet::Deposit.of(self.key.address()).checksummed());
         let mut more = vec!["--exchange", &self.exchange.address, "--passphrase-file", self.secret.to_str().unwrap()];
@@ -67,9 +67,10 @@ impl Desk {
         (run, api)
     }
 
-    /// Waits until shares are held of a market that is its own event, and ends it so that they pay. Returns its slug.
+    /// Waits for a position in a market that is its own event, and resolves the market so that the position pays.
+    /// Returns the market's slug.
     fn end_a_market(&self, api: &Api) -> String {
-        let rows = ask(&self.exchange, Method::GET, "/gamma/events?limit=100", "");
+        let rows = request(&self.exchange, Method::GET, "/gamma/events?limit=100", "");
         let events = rows.as_array().unwrap().iter().filter(|event| event["enableNegRisk"] != true);
         let markets: Vec<Value> = events.flat_map(|event| event["markets"].as_array().unwrap().clone()).collect();
         let find = |held: &Value| markets.iter().find(|market| market["slug"] == held["market"]).cloned();
@@ -79,20 +80,20 @@ impl Desk {
         let tokens: Vec<String> = serde_json::from_str(market["clobTokenIds"].as_str().unwrap()).unwrap();
         let pays = if held["token"] == json!(tokens[0]) { "1" } else { "0" };
         let end = json!({"condition": market["conditionId"], "pays": pays}).to_string();
-        ask(&self.exchange, Method::POST, "/exchange/resolve", &end);
+        request(&self.exchange, Method::POST, "/exchange/resolve", &end);
         let slug = market["slug"].as_str().unwrap().to_owned();
         api.wait_for("/v1/positions/claims", SOON, |claims| redemption(claims, &slug).is_some());
         slug
     }
 
-    /// How many batches the signer's log has.
+    /// Returns the number of batches in the signer's log.
     fn batches_signed(&self) -> usize {
         let log = format!("signer-{}.log.1", self.key.address().to_string().to_lowercase());
         fs::read_to_string(self.data().join(log)).unwrap().matches(" batch ").count()
     }
 }
 
-/// Has the exchange make a key of its relayer, which asks for an API key's signature.
+/// Creates a relayer key at the exchange, which requires an API key's signature.
 fn relayer_key(exchange: &Exchange, key: &SigningKey) -> [(&'static str, String); 2] {
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let (owner, now) = (key.address(), SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs());
@@ -122,7 +123,7 @@ fn redemption(claims: &Value, market: &str) -> Option<Value> {
     claims.as_array().unwrap().iter().find(of).cloned()
 }
 
-/// Ends a run, whose books must be the venue's.
+/// Ends a run, whose ledger must match the venue's account.
 fn end(run: Run) {
     run.signal(Signal::INT);
     let outcome = run.finish();
@@ -132,30 +133,34 @@ fn end(run: Run) {
 
 #[test]
 fn a_market_that_ended_is_redeemed_by_itself_and_booked_once() {
-    let Some(desk) = Desk::new("claims-automatic", 31) else { return };
+    let Some(desk) = ClaimRig::new("claims-automatic", 31) else { return };
     desk.allow(6);
     let (run, api) = desk.start(&["claims.execute=relayer", "claims.automatic=true"]);
     let slug = desk.end_a_market(&api);
     let runs = "/v1/positions/claims/runs";
     let confirmed = |rows: &Value| rows[0]["state"] == "confirmed";
-    let told = api.wait_for(runs, SOON, confirmed)[0].clone();
-    assert_eq!((&told["market"], &told["kind"], &told["who"]), (&json!(slug), &json!("redeem"), &json!("host")));
-    assert!(told["transaction"].as_str().unwrap().starts_with("0x"), "{told}");
-    // Booked, the shares are gone and the claim with them.
+    let claim_run = api.wait_for(runs, SOON, confirmed)[0].clone();
+    assert_eq!(
+        (&claim_run["market"], &claim_run["kind"], &claim_run["who"]),
+        (&json!(slug), &json!("redeem"), &json!("host"))
+    );
+    assert!(claim_run["transaction"].as_str().unwrap().starts_with("0x"), "{claim_run}");
+    // After the redemption is booked, the shares and the claim are gone.
     let gone = |rows: &Value| !rows.as_array().unwrap().iter().any(|row| row["market"] == json!(slug));
     api.wait_for("/v1/positions", SOON, gone);
     assert!(gone(&api.get("/v1/positions/claims")));
-    // The records tell of the same transaction later; the account is read every five seconds, and a mismatch would show.
+    // The Data API reports the same transaction later; the account is read every five seconds, and a mismatch would
+    // show.
     std::thread::sleep(Duration::from_secs(35));
     assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "none");
-    assert_eq!(api.get(runs).as_array().unwrap().len(), 1, "it was sent more than once");
+    assert_eq!(api.get(runs).as_array().unwrap().len(), 1, "the claim was sent more than once");
     assert_eq!(desk.batches_signed(), 1);
     end(run);
 }
 
 #[test]
 fn nothing_is_signed_where_claims_are_off_or_the_signer_signs_no_batches() {
-    let Some(desk) = Desk::new("claims-refused", 32) else { return };
+    let Some(desk) = ClaimRig::new("claims-refused", 32) else { return };
     let (run, api) = desk.start(&[]);
     let first = desk.end_a_market(&api);
     let claim = redemption(&api.get("/v1/positions/claims"), &first).unwrap();
@@ -166,7 +171,7 @@ fn nothing_is_signed_where_claims_are_off_or_the_signer_signs_no_batches() {
     assert!(status == 409 && why.contains("claims.execute is off"), "{status} {why}");
     assert_eq!(api.get("/v1/positions/claims/runs"), json!([]));
     end(run);
-    // The keystore's limits let the signer sign none.
+    // The keystore's limits do not allow the signer to sign batches.
     desk.allow(0);
     let (run, api) = desk.start(&["claims.execute=relayer", "claims.automatic=true"]);
     let second = desk.end_a_market(&api);
@@ -176,7 +181,8 @@ fn nothing_is_signed_where_claims_are_off_or_the_signer_signs_no_batches() {
     assert!(why.contains("polytrader keys limits --set batches_per_minute="), "{why}");
     assert_eq!(desk.batches_signed(), 0);
     end(run);
-    // It may now, and an operator asks for it: what ended in the sessions before is still there.
+    // Now the signer may sign, and an operator requests the claim: markets resolved in earlier sessions are still
+    // there.
     desk.allow(6);
     let (run, api) = desk.start(&["claims.execute=relayer"]);
     for slug in [first, second] {

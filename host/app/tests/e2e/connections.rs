@@ -1,4 +1,4 @@
-//! Strangers who hold as many connections as they can, on a host that may open few files.
+//! Clients that open as many connections as they can, on a host with a low limit of open files.
 
 use crate::faults::faults;
 use crate::process::{Api, Exchange, Folder, strategies};
@@ -10,12 +10,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
-/// How long a market channel that was cut may take to be back.
+/// Time limit for a dropped market channel to reconnect.
 const BACK_WITHIN: Duration = Duration::from_secs(10);
-/// The limit of open files of the run, hard and soft.
+/// Limit of open files of the run, hard and soft.
 const FILES: usize = 256;
 
-/// A demo whose processes may open so many files.
+/// A demo whose processes have this limit of open files.
 struct Limited(Child);
 
 impl Limited {
@@ -39,7 +39,7 @@ impl Limited {
         }
     }
 
-    /// Returns how many files the host has open.
+    /// Returns the number of files opened by the host.
     fn files(addresses: &Value) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", addresses["pid"])).unwrap().count()
     }
@@ -49,18 +49,18 @@ impl Drop for Limited {
     fn drop(&mut self) {
         let id = i32::try_from(self.0.id()).unwrap();
         let pid = rustix::process::Pid::from_raw(id).unwrap();
-        let _told = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _sent = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
         let _ended = self.0.wait();
     }
 }
 
-/// Opens connections that send nothing, and some that send half a request.
+/// Opens connections, some of which send nothing and some half a request.
 fn flood(address: &Value, count: usize) -> Vec<TcpStream> {
     let address = address.as_str().unwrap().strip_prefix("http://").unwrap().to_owned();
     let connect = |number: usize| {
         let mut stream = TcpStream::connect(&address).unwrap();
         if number.is_multiple_of(2) {
-            // It may be closed already for a later one.
+            // The server may have closed it already in favor of a later one.
             let _closed = stream.write_all(b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\nx-slow: ");
         }
         stream
@@ -80,7 +80,7 @@ fn strangers_take_neither_the_operators_place_nor_the_files_of_trading() {
     let mut page = flood(&addresses["dashboard"], 400);
     let own = flood(&addresses["api"], 400);
     assert!(Limited::files(&addresses) < FILES - 16, "{} files are open", Limited::files(&addresses));
-    // The operator is answered on both ports, and the channels that are cut come back.
+    // The operator gets responses on both ports, and dropped channels reconnect.
     assert_eq!(api.get("/health/detailed")["market_channel_up"], true);
     let cut = Instant::now();
     faults(&exchange, &json!({ "close_connections": 8 }));
@@ -94,12 +94,12 @@ fn strangers_take_neither_the_operators_place_nor_the_files_of_trading() {
             && health["events"].as_u64().unwrap() > events
     });
     assert!(cut.elapsed() < BACK_WITHIN, "{:?}", cut.elapsed());
-    // Those that send nothing are closed after a while.
+    // Silent connections are closed after a while.
     let mut last = page.pop().unwrap();
     last.set_read_timeout(Some(SOON)).unwrap();
     let mut bytes = Vec::new();
     let _reset = last.read_to_end(&mut bytes);
-    assert!(cut.elapsed() < SOON, "a silent connection is kept");
+    assert!(cut.elapsed() < SOON, "a silent connection was kept open");
     drop((page, own));
     let errors = std::fs::read_to_string(data.join("stderr.log")).unwrap();
     assert!(!errors.contains("Too many open files") && !errors.contains("os error 24"), "{errors}");

@@ -1,7 +1,7 @@
-//! The host is killed while it trades, again and again; the exchange lives on. No order may be lost or doubled, and in the end both
-//! sides' books must be the same.
+//! Repeated kills of a trading host, while the exchange keeps running. No order may be lost or duplicated, and at the
+//! end both ledgers must match.
 
-use crate::faults::{ask, faults};
+use crate::faults::{faults, request};
 use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
 use serde_json::json;
 use sqlx::Connection;
@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// How often the host is killed, unless `CRASHES` says otherwise.
+/// Number of kills, unless `CRASHES` overrides it.
 const CRASHES: u64 = 10;
 const SOON: Duration = Duration::from_secs(60);
-/// The signer counts over restarts, and here are more of them in a minute than its own limits are for.
+/// The signer's windows span restarts, and this test exceeds its default limits.
 const WIDE: [&str; 6] = [
     "--set",
     "signer.max_orders_per_minute=100000",
@@ -22,26 +22,31 @@ const WIDE: [&str; 6] = [
     "signer.max_day_usd=10000000",
 ];
 
-/// What else is wrong when the host is killed, in turn.
-const TROUBLES: [Trouble; 5] =
-    [Trouble::None, Trouble::RefusedReads, Trouble::RefusedCancels, Trouble::LockedDatabase, Trouble::OddRows];
+/// Additional faults during the kills, in turn.
+const TROUBLES: [CrashFault; 5] = [
+    CrashFault::None,
+    CrashFault::RefusedReads,
+    CrashFault::RefusedCancels,
+    CrashFault::LockedDatabase,
+    CrashFault::OddRows,
+];
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Trouble {
+enum CrashFault {
     None,
     RefusedReads,
-    /// They take their markets.
+    /// The cancels are refused for their markets.
     RefusedCancels,
-    /// Another program holds the database for writing.
+    /// Another program holds a write lock on the database.
     LockedDatabase,
-    /// Each list of the venue has a row with a field of another kind.
+    /// Each list from the venue has a row with a field of a wrong type.
     OddRows,
 }
 
-/// The switch of refused requests, and how many it refuses.
+/// The count for a switch of refused requests.
 const MANY: u64 = 1_000_000;
 
-impl Trouble {
+impl CrashFault {
     fn switch(self) -> Option<&'static str> {
         match self {
             Self::RefusedReads => Some("refuse_reads"),
@@ -51,7 +56,7 @@ impl Trouble {
         }
     }
 
-    /// Begins it, and returns what holds the database.
+    /// Starts the fault, and returns the connection that locks the database, if any.
     fn begin(self, exchange: &Exchange, data: &Path) -> Option<sqlx::SqliteConnection> {
         if let Some(switch) = self.switch() {
             faults(exchange, &json!({ switch: MANY }));
@@ -73,9 +78,9 @@ impl Trouble {
         })
     }
 
-    /// Returns whether it struck: the exchange counts what it has left to refuse.
+    /// Returns true if the fault occurred: the exchange counts down the requests to refuse.
     fn struck(self, exchange: &Exchange) -> bool {
-        let left = || ask(exchange, reqwest::Method::GET, "/exchange/faults", "");
+        let left = || request(exchange, reqwest::Method::GET, "/exchange/faults", "");
         self.switch().is_none_or(|switch| left()[switch].as_u64() < Some(MANY))
     }
 }
@@ -88,15 +93,15 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     let data = folder.0.join("host");
     std::fs::create_dir_all(&data).unwrap();
     let crashes = std::env::var("CRASHES").ok().and_then(|count| count.parse().ok()).unwrap_or(CRASHES);
-    // Moments that differ from crash to crash and from run to run.
-    let mut drawn: BTreeMap<Trouble, u64> = BTreeMap::new();
+    // Moments that differ between crashes and between runs.
+    let mut drawn: BTreeMap<CrashFault, u64> = BTreeMap::new();
     let mut moment = u64::from(std::process::id());
     for crash in 0..crashes {
         moment = moment.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let mut run = Run::start(&data, &strategies, &[&["--exchange", &exchange.address][..], &WIDE].concat());
         let addresses = run.addresses();
         if moment & 0x300 != 0 {
-            // Most of the time it is trading by then; sometimes it is just beginning.
+            // Usually the host is trading by then; sometimes it is just starting.
             Api::new(&data, &addresses)
                 .wait_for("/v1/trading/venue-orders", SOON, |orders| orders != &serde_json::json!([]));
         }
@@ -112,7 +117,7 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
         faults(&exchange, &json!({}));
     }
     eprintln!("{crashes} crashes; of these, amid {drawn:?}");
-    assert!(TROUBLES.iter().all(|trouble| drawn.contains_key(trouble)), "a trouble was never drawn: {drawn:?}");
+    assert!(TROUBLES.iter().all(|trouble| drawn.contains_key(trouble)), "a fault was never selected: {drawn:?}");
     let last = [&["--exchange", &exchange.address, "--for", "15s"][..], &WIDE].concat();
     let last = Run::start(&data, &strategies, &last).finish();
     assert_eq!(last["ledger_matches_exchange"], true, "{last}");
@@ -121,7 +126,7 @@ fn a_host_that_is_killed_again_and_again_loses_and_doubles_nothing() {
     assert_eq!(replay_all(&data), crashes + 1, "sessions that replay to the same decisions");
 }
 
-/// Replays every session that left a journal and returns how many there are.
+/// Replays every session with a journal, and returns their number.
 pub(crate) fn replay_all(data: &Path) -> u64 {
     let mut sessions = 0;
     for entry in std::fs::read_dir(data.join("journal")).unwrap() {

@@ -1,5 +1,5 @@
-//! Strategies that take all they may, beside a quoter that notices nothing. `cargo xtask crowd` runs it for five minutes on a release build
-//! and holds it to its budgets; in the gate it is short, and the machine may be busy.
+//! Strategies that use all their limits, beside a quoter that must not be affected. `cargo xtask crowd` runs this for
+//! five minutes on a release build and enforces the budgets; in the gate it is short, and the machine may be busy.
 
 use crate::crash::replay_all;
 use crate::guest::{Pace, pacing, storming};
@@ -10,20 +10,21 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(120);
-/// How many stay just under each limit: of intents, of refusals, of log lines and their bytes.
+/// Number of strategies that stay just under each limit: intents, refusals, log lines and their bytes.
 const MODEST: usize = 16;
-/// What the waits of market events may rise by, and how soon an emergency stop reaches the venue, where it is measured.
+/// Maximum increase of market event waits, and maximum delay of an emergency stop at the venue, in the measured run.
 const RISE_MICROS: u64 = 10_000;
 const STOP_WITHIN: Duration = Duration::from_millis(50);
 
-/// Each half second: 180 refusals, 480 intents and 90 lines of 600 bytes a second, at the most.
+/// Every half second; at most 180 refusals, 480 intents and 90 lines of 600 bytes per second.
 const UNDER_EACH_LIMIT: Pace = Pace { places: 90, cancels: 0, timers: 150, lines: 45, every: 500_000 };
 const CANCELS: u32 = 95;
 const ONLY_CANCELS: Pace = Pace { places: 0, cancels: CANCELS, timers: 1, lines: 0, every: 500_000 };
 
-/// Seconds of the crowd, and whether its budgets are held; a part of it is without the crowd, for comparison.
+/// Returns the seconds with the crowd, and true if its budgets are enforced. A part of the time is without the crowd,
+/// for comparison.
 fn measured() -> (u64, bool) {
-    match std::env::var("POLYTRADER_CROWD_SECONDS") {
+    match std::env::var("CROWD_SECONDS") {
         Ok(seconds) => (seconds.parse().unwrap(), true),
         Err(_) => (15, false),
     }
@@ -34,7 +35,7 @@ fn strategy(api: &Api, name: &str) -> Value {
     all.as_array().unwrap().iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name}: {all}")).clone()
 }
 
-/// Reads the worst wait of market events each second, and returns what 999 of 1,000 were not above.
+/// Samples the worst market event wait every second, and returns the 99.9th percentile.
 fn waits(api: &Api, seconds: u64, mut meanwhile: impl FnMut()) -> u64 {
     let mut worst = Vec::new();
     for _ in 0..seconds {
@@ -76,7 +77,7 @@ fn a_crowd_that_takes_all_it_may_delays_neither_a_quoter_nor_an_emergency_stop()
     api.wait_for("/v1/strategies", SOON, up);
     let before = strategy(&api, "quoter");
     let beside = waits(&api, seconds, || {
-        // It ends each time, and somebody enables it.
+        // It is quarantined each time, and enabled again.
         if strategy(&api, "storm")["state"] == "quarantined" {
             api.post_json("/v1/strategies/storm/enable", &json!({}));
         }
@@ -94,13 +95,15 @@ fn a_crowd_that_takes_all_it_may_delays_neither_a_quoter_nor_an_emergency_stop()
     }
     let modest_intents = strategy(&api, "modest-0")["intents"].as_u64().unwrap() / seconds;
     let stop = stop(&api, &proxy);
-    eprintln!("event_wait: {alone} us alone, {beside} us beside the crowd with {modest_intents} intents a second each");
+    eprintln!(
+        "event_wait: {alone} us alone, {beside} us beside the crowd with {modest_intents} intents per second each"
+    );
     if is_measured {
         assert!(
             beside <= alone + RISE_MICROS,
-            "market events waited {alone} us alone, and {beside} us beside the crowd"
+            "market events waited {alone} us alone, but {beside} us beside the crowd"
         );
-        assert!(stop <= STOP_WITHIN, "an emergency stop was at the venue after {stop:?}");
+        assert!(stop <= STOP_WITHIN, "an emergency stop reached the venue after {stop:?}");
     }
     every_cancel_was_judged(&api);
     run.signal(Signal::INT);
@@ -110,11 +113,11 @@ fn a_crowd_that_takes_all_it_may_delays_neither_a_quoter_nor_an_emergency_stop()
         (&json!(0), &json!(true)),
         "{outcome}"
     );
-    // Run again, each hears its fills as the engine booked them, and wants the same.
+    // In the replay, each strategy receives its fills as the engine booked them, and makes the same decisions.
     assert!(replay_all(&data) > 0);
 }
 
-/// Stops and returns after how long the stop was at the venue; then waits until the venue itself has nothing open.
+/// Triggers an emergency stop and returns its delay at the venue; then waits until the venue has no open orders.
 fn stop(api: &Api, proxy: &Proxy) -> Duration {
     let (asked, from) = (Instant::now(), proxy.seen().len());
     let (stopped, at_venue) = std::thread::scope(|scope| {
@@ -129,12 +132,14 @@ fn stop(api: &Api, proxy: &Proxy) -> Duration {
     api.wait_for("/v1/trading/venue-orders", SOON, |orders| orders == &json!([]));
     let empty = asked.elapsed();
     eprintln!(
-        "emergency stop: at the venue after {at_venue:?}, answered after {answered:?}, the venue empty after {empty:?}: {stopped}"
+        "emergency stop: at the venue after {at_venue:?}, response after {answered:?}, no open orders after \
+         {empty:?}: {stopped}"
     );
     at_venue
 }
 
-/// Each answer of the one that only cancels has one timer, and each of its cancels is refused alone, as there is no such order.
+/// Checks that every cancel was judged: each answer of the cancelling strategy sets one timer, and each of its cancels
+/// is refused separately, because the order does not exist.
 fn every_cancel_was_judged(api: &Api) {
     let whole = |all: &Value| {
         let one = all.as_array().unwrap().iter().find(|one| one["name"] == "cancels").unwrap();

@@ -1,4 +1,4 @@
-//! The sports delay: orders that the venue takes, holds, and settles later.
+//! The sports delay: orders that the venue accepts, holds, and matches later.
 
 use crate::faults::faults;
 use crate::person::Person;
@@ -28,10 +28,10 @@ fn a_delayed_order_is_open_until_its_outcome_comes_and_the_ledger_is_right() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let mut person = runtime.block_on(Person::new(&data, &exchange.address));
     assert_eq!(runtime.block_on(person.buy(990_000, OrderKind::Fak)), PlaceOutcome::Delayed);
-    // It is ours, it is open, and it holds what it may cost.
+    // The order is external, it is open, and its maximum cost is reserved.
     let open = api.wait_for("/v1/trading/orders", SOON, |orders| by_hand(orders).len() == 1);
     assert_eq!(by_hand(&open)[0]["state"], "live", "{open}");
-    assert!(by_hand(&api.get("/v1/trading/trades")).is_empty(), "it was not held");
+    assert!(by_hand(&api.get("/v1/trading/trades")).is_empty(), "it was not delayed");
     api.wait_for("/v1/trading/trades", SOON, |trades| !by_hand(trades).is_empty());
     api.wait_for("/v1/trading/orders", SOON, |orders| by_hand(orders).is_empty());
     assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "none");

@@ -1,4 +1,4 @@
-//! The demo on invented markets.
+//! The demo with simulated markets.
 
 use crate::process::{Api, Folder, Run, strategies};
 use rustix::process::Signal;
@@ -43,7 +43,7 @@ fn a_demo_whose_signer_is_killed_leaves_no_process_behind() {
             if started.elapsed() > SOON {
                 let pid = i32::try_from(pid.as_i64().unwrap()).unwrap();
                 rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-                panic!("the {name} runs on");
+                panic!("the {name} is still running");
             }
             std::thread::sleep(Duration::from_millis(50));
         }
@@ -63,7 +63,7 @@ fn stop_leaves_nothing_open_at_the_exchange_and_start_trades_again() {
     api.wait_for("/v1/trading/venue-orders", SOON, none);
     api.wait_for("/v1/trading/orders", SOON, none);
     assert_eq!(api.get("/v1/admin/bot/state")["state"], "STOPPED");
-    // Nothing may come back by itself.
+    // Trading must not resume by itself.
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(api.get("/v1/trading/venue-orders"), json!([]));
     api.post("/v1/admin/bot/start");

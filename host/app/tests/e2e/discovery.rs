@@ -1,4 +1,4 @@
-//! Markets that come and go while the session runs.
+//! Market discovery: markets that are added and end during a session.
 
 use crate::process::{Api, Exchange, Folder, Run, strategies};
 use rustix::process::Signal;
@@ -7,10 +7,11 @@ use std::path::Path;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
-/// A second of the made-up recording, in milliseconds since the epoch.
+/// Start of the synthetic recording, in milliseconds since the epoch.
 const START_MS: u64 = 1_784_851_200_000;
 
-/// Writes a price around 1,000 dollars, and four markets on it: two end soon, two last. Returns the exchange's arguments.
+/// Writes a price around 1,000 dollars, and four markets on it: two end soon, two last. Returns the exchange's
+/// arguments.
 fn day(dir: &Path) -> [String; 4] {
     let mut prices = "feed_ts_ms,value,full_accuracy_value,server_ts_ms,recv_ms\n".to_owned();
     for second in 0..2_000u64 {
@@ -42,7 +43,7 @@ fn day(dir: &Path) -> [String; 4] {
 fn follow(mode: &str, folder: &Path, built: &Path, exchange: &str) -> Run {
     let dir = folder.join(mode);
     std::fs::create_dir_all(&dir).unwrap();
-    // What ends first is taken first.
+    // Markets that end first are selected first.
     let keys = [
         "markets_max=2",
         "markets.look_every_s=1",
@@ -58,11 +59,11 @@ fn slugs(all: &Value) -> Vec<Value> {
     all.as_array().unwrap().iter().map(|market| market["slug"].clone()).collect()
 }
 
-/// Waits until the strategies trade on markets that were not there when the session began.
+/// Waits until the strategies trade on markets that did not exist when the session began.
 fn trades_on_new_markets(api: &Api) {
     let seen = api.wait_for("/v1/markets", SOON, |all| slugs(all).len() == 4);
     let mut seen: Vec<String> = slugs(&seen).iter().map(|slug| slug.as_str().unwrap().to_owned()).collect();
-    // Of two that end together the more liquid one comes first.
+    // Of two markets that end together, the more liquid one comes first.
     seen.sort();
     assert_eq!(seen, ["price-1", "price-2", "price-3", "price-4"]);
     let granted = |all: &Value| {
@@ -92,6 +93,6 @@ fn markets_that_end_are_followed_by_others_which_are_traded() {
         let outcome = run.finish();
         assert_eq!(outcome["open_orders_at_exit"], 0, "{mode}: {outcome}");
         assert_eq!(outcome["ledger_matches_exchange"], true, "{mode}: {outcome}");
-        assert_eq!(crate::crash::replay_all(&folder.0.join(mode)), 1, "{mode} decides the same again");
+        assert_eq!(crate::crash::replay_all(&folder.0.join(mode)), 1, "{mode} makes the same decisions in the replay");
     }
 }

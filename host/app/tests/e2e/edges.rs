@@ -1,4 +1,4 @@
-//! What a new user, another system or a small machine does differently.
+//! Edge cases of new users, other systems and small machines.
 
 use crate::process::{Api, Folder, Run, program, strategies};
 use rustix::process::Signal;
@@ -14,7 +14,7 @@ fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// Returns every name below a folder that has a character of addresses, home folders or variables.
+/// Returns all names below a folder that contain a character of URLs, home directories or variables.
 fn odd_names(dir: &Path) -> Vec<String> {
     let mut odd = Vec::new();
     for entry in std::fs::read_dir(dir).unwrap().flatten() {
@@ -35,7 +35,7 @@ fn addresses(child: &mut Child, data: &Path) -> Value {
         if let Some(addresses) = addresses.and_then(|text| serde_json::from_str(&text).ok()) {
             return addresses;
         }
-        assert!(child.try_wait().unwrap().is_none(), "the run has ended");
+        assert!(child.try_wait().unwrap().is_none(), "the run has ended early");
         if started.elapsed() > SOON {
             child.kill().unwrap();
             panic!("no run.json");
@@ -45,10 +45,10 @@ fn addresses(child: &mut Child, data: &Path) -> Value {
 }
 
 #[test]
-fn files_that_are_not_loaded_are_shown_and_what_is_not_there_is_said_and_a_run_ends_with_a_summary() {
+fn files_that_are_not_loaded_are_shown_and_what_is_not_there_is_reported_and_a_run_ends_with_a_summary() {
     let Some(built) = strategies("files that are not loaded") else { return };
     let folder = Folder::new("edges");
-    // As a shell that does not expand it passes it on, with a home folder of its own.
+    // The paths as passed by a shell that does not expand them, with a separate home directory.
     let (home, here) = (folder.0.join("home"), folder.0.join("here"));
     std::fs::create_dir_all(&here).unwrap();
     let (data, dropped) = (home.join("d"), home.join("s"));
@@ -81,14 +81,18 @@ fn files_that_are_not_loaded_are_shown_and_what_is_not_there_is_said_and_a_run_e
     let linked = files.as_array().unwrap().iter().find(|file| file["file"] == "linked.wasm").unwrap();
     assert!(linked["reason"].as_str().unwrap().contains("links are not followed"), "{files}");
     let list = program().args(["strategy", "list", "--data-dir"]).arg(&data).output().unwrap();
-    assert!(text(&list).contains("not loaded: quoter (1).wasm: a strategy's name has"), "{}", text(&list));
+    assert!(
+        text(&list).contains("not loaded: quoter (1).wasm: expected a strategy name of 1 to 64"),
+        "{}",
+        text(&list)
+    );
     assert_eq!(api.delete("/v1/trading/orders/99999999").0, 404);
-    let (status, told) = api.refused("/v1/admin/circuit-breakers/drawdown/reset", &json!({}));
-    assert!(status == 409 && told.contains("`drawdown` is not tripped"), "{status}: {told}");
+    let (status, detail) = api.refused("/v1/admin/circuit-breakers/drawdown/reset", &json!({}));
+    assert!(status == 409 && detail.contains("`drawdown` is not tripped"), "{status}: {detail}");
     let id = i32::try_from(child.id()).unwrap();
     rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{errors}");
     for words in [
         "in demo mode",
@@ -99,13 +103,13 @@ fn files_that_are_not_loaded_are_shown_and_what_is_not_there_is_said_and_a_run_e
         "fees",
         "at the venue: 0 open orders; the ledger agrees",
     ] {
-        assert!(said.contains(words), "no `{words}` in: {said}");
+        assert!(printed.contains(words), "no `{words}` in: {printed}");
     }
-    assert_eq!(errors.matches("file in the strategies folder not loaded").count(), 5, "each once: {errors}");
-    let ignored = "ignored in the environment, as Kubernetes' variables of a service with our name: ";
+    assert_eq!(errors.matches("file in the strategies folder not loaded").count(), 5, "each reported once: {errors}");
+    let ignored = "ignoring environment variables set by Kubernetes for a service of the same name: ";
     assert_eq!(errors.matches(ignored).count(), 1, "{errors}");
     assert!(data.join("db.sqlite").is_file() && odd_names(&folder.0).is_empty(), "{:?}", odd_names(&folder.0));
-    assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0, "nothing is put into the working directory");
+    assert_eq!(std::fs::read_dir(&here).unwrap().count(), 0, "nothing is written to the working directory");
 }
 
 #[test]
@@ -126,17 +130,17 @@ fn kubernetes_variables_are_skipped_and_a_misspelled_key_is_not() {
         ("POLYTRADER_PORT_8000_TCP_PORT", "8000"),
         ("POLYTRADER_PORT_8000_TCP_ADDR", "10.0.0.7"),
     ]);
-    assert!(output.status.success() && text(&output).contains("Kubernetes'"), "{}", text(&output));
+    assert!(output.status.success() && text(&output).contains("by Kubernetes"), "{}", text(&output));
     let output = config(&[("POLYTRADER_MAX_MARKT_USD", "5")]);
     assert!(!output.status.success() && text(&output).contains("POLYTRADER_MAX_MARKET_USD"), "{}", text(&output));
     let output = config(&[("POLYTRADER_SERVICE_HOST", "localhost")]);
-    assert!(!output.status.success(), "not the value of Kubernetes: {}", text(&output));
+    assert!(!output.status.success(), "not a value set by Kubernetes: {}", text(&output));
 }
 
 #[test]
 fn paths_and_database_addresses_of_other_programs_are_refused_with_what_to_write_and_leave_nothing() {
     let folder = Folder::new("foreign");
-    for (arguments, told) in [
+    for (arguments, expected) in [
         (["--data-dir=~you/d", "--json"], "home folders of other users"),
         (["--data-dir=$HOME/d", "--json"], "variables are not replaced"),
         (["--set", "strategies_dir=$HOME/x"], "variables are not replaced"),
@@ -152,13 +156,13 @@ fn paths_and_database_addresses_of_other_programs_are_refused_with_what_to_write
             .args(["run", "--mode", "demo", "--for", "1s", "--api-port", "0", "--dashboard-port", "0"])
             .args(arguments);
         let output = command.env("HOME", &folder.0).current_dir(&folder.0).output().unwrap();
-        assert!(!output.status.success() && text(&output).contains(told), "{arguments:?}: {}", text(&output));
+        assert!(!output.status.success() && text(&output).contains(expected), "{arguments:?}: {}", text(&output));
     }
     assert_eq!(odd_names(&folder.0), Vec::<String>::new());
     assert!(!Path::new("/tradesv3.sqlite").exists());
 }
 
-/// Small boards and hardened containers have no room for 4 GiB a memory.
+/// Small boards and hardened containers do not allow 4 GiB of address space per memory.
 #[test]
 fn the_shipped_strategies_run_within_12_gib_of_address_space() {
     let Some(built) = strategies("strategies in a small address space") else { return };

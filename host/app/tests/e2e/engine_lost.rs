@@ -1,5 +1,5 @@
-//! The engine dies or stands still while orders rest, at a venue that cancels nothing by itself: the host locks the signer and cancels
-//! everything without the engine.
+//! A lost engine: its thread dies or hangs while orders rest, at a venue that cancels nothing by itself. The host locks
+//! the signer and cancels everything without the engine.
 
 use crate::faults::faults;
 use crate::person::Person;
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
-/// Two seconds of silence, two to act, and room for a machine that is busy with other tests.
+/// Two seconds of silence, two to act, and a margin for a machine that is busy with other tests.
 const EMPTY_WITHIN: Duration = Duration::from_secs(15);
 
 fn some(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty())
 }
 
-/// Loses the engine by `fault` at a pause, and holds what the venue has against it.
+/// Loses the engine through `fault` during a pause, and checks that the venue has no open orders.
 #[track_caller]
 fn lose_the_engine(fault: &str, seed: u64) {
     let Some(strategies) = strategies("a lost engine") else { return };
@@ -35,12 +35,12 @@ fn lose_the_engine(fault: &str, seed: u64) {
     std::thread::scope(|scope| {
         scope.spawn(|| api.poke("/v1/admin/bot/pause"));
         while open() > 0 {
-            assert!(lost.elapsed() < EMPTY_WITHIN, "orders of a lost engine stand after {EMPTY_WITHIN:?}");
+            assert!(lost.elapsed() < EMPTY_WITHIN, "orders of a lost engine are still open after {EMPTY_WITHIN:?}");
             std::thread::sleep(Duration::from_millis(20));
         }
     });
-    eprintln!("engine-fault {fault}: nothing open after {} ms", lost.elapsed().as_millis());
-    // The host ends by itself, and nothing that was under way arrives meanwhile.
+    eprintln!("engine-fault {fault}: no open orders after {} ms", lost.elapsed().as_millis());
+    // The host ends by itself, and no pending order arrives in the meantime.
     run.fail();
     assert_eq!(open(), 0);
 }

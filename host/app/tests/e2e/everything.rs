@@ -1,5 +1,6 @@
-//! Everything is broken at once, and then a session is to end: outputs that nothing reads, a locked database, a full disk, an address that the venue
-//! refuses, and requests that never end on the API's port. The first cancel is at the venue at once, and nothing is open after it.
+//! Shutdown while everything is broken: outputs that are not read, a locked database, a full disk, an address that the
+//! venue rejects, and unfinished requests on the API's port. The first cancel reaches the venue at once, and no order
+//! is open afterwards.
 
 use crate::faults::faults;
 use crate::person::Person;
@@ -17,11 +18,11 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
-/// 50 ms and 1 s are meant; the rest is room for a machine that is busy with other tests.
+/// The targets are 50 ms and 1 s; the rest is a margin for a machine that is busy with other tests.
 const STOP_WITHIN: Duration = Duration::from_secs(1);
 const SIGNAL_WITHIN: Duration = Duration::from_secs(4);
 
-/// A run whose outputs are pipes that nothing reads.
+/// A run whose outputs are pipes that are not read.
 struct Broken {
     exchange: Exchange,
     proxy: Proxy,
@@ -31,7 +32,7 @@ struct Broken {
     token: String,
     person: Person,
     runtime: tokio::runtime::Runtime,
-    /// The end of the outputs that is not read.
+    /// The reading end of the outputs, which is not read.
     _held: OwnedFd,
     _writer: Option<sqlx::SqliteConnection>,
     _requests: Vec<TcpStream>,
@@ -39,7 +40,7 @@ struct Broken {
     _folder: Folder,
 }
 
-/// Returns a pipe that is soon full.
+/// Returns a pipe that fills up quickly.
 fn small_pipe() -> (OwnedFd, OwnedFd) {
     let (reads, writes) = pipe().unwrap();
     fcntl_setpipe_size(&writes, 4_096).unwrap();
@@ -88,7 +89,7 @@ impl Broken {
         TcpStream::connect(api.strip_prefix("http://").unwrap()).unwrap()
     }
 
-    /// Sends the head of a request whose body never comes.
+    /// Sends the head of a request, but never its body.
     fn head(&self, path: &str) -> TcpStream {
         let mut request = self.connect();
         let token = &self.token;
@@ -99,7 +100,7 @@ impl Broken {
         request
     }
 
-    /// Breaks everything; returns how many requests the venue has seen by then.
+    /// Breaks everything; returns the number of requests that the venue has received by then.
     fn break_everything(&mut self) -> usize {
         for _ in 0..6 {
             let mut request = self.connect();
@@ -109,7 +110,7 @@ impl Broken {
         let filler = self.pipe.try_clone().unwrap();
         rustix::io::ioctl_fionbio(&filler, true).unwrap();
         while rustix::io::write(&filler, &[b'.'; 512]).is_ok() {}
-        // It is the description that does not block, which the run shares: its writes block again.
+        // The non-blocking flag belongs to the open file description, which the run shares: its writes block again.
         rustix::io::ioctl_fionbio(&filler, false).unwrap();
         let url = format!("sqlite:{}", self.data.join("polytrader.sqlite").display());
         let other = self.runtime.block_on(async {
@@ -124,7 +125,7 @@ impl Broken {
         seen
     }
 
-    /// Waits for the first cancel after `from` requests, and until nothing is open.
+    /// Waits for the first cancel after `from` requests, and until no order is open.
     #[track_caller]
     fn ends(mut self, what: &str, from: usize, within: Duration) {
         let asked = Instant::now();
@@ -136,14 +137,14 @@ impl Broken {
         faults(&self.exchange, &json!({ "patient": true }));
         let open = || self.runtime.block_on(self.person.client.open_orders()).unwrap().len();
         while open() > 0 {
-            assert!(asked.elapsed() < SOON, "{what}: {} orders are open after a minute", open());
+            assert!(asked.elapsed() < SOON, "{what}: {} orders are still open after a minute", open());
             std::thread::sleep(Duration::from_millis(50));
         }
         if what == "emergency stop" {
             kill_process(self.host(), Signal::KILL).unwrap();
         }
         while self.child.try_wait().unwrap().is_none() {
-            assert!(asked.elapsed() < SOON + SOON, "{what}: the run does not end");
+            assert!(asked.elapsed() < SOON + SOON, "{what}: the run did not end");
             std::thread::sleep(Duration::from_millis(50));
         }
         assert_eq!(open(), 0, "{what}: orders are open after the end");

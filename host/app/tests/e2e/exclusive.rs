@@ -1,6 +1,6 @@
-//! An event whose markets exclude each other: traded, and ended as one.
+//! An event with mutually exclusive markets, traded and resolved as a whole.
 
-use crate::faults::ask;
+use crate::faults::request;
 use crate::process::{Api, Exchange, Folder, Run, strategies};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -17,7 +17,7 @@ fn an_event_of_several_markets_is_traded_and_leaves_a_right_ledger_when_it_ends(
     std::fs::create_dir_all(&data).unwrap();
     let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
     let api = Api::new(&data, &run.addresses());
-    let events = ask(&exchange, Method::GET, "/gamma/events?limit=100", "");
+    let events = request(&exchange, Method::GET, "/gamma/events?limit=100", "");
     let event = events.as_array().unwrap().iter().find(|event| event["enableNegRisk"] == true).unwrap();
     let markets = event["markets"].as_array().unwrap();
     assert!(markets.len() >= 3, "{event}");
@@ -30,15 +30,15 @@ fn an_event_of_several_markets_is_traded_and_leaves_a_right_ledger_when_it_ends(
             .map(|row| row["market"].to_string())
             .collect::<Vec<_>>()
     };
-    // Orders there are signed for another contract than elsewhere: what is filled was signed rightly.
+    // Orders in these markets are signed for another contract; a fill proves that the signature was right.
     let trades = api.wait_for("/v1/trading/trades", SOON, |rows| !filled(rows).is_empty());
     let slug = trades.as_array().unwrap().iter().find(|row| of_it(row)).unwrap()["market"].clone();
     let market = markets.iter().find(|market| market["slug"] == slug).unwrap();
     let end = json!({"condition": market["conditionId"], "pays": "1"}).to_string();
-    ask(&exchange, Method::POST, "/exchange/resolve", &end);
+    request(&exchange, Method::POST, "/exchange/resolve", &end);
     std::thread::sleep(Duration::from_secs(5));
     let open = api.get("/v1/trading/orders");
-    assert!(!open.as_array().unwrap().iter().any(of_it), "the losers' orders are over too: {open}");
+    assert!(!open.as_array().unwrap().iter().any(of_it), "orders in the losing markets are closed too: {open}");
     run.signal(rustix::process::Signal::INT);
     let outcome = run.finish();
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);

@@ -1,4 +1,4 @@
-//! The venue fails while the host trades, and the host falls silent while the venue has its orders.
+//! Failures of the venue while the host trades, and of the host while the venue has its orders.
 
 use crate::person::Person;
 use crate::process::{Api, Exchange, Folder, Run, hang, kill, strategies};
@@ -12,9 +12,9 @@ fn some(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty())
 }
 
-/// Asks the exchange for something.
-pub(crate) fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
-    // Another test may have been first.
+/// Sends a request to the exchange.
+pub(crate) fn request(exchange: &Exchange, method: reqwest::Method, path: &str, body: &str) -> Value {
+    // Another test may have installed it already.
     let _installed = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
@@ -25,9 +25,9 @@ pub(crate) fn ask(exchange: &Exchange, method: reqwest::Method, path: &str, body
     })
 }
 
-/// Tells the exchange what to do wrong.
+/// Sets the faults that the exchange injects.
 pub(crate) fn faults(exchange: &Exchange, faults: &Value) {
-    ask(exchange, reqwest::Method::PUT, "/exchange/faults", &faults.to_string());
+    request(exchange, reqwest::Method::PUT, "/exchange/faults", &faults.to_string());
 }
 
 #[test]
@@ -40,22 +40,23 @@ fn the_ledger_is_right_whatever_the_venue_does() {
     let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
     let api = Api::new(&data, &run.addresses());
     api.wait_for("/v1/trading/trades", SOON, some);
-    // Answers are lost and settlements fail; the host has to find out by itself what is there.
+    // Responses are lost and settlements fail; the host must find out the actual state.
     faults(&exchange, &json!({ "lose_answers": 2, "fail_settlements": 2, "break_requests": 1, "delay_ms": 20 }));
     let failed = |trades: &Value| trades.as_array().unwrap().iter().any(|trade| trade["settlement"] == "failed");
     api.wait_for("/v1/trading/trades", SOON, failed);
-    // A row of each list is not understood; the others are used, and what is left out is named.
+    // A row in each list cannot be parsed; the others are used, and skipped rows are reported.
     faults(&exchange, &json!({ "spoil_rows": 1_000 }));
     let named = |health: &Value| health["left_out"].as_array().is_some_and(|named| !named.is_empty());
-    api.wait_for("/health/detailed", SOON, named);
+    // The host reads the lists now and then; while its requests break, it waits longer.
+    api.wait_for("/health/detailed", SOON.saturating_mul(3), named);
     faults(&exchange, &json!({}));
-    // The engine restarts, and takes only quotes for a moment.
+    // The engine restarts, and accepts only post-only orders for a moment.
     faults(&exchange, &json!({ "mode": "restarting" }));
     std::thread::sleep(Duration::from_secs(3));
     faults(&exchange, &json!({ "mode": "post_only" }));
     std::thread::sleep(Duration::from_secs(3));
     faults(&exchange, &json!({}));
-    // The market channel freezes with its PONGs alive, and comes back.
+    // The market channel freezes while its PONGs continue, and recovers.
     faults(&exchange, &json!({ "frozen": true }));
     std::thread::sleep(Duration::from_secs(3));
     faults(&exchange, &json!({}));
@@ -64,7 +65,7 @@ fn the_ledger_is_right_whatever_the_venue_does() {
         api.wait_for("/v1/trading/trades", SOON, |trades| trades.as_array().unwrap().len() > traded);
     };
     more_trades();
-    // From now on orders are signed for Exchange V3: the first is refused, and the next ones are right.
+    // From now on orders must be signed for Exchange V3: the first one is rejected, and the following ones are right.
     faults(&exchange, &json!({ "version_3": true }));
     std::thread::sleep(Duration::from_secs(2));
     more_trades();
@@ -87,22 +88,29 @@ fn a_refused_read_holds_up_no_cancel() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let person = runtime.block_on(Person::new(&data, &exchange.address));
     let open = || runtime.block_on(person.client.open_orders()).unwrap().len();
+    // A strategy that is loaded later would not be among those that are disabled.
+    api.wait_for("/v1/strategies", SOON, |all| {
+        all.as_array().is_some_and(|all| all.len() == 4 && all.iter().all(|one| one["state"] == "running"))
+    });
     api.wait_for("/v1/trading/venue-orders", SOON, some);
-    // An operator's look meets a 429 that asks for a minute.
+    // An operator's query gets a 429 that asks for a minute's wait.
     faults(&exchange, &json!({ "refuse_reads": 1_000, "still": true }));
     assert_eq!(api.status("/v1/trading/venue-orders"), 502);
     faults(&exchange, &json!({ "still": true }));
-    assert!(open() > 0, "nothing is there to cancel");
+    assert!(open() > 0, "there is nothing to cancel");
     let asked = Instant::now();
     for strategy in api.get("/v1/strategies").as_array().unwrap() {
         let name = strategy["name"].as_str().unwrap();
         api.post_json(&format!("/v1/strategies/{name}/disable"), &json!({ "reason": "a test" }));
     }
     while open() > 0 {
-        assert!(asked.elapsed() < Duration::from_secs(5), "orders stand 5 s after the strategies were disabled");
+        assert!(
+            asked.elapsed() < Duration::from_secs(5),
+            "orders are still open 5 s after the strategies were disabled"
+        );
         std::thread::sleep(Duration::from_millis(50));
     }
-    // A clean end asks the venue, which is refused for a minute if a read of the host's own met a refusal too.
+    // A clean shutdown would query the venue, which is blocked for a minute if a read of the host was refused too.
     drop(run);
 }
 
@@ -117,7 +125,7 @@ fn no_order_leaves_after_an_emergency_stop() {
     let mut run = Run::start(&data, &strategies, &["--exchange", &proxy.address]);
     let api = Api::new(&data, &run.addresses());
     api.wait_for("/v1/trading/trades", SOON, some);
-    // Answers take their time, so each placement needs a connection of its own, and some wait for one.
+    // Responses are slow, so each placement needs its own connection, and some wait for one.
     faults(&exchange, &json!({ "delay_ms": 2_000 }));
     proxy.wait_for(proxy.seen().len(), "POST /order");
     std::thread::sleep(Duration::from_millis(100));
@@ -130,7 +138,7 @@ fn no_order_leaves_after_an_emergency_stop() {
         proxy.seen().into_iter().skip(stop).filter(|seen| seen.starts_with("POST /order")).collect();
     assert!(late.is_empty(), "orders left after the stop: {late:?}");
     faults(&exchange, &json!({}));
-    // Each that was on its way has an outcome, so none is open or unknown.
+    // Each order on its way has an outcome, so none is open or unknown.
     api.wait_for("/v1/trading/orders", SOON, |orders| orders == &json!([]));
     run.signal(rustix::process::Signal::INT);
     run.finish();
@@ -147,13 +155,13 @@ fn a_host_and_a_signer_that_die_have_their_orders_cancelled_by_the_venue() {
     let addresses = run.addresses();
     let api = Api::new(&data, &addresses);
     api.wait_for("/v1/trading/venue-orders", SOON, some);
-    // Longer than one heartbeat is good for: the orders stand because they go on.
+    // Longer than one heartbeat lasts: the orders stay open because heartbeats continue.
     std::thread::sleep(Duration::from_secs(17));
     assert!(some(&api.get("/v1/trading/venue-orders")));
     assert_eq!(api.get("/v1/admin/bot/state")["restriction"], "none");
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let person = runtime.block_on(Person::new(&data, &exchange.address));
-    // Both at once: it must not notice that the signer has gone.
+    // Both at once: the host must not notice that the signer has ended.
     hang(&addresses);
     run.signal(rustix::process::Signal::KILL);
     kill(&addresses);
@@ -162,8 +170,8 @@ fn a_host_and_a_signer_that_die_have_their_orders_cancelled_by_the_venue() {
     assert!(open() > 0, "a dead host cancels nothing by itself");
     let killed = Instant::now();
     while open() > 0 {
-        // The venue's own rule: 10 s after the last heartbeat, of which it looks every 5 s.
-        assert!(killed.elapsed() < Duration::from_secs(20), "orders of a dead host stand after 20 s");
+        // The venue's rule: 10 s after the last heartbeat, checked every 5 s.
+        assert!(killed.elapsed() < Duration::from_secs(20), "orders of a dead host are still open after 20 s");
         std::thread::sleep(Duration::from_millis(200));
     }
     eprintln!(
@@ -172,8 +180,8 @@ fn a_host_and_a_signer_that_die_have_their_orders_cancelled_by_the_venue() {
     );
 }
 
-/// Ends the market of a position that the host holds; whatever the strategy owns more of by then, one of the two tokens pays.
-/// Returns the market's slug.
+/// Resolves the market of a position that the host holds. Whichever token the strategy owns more of by then, one of the
+/// two pays. Returns the market's slug.
 fn end_a_market(exchange: &Exchange, api: &Api, redeem: bool) -> String {
     let owned = |positions: &Value| {
         let rows = positions.as_array().into_iter().flatten();
@@ -182,11 +190,11 @@ fn end_a_market(exchange: &Exchange, api: &Api, redeem: bool) -> String {
     api.wait_for("/v1/positions", SOON, |positions| !owned(positions).is_empty());
     let position = owned(&api.get("/v1/positions")).remove(0);
     let slug = position["market"].as_str().unwrap();
-    let market = ask(exchange, reqwest::Method::GET, &format!("/gamma/markets/slug/{slug}"), "");
+    let market = request(exchange, reqwest::Method::GET, &format!("/gamma/markets/slug/{slug}"), "");
     let outcomes: Vec<String> = serde_json::from_str(market["outcomes"].as_str().unwrap()).unwrap();
     let pays = if position["outcome"] == outcomes[0].as_str() { "1" } else { "0" };
     let end = json!({ "condition": market["conditionId"], "pays": pays, "redeem": redeem });
-    ask(exchange, reqwest::Method::POST, "/exchange/resolve", &end.to_string());
+    request(exchange, reqwest::Method::POST, "/exchange/resolve", &end.to_string());
     slug.to_owned()
 }
 
@@ -219,14 +227,15 @@ fn what_the_venue_redeems_is_booked_once_although_account_and_records_tell_it() 
     std::fs::create_dir_all(&data).unwrap();
     let read_after = |api: &Api, at_ms: u64| {
         let read = |health: &Value| health["records"]["read_at_ms"].as_u64() > Some(at_ms);
-        // They are read twice a minute.
+        // The Data API is read twice a minute.
         api.wait_for("/health/detailed", Duration::from_secs(90), read);
         api.get("/health/detailed")
     };
     let mut run = Run::start(&data, &strategies, &["--exchange", &exchange.address]);
     let api = Api::new(&data, &run.addresses());
     let slug = end_a_market(&exchange, &api, true);
-    // Cash that moves with every fill explains nothing to the micro-dollar; on a slow machine there may be no quiet moment.
+    // While cash moves with every fill, no difference can be explained to the micro-dollar; on a slow machine there may
+    // be no quiet moment.
     api.post("/v1/admin/bot/stop");
     let gone = |positions: &Value| positions.as_array().unwrap().iter().all(|row| row["market"] != slug.as_str());
     api.wait_for("/v1/positions", SOON, gone);
@@ -236,7 +245,8 @@ fn what_the_venue_redeems_is_booked_once_although_account_and_records_tell_it() 
     assert_eq!((&records["status"], &records["elsewhere"]), (&json!("ok"), &json!(0)), "{health}");
     let none = (&json!(0), &json!(0), &json!([]));
     assert_eq!((&records["unknown_fields"], &records["unreadable"], &records["unknown_kinds"]), none, "{health}");
-    // A crash: the next session hears all of it again, knows it, and its books are the exchange's.
+    // After a crash, the next session receives all activities again, recognizes them, and its ledger matches the
+    // exchange.
     kill(&run.addresses());
     run.fail();
     let mut run = Run::start(&data, &strategies, &["--stopped", "--exchange", &exchange.address]);

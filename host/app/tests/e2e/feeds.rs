@@ -1,15 +1,15 @@
-//! The market channel over several connections: what one loses another brings, and the books are right in the end.
+//! Redundant market channels: losses on one connection are covered by another, and the books are right in the end.
 
-use crate::faults::{ask, faults};
+use crate::faults::{faults, request};
 use crate::process::{Api, Exchange, Folder, Run, strategies};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// Returns the best bid and ask of a token at the exchange, in micro-dollars.
+/// Returns the exchange's best bid and ask of a token, in micro-dollars.
 fn best(exchange: &Exchange, token: &str) -> [Option<u64>; 2] {
-    let book = ask(exchange, reqwest::Method::GET, &format!("/book?token_id={token}"), "");
+    let book = request(exchange, reqwest::Method::GET, &format!("/book?token_id={token}"), "");
     let best = |side: &str, highest: bool| {
         let price = |level: &Value| model::Price::parse(level["price"].as_str().unwrap()).unwrap();
         let micros = book[side].as_array().unwrap().iter().map(|level| u64::from(price(level).micros()));
@@ -18,7 +18,7 @@ fn best(exchange: &Exchange, token: &str) -> [Option<u64>; 2] {
     [best("bids", true), best("asks", false)]
 }
 
-/// Waits until every token was seen once with the book that the exchange has.
+/// Waits until each token's book has matched the exchange's at least once.
 fn books_agree(exchange: &Exchange, api: &Api) {
     let until = Instant::now() + SOON;
     let markets = api.get("/v1/markets");
@@ -41,7 +41,7 @@ fn books_agree(exchange: &Exchange, api: &Api) {
     }
 }
 
-/// Says whether a lost connection was ever more than the loss of one of several.
+/// Returns true if a lost connection was ever treated as a lost feed.
 fn was_disconnected(api: &Api) -> bool {
     let breakers = api.get("/v1/snapshot")["breakers"].clone();
     breakers
@@ -66,7 +66,7 @@ fn one_connection_may_fail_and_frames_may_get_lost() {
     };
     let both = |health: &Value| connections(health, 2) && health["market_connections"][1]["later"].as_u64() > Some(0);
     api.wait_for("/health/detailed", SOON, both);
-    // The older one is closed. The other goes on, and nobody notices but the figures.
+    // The older connection is closed. The other continues, and only the figures change.
     faults(&exchange, &json!({ "close_connections": 1 }));
     let until = Instant::now() + Duration::from_millis(1_500);
     while Instant::now() < until {

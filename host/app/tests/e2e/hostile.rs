@@ -1,4 +1,4 @@
-//! Every hostile file of the sandbox's corpus, dropped into the folder of a demo that trades.
+//! Hostile files of the sandbox's corpus, installed into the folder of a trading demo.
 
 use crate::corpus::{Fate, corpus};
 use crate::crash::replay_all;
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
-/// Each hostile file is compiled, and tried again for two seconds where it makes no sense.
+/// Time limit for all files: each is compiled, and retried for two seconds if it is invalid.
 const ALL_OF_THEM: Duration = Duration::from_secs(400);
 
 fn states(all: &Value) -> BTreeMap<String, String> {
@@ -34,7 +34,7 @@ fn a_demo_goes_on_trading_while_every_hostile_file_is_dropped_into_it() {
     api.wait_for("/v1/trading/orders", SOON, |orders| orders_of(orders, "quoter") > 0);
     let corpus = corpus();
     for hostile in &corpus {
-        // As a careful author does it: under another name first, so that none is seen half written.
+        // Renamed into place, so that no half-written file is seen.
         let path = dropped.join(hostile.name).with_extension("part");
         std::fs::write(&path, &hostile.file).unwrap();
         std::fs::rename(&path, path.with_extension("wasm")).unwrap();
@@ -51,13 +51,13 @@ fn a_demo_goes_on_trading_while_every_hostile_file_is_dropped_into_it() {
     assert_eq!(states["quoter"], "running");
     let before = api.get("/v1/admin/bot/state");
     assert_eq!(before["state"], "RUNNING", "{before}");
-    // What is tripped concerns the hostile ones alone, each for itself.
+    // Tripped breakers concern only the hostile strategies.
     let tripped = api.get("/v1/snapshot")["breakers"].clone();
     for breaker in tripped.as_array().unwrap().iter().filter(|breaker| breaker["tripped"] == true) {
         let concerned = breaker["strategies"].as_array().unwrap();
         assert!(!concerned.is_empty() && !concerned.contains(&json!("quoter")), "{breaker}");
     }
-    // It has orders, and goes on to change them.
+    // The quoter has orders, and keeps changing them.
     let own = |orders: &Value| -> Vec<Value> {
         let all = orders.as_array().unwrap().iter();
         all.filter(|order| order["strategy"] == "quoter").map(|order| order["id"].clone()).collect()
@@ -89,7 +89,7 @@ fn a_storm_of_refusals_is_quarantined_while_others_trade_and_replays_exactly() {
     let all = api.wait_for("/v1/strategies", SOON, |all| state(all, "quarantined"));
     let storm = storm(&all).unwrap();
     assert!(storm["error"].as_str().unwrap().contains("refused more than"), "{storm}");
-    // Three instances, each of which was let through for five seconds' worth at once.
+    // Three instances, each of which passed a burst of five seconds' worth.
     assert!(storm["intents"].as_u64().unwrap() < 10_000, "{storm}");
     assert_eq!(states(&all)["quoter"], "running");
     let events = |all: &Value| {
@@ -102,5 +102,5 @@ fn a_storm_of_refusals_is_quarantined_while_others_trade_and_replays_exactly() {
     run.signal(Signal::INT);
     let outcome = run.finish();
     assert_eq!(outcome["open_orders_at_exit"], 0, "{outcome}");
-    assert_eq!(replay_all(&folder.0), 1, "it is refused as often, and fails again where it failed");
+    assert_eq!(replay_all(&folder.0), 1, "the replay has the same refusals and the same failures");
 }

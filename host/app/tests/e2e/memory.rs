@@ -1,5 +1,6 @@
-//! The host's memory, all of it that can be read, holds no key, and a host that aborts leaves no core dump behind, whatever its
-//! limits say. The same search finds the key in the signer, so it can find one; the exchange leaves a dump, so this machine writes them.
+//! The host's readable memory contains no key, and an aborting host leaves no core dump, whatever its limits are. The
+//! same search finds the key in the signer, which shows that the search works; the exchange leaves a dump, which shows
+//! that this machine writes them.
 
 use crate::process::{Api, Exchange, Folder, Run, not_run, strategies};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
@@ -8,10 +9,10 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::time::{Duration, Instant};
 
-/// Memory is read in pieces of this size.
+/// Memory is read in blocks of this size.
 const PIECE: usize = 1 << 20;
 
-/// The forms in which a key could lie about: its bytes, the same in the order of a number in memory, and its digits.
+/// Encodings in which a key may be in memory: its bytes, the same in little-endian order, and its digits.
 pub(crate) fn forms(digits: &str) -> Vec<Vec<u8>> {
     let byte = |place: usize| u8::from_str_radix(&digits[place * 2..place * 2 + 2], 16).unwrap();
     let bytes: Vec<u8> = (0..32).map(byte).collect();
@@ -19,7 +20,8 @@ pub(crate) fn forms(digits: &str) -> Vec<Vec<u8>> {
     vec![bytes, turned, digits.to_lowercase().into_bytes(), digits.to_uppercase().into_bytes()]
 }
 
-/// Returns how many bytes of a process were read and how often any of `forms` was found; none if we may not read it.
+/// Returns the number of bytes read from a process and of matches of any of `forms`; `None` if reading is not
+/// permitted.
 pub(crate) fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
     let memory = File::open(format!("/proc/{pid}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
@@ -39,16 +41,16 @@ pub(crate) fn search(pid: i64, forms: &[Vec<u8>]) -> Option<(usize, usize)> {
     Some((read, found))
 }
 
-/// Does the same with a part of a process's memory.
+/// Searches a part of a process's memory in the same way.
 fn search_in(memory: &File, from: u64, until: u64, forms: &[Vec<u8>]) -> (usize, usize) {
     let (mut read, mut found) = (0, 0);
-    // Pieces overlap, so that nothing hides where two of them meet.
+    // Blocks overlap, so that matches across their boundaries are found.
     let longest = forms.iter().map(Vec::len).max().unwrap();
     let mut piece = vec![0; PIECE + longest];
     let mut at = from;
     while at < until {
         let wanted = piece.len().min(usize::try_from(until - at).unwrap());
-        // Some of the kernel's own pages cannot be read.
+        // Some kernel pages cannot be read.
         let Ok(count) = memory.read_at(&mut piece[..wanted], at) else { break };
         let text = &piece[..count];
         read += count;
@@ -88,9 +90,9 @@ fn the_key_is_nowhere_in_the_hosts_memory() {
     assert_ne!(signer, host);
     match (search(signer, &forms), search(host, &forms)) {
         (Some((_, in_signer)), Some((read, in_host))) => {
-            assert!(in_signer > 0, "the search does not find the key where it is");
+            assert!(in_signer > 0, "the search did not find the key in the signer");
             assert!(read > 10_000_000, "only {read} bytes of the host could be read");
-            assert_eq!(in_host, 0, "the key lies in the host's memory");
+            assert_eq!(in_host, 0, "the key is in the host's memory");
         }
         _ => not_run(test, "the right to read another process's memory (root)"),
     }
@@ -102,7 +104,7 @@ fn the_key_is_nowhere_in_the_hosts_memory() {
             assert_eq!(
                 dumps_core(exchange.pid()),
                 Some(true),
-                "this machine writes no core dumps, so the check says nothing"
+                "this machine writes no core dumps, so the check is inconclusive"
             );
         }
         None => {
@@ -113,8 +115,8 @@ fn the_key_is_nowhere_in_the_hosts_memory() {
     }
 }
 
-/// Lets a process abort with all right to a core dump and says whether it left one; nothing where the kernel hands dumps to a program, or where
-/// we may not ask. What was left is removed.
+/// Aborts a process that may write a core dump, and returns true if it left one; `None` if the kernel pipes dumps to a
+/// program, or if this is not permitted. The dump is removed.
 fn dumps_core(pid: i64) -> Option<bool> {
     let pattern = fs::read_to_string("/proc/sys/kernel/core_pattern").ok()?;
     if pattern.trim() != "core" {
@@ -125,10 +127,10 @@ fn dumps_core(pid: i64) -> Option<bool> {
     let folder = fs::read_link(format!("/proc/{pid}/cwd")).ok()?;
     kill_process(process, Signal::ABORT).ok()?;
     let until = Instant::now() + Duration::from_secs(60);
-    // A process that nobody has waited for yet is a zombie, which has no memory any more.
+    // A process that was not reaped yet is a zombie, which has no memory any more.
     let lives = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z"));
     while lives() {
-        assert!(Instant::now() < until, "the process does not end");
+        assert!(Instant::now() < until, "the process did not end");
         std::thread::sleep(Duration::from_millis(50));
     }
     let names = ["core".to_owned(), format!("core.{pid}")].map(|name| folder.join(name));

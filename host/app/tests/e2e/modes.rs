@@ -1,4 +1,4 @@
-//! What operators decide in the demo does not hold in live, where both share a data folder.
+//! Demo and live mode sharing a data directory: operators' decisions in the demo do not apply in live mode.
 
 use crate::live::{KEY, keys, passphrase};
 use crate::process::{Api, Exchange, Folder, Run, strategies};
@@ -48,10 +48,10 @@ fn a_demos_limits_arming_and_token_do_not_hold_in_live() {
     assert_eq!(stranger.refused("/v1/strategies/quoter/arm", &json!({ "reason": "a test" })).0, 401);
     run.signal(Signal::INT);
     run.finish();
-    let told = std::fs::read_to_string(data.join("stderr.log")).unwrap();
-    assert!(told.contains("setting of another mode or account; it does not hold here"), "{told}");
+    let log = std::fs::read_to_string(data.join("stderr.log")).unwrap();
+    assert!(log.contains("setting belongs to another mode or account; ignored"), "{log}");
 
-    // Back in the demo all of it holds.
+    // Back in the demo, all of them apply.
     let mut run = Run::start_as("demo", &data, &dropped, &["--exchange", &exchange.address]);
     let in_demo = Api::new(&data, &run.addresses());
     assert_eq!(limit(&in_demo), "399");

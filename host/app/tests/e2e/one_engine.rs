@@ -1,4 +1,4 @@
-//! Two engines on one account: refused on one machine, and found at the venue otherwise.
+//! Two engines on one account: rejected on one machine, and detected through the venue otherwise.
 
 use crate::person::Person;
 use crate::process::{Api, Exchange, Folder, Run, kill, program, strategies};
@@ -9,19 +9,19 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
-const WAITS: &str = "waiting whether they go on";
+const WAITS: &str = "checking whether they continue";
 
 fn some(value: &Value) -> bool {
     value.as_array().is_some_and(|list| !list.is_empty())
 }
 
-/// Returns what a run on the same account says when it ends by itself.
+/// Returns the error of a run on the same account, which must end by itself.
 fn refused(data: &Path, exchange: &Exchange, environment: &[(&str, &Path)]) -> String {
     let mut command = program();
     command.envs(environment.iter().copied());
     command.args(["run", "--mode", "demo", "--adopt", "--api-port", "0", "--dashboard-port", "0", "--for", "5s"]);
     let output = command.args(["--exchange", &exchange.address]).arg("--data-dir").arg(data).output().unwrap();
-    assert!(!output.status.success(), "two engines run on one account");
+    assert!(!output.status.success(), "two engines are running on one account");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
@@ -39,15 +39,15 @@ fn a_second_engine_on_this_machine_is_refused_and_learns_of_the_first() {
         std::fs::create_dir_all(dir).unwrap();
     }
     std::fs::copy(data.join("demo.key"), second.join("demo.key")).unwrap();
-    let said = refused(&second, &exchange, &[("XDG_RUNTIME_DIR", &runtime), ("TMPDIR", &temporary)]);
+    let refusal = refused(&second, &exchange, &[("XDG_RUNTIME_DIR", &runtime), ("TMPDIR", &temporary)]);
     let first = format!("process {} ", run.pid());
-    assert!(said.contains("another run trades on the account") && said.contains(&first), "{said}");
-    assert!(said.contains(data.to_str().unwrap()), "{said}");
+    assert!(refusal.contains("another run trades on the account") && refusal.contains(&first), "{refusal}");
+    assert!(refusal.contains(data.to_str().unwrap()), "{refusal}");
     run.signal(Signal::TERM);
     run.finish();
 }
 
-/// Sends a heartbeat of the account as another engine would.
+/// Sends a heartbeat of the account, as another engine would.
 async fn beat(person: &Person, id: &mut String) {
     match person.client.heartbeat(id).await {
         Ok(next) => *id = next,
@@ -70,12 +70,12 @@ fn an_engine_out_of_sight_is_found_at_the_venue() {
     Api::new(&data, &addresses).wait_for("/v1/trading/venue-orders", SOON, some);
     kill(&addresses);
     killed.fail();
-    // A session after a kill is not kept out by its own last heartbeat, nor does it wait.
+    // A session after a kill is not blocked or delayed by its own last heartbeat.
     let mut run = Run::start(&data, &strategies, &more);
     let api = Api::new(&data, &run.addresses());
     assert!(!log().contains(WAITS), "{}", log());
     api.wait_for("/v1/trading/venue-orders", SOON, some);
-    // While trading: one heartbeat of another engine ends it.
+    // During trading, one heartbeat of another engine ends the session.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let person = runtime.block_on(Person::new(&data, &exchange.address));
     let mut id = String::new();
@@ -84,7 +84,7 @@ fn an_engine_out_of_sight_is_found_at_the_venue() {
     api.wait_for("/v1/trading/venue-orders", SOON, |orders| !some(orders));
     run.signal(Signal::TERM);
     run.finish();
-    // At a start: another engine's heartbeats go on.
+    // At startup, heartbeats of another engine continue.
     let other = async {
         loop {
             beat(&person, &mut id).await;
@@ -97,7 +97,7 @@ fn an_engine_out_of_sight_is_found_at_the_venue() {
         runtime.block_on(async {
             tokio::pin!(other);
             while !refused.is_finished() {
-                assert!(started.elapsed() < SOON, "the start neither fails nor ends");
+                assert!(started.elapsed() < SOON, "the start neither failed nor ended");
                 let _beating = tokio::time::timeout(Duration::from_millis(200), &mut other).await;
             }
         });

@@ -1,4 +1,4 @@
-//! What a strategy leaves behind when its file goes, and giving it to another one.
+//! Orphaned positions of a removed strategy, and their reallocation.
 
 use crate::crash::replay_all;
 use crate::live::{KEY, keys, passphrase};
@@ -12,11 +12,11 @@ const SOON: Duration = Duration::from_secs(90);
 
 fn positions(data: &Path, words: &[&str]) -> (bool, String) {
     let output = program().arg("positions").args(words).arg("--data-dir").arg(data).output().unwrap();
-    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
-    (output.status.success(), said)
+    let printed = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.success(), printed)
 }
 
-/// Returns what a strategy holds: tokens with its part of them.
+/// Returns the positions of a strategy: tokens with its share of them.
 fn held(all: &Value, name: &str) -> Vec<(String, Value)> {
     let part = |position: &Value| {
         let owner = position["owners"].as_array().unwrap().iter().find(|owner| owner["strategy"] == name)?.clone();
@@ -25,7 +25,7 @@ fn held(all: &Value, name: &str) -> Vec<(String, Value)> {
     all.as_array().unwrap().iter().filter_map(part).collect()
 }
 
-/// Waits until a strategy holds enough of something to sell it, and returns what.
+/// Waits until a strategy holds a sellable amount of a token, and returns the token.
 #[track_caller]
 fn filled(api: &Api, name: &str) -> String {
     let enough = |all: &Value| {
@@ -57,10 +57,13 @@ fn what_a_removed_strategy_holds_is_orphaned_until_another_one_gets_it() {
     let all = api.wait_for("/v1/positions", SOON, |all| orphaned(all, "first"));
     let shares =
         held(&all, "first").iter().find(|(held, _)| *held == token).unwrap().1["size_micros"].as_u64().unwrap();
-    let (good, said) = positions(&folder.0, &["list"]);
-    assert!(good && said.contains(&token) && said.contains("orphaned: only the guards look after it"), "{said}");
+    let (good, printed) = positions(&folder.0, &["list"]);
+    assert!(
+        good && printed.contains(&token) && printed.contains("orphaned: only the guards look after it"),
+        "{printed}"
+    );
 
-    // Who gets it must be there and have the market.
+    // The receiving strategy must be running and have the market.
     let ask = |to: &str| json!({ "token": token, "from": "first", "to": to });
     let (status, why) = api.refused("/v1/positions/assign", &ask("second"));
     assert!(status == 404 && why.contains("there is no strategy `second`"), "{status}: {why}");
@@ -69,11 +72,11 @@ fn what_a_removed_strategy_holds_is_orphaned_until_another_one_gets_it() {
     place("second");
     api.wait_for("/v1/strategies", SOON, |all| is_running(all, "second"));
     let (status, why) = api.refused("/v1/positions/assign", &json!({ "token": "5", "from": "first", "to": "second" }));
-    assert!(status == 404 && why.contains("no market here has the token `5`"), "{status}: {why}");
-    let (good, said) = positions(&folder.0, &["assign", &token, "--from", "first", "--to", "first"]);
-    assert!(!good && said.contains("it is that strategy's already"), "{said}");
+    assert!(status == 404 && why.contains("no known market has the token `5`"), "{status}: {why}");
+    let (good, printed) = positions(&folder.0, &["assign", &token, "--from", "first", "--to", "first"]);
+    assert!(!good && printed.contains("the source and the target strategy are the same"), "{printed}");
 
-    // A part of it, and then the rest.
+    // First a part, then the rest.
     settled(&folder.0, &token, &["--shares", "1", "--reason", "a test"]);
     settled(&folder.0, &token, &[]);
     let mine = |all: &Value| held(all, "first").iter().all(|(held, _)| *held != token);
@@ -81,7 +84,7 @@ fn what_a_removed_strategy_holds_is_orphaned_until_another_one_gets_it() {
     let (_, owner) = held(&all, "second").into_iter().find(|(held, _)| *held == token).unwrap();
     assert_eq!(owner["orphaned"], false, "{owner}");
     assert!(owner["size_micros"].as_u64().unwrap() + 100_000_000 > shares);
-    // Whoever got it sells it: nobody else could.
+    // The receiver sells the shares; no other strategy could.
     let sells = |all: &Value| {
         let mut sells =
             all.as_array().unwrap().iter().filter(|order| order["side"] == "SELL" && order["token"] == token);
@@ -90,23 +93,23 @@ fn what_a_removed_strategy_holds_is_orphaned_until_another_one_gets_it() {
     api.wait_for("/v1/trading/orders", SOON, sells);
     run.signal(Signal::INT);
     let outcome = run.finish();
-    assert_eq!(replay_all(&folder.0), 1, "the strategy that got something decides the same again");
+    assert_eq!(replay_all(&folder.0), 1, "the receiving strategy makes the same decisions in the replay");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
 }
 
-/// Gives away what was settled by now; the newest fills may need a moment.
+/// Reallocates the settled shares; the newest fills may need a moment to settle.
 #[track_caller]
 fn settled(data: &Path, token: &str, more: &[&str]) {
     let words = [&["assign", token, "--from", "first", "--to", "second"], more].concat();
     for _ in 0..100 {
-        let (good, said) = positions(data, &words);
+        let (good, printed) = positions(data, &words);
         if good {
             return;
         }
-        assert!(said.contains("are not settled"), "{said}");
+        assert!(printed.contains("are unsettled"), "{printed}");
         std::thread::sleep(Duration::from_millis(200));
     }
-    panic!("the fills of {token} never settle");
+    panic!("the fills of {token} did not settle");
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn who_is_gone_since_an_earlier_session_is_named_and_its_positions_are_orphaned(
     api.wait_for("/v1/positions", SOON, orphaned);
     let all = api.get("/v1/strategies");
     assert_eq!((&all[0]["name"], &all[0]["state"]), (&json!("left"), &json!("removed")), "{all}");
-    assert!(all[0]["error"].as_str().unwrap().contains("the guards look after what it holds"), "{all}");
+    assert!(all[0]["error"].as_str().unwrap().contains("the guards manage its positions"), "{all}");
     run.signal(Signal::INT);
     run.finish();
 }

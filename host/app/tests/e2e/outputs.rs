@@ -1,4 +1,4 @@
-//! What commands print, where nothing reads it, the disk is full or a reader is slow.
+//! Output of commands if it is not read, the disk is full or the reader is slow.
 
 use crate::process::{Folder, program};
 use std::io::{Read, Write};
@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// Commands that print and end by themselves.
+/// Commands that print something and end by themselves.
 fn commands(data: &Path) -> Vec<Command> {
     let lines: [&[&str]; 6] = [
         &["config", "--mode", "demo"],
@@ -35,7 +35,7 @@ fn commands(data: &Path) -> Vec<Command> {
     lines.iter().map(command).collect()
 }
 
-/// Returns what a command prints to both outputs together, and its end.
+/// Returns the combined output of a command, and its exit status.
 fn printed(mut command: Command) -> (ExitStatus, String) {
     let output = command.output().unwrap();
     (output.status, String::from_utf8([output.stdout, output.stderr].concat()).unwrap())
@@ -48,14 +48,14 @@ fn a_command_whose_output_is_closed_or_full_ends_as_it_would_otherwise() {
     for number in 0..commands(&folder.0).len() {
         let (status, text) = printed(commands(&folder.0).remove(number));
         assert!(!text.is_empty() && !text.contains("panicked"), "{text}");
-        // The reader of standard output has gone before anything is printed.
+        // The reader of standard output has closed it before anything is printed.
         let mut command = commands(&folder.0).remove(number);
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
         let (closed, errors) = printed_errors(command.stdout(writer));
-        assert!(closed == status && !errors.contains("panicked"), "{closed} in place of {status}: {errors}");
+        assert!(closed == status && !errors.contains("panicked"), "{closed} instead of {status}: {errors}");
         let (on_full, errors) = printed_errors(command.stdout(full()));
-        assert!(on_full == status && !errors.contains("panicked"), "{on_full} in place of {status}: {errors}");
+        assert!(on_full == status && !errors.contains("panicked"), "{on_full} instead of {status}: {errors}");
         assert_eq!(command.stdout(Stdio::null()).stderr(full()).status().unwrap(), status);
     }
 }
@@ -65,13 +65,13 @@ fn printed_errors(command: &mut Command) -> (ExitStatus, String) {
     (output.status, String::from_utf8(output.stderr).unwrap())
 }
 
-/// Starts a command with a pipe of one page, which is full already, as its standard output.
+/// Starts a command whose standard output is a pipe of one page that is already full.
 fn started(mut command: Command, reader_is_slow: bool) -> (Child, std::thread::JoinHandle<Vec<u8>>) {
     let (mut reader, mut writer) = std::io::pipe().unwrap();
     rustix::pipe::fcntl_setpipe_size(&writer, 4_096).unwrap();
     writer.write_all(&[b'.'; 4_096]).unwrap();
     let child = command.stdout(writer).spawn().unwrap();
-    // The command holds the writer's end alone.
+    // Only the command holds the writing end.
     drop(command);
     let read = std::thread::spawn(move || {
         let mut text = vec![0; 4_096];
@@ -82,7 +82,7 @@ fn started(mut command: Command, reader_is_slow: bool) -> (Child, std::thread::J
             reader.read_to_end(&mut text).unwrap();
             return text;
         }
-        // Held open, and never read.
+        // Kept open, but never read.
         std::thread::park();
         Vec::new()
     });
@@ -103,5 +103,5 @@ fn a_slow_reader_gets_everything_and_one_that_stands_still_delays_the_end_by_a_l
     for (mut child, _read) in stuck {
         child.wait().unwrap();
     }
-    assert!(started_at.elapsed() < Duration::from_secs(60), "an output that stands still delays the end by 5 s");
+    assert!(started_at.elapsed() < Duration::from_secs(60), "a stalled output delays the end by 5 s");
 }

@@ -1,4 +1,4 @@
-//! Paper trading: somebody else's market, invented fills.
+//! Paper trading: a real market feed with simulated fills.
 
 use crate::crash::replay_all;
 use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
@@ -35,7 +35,7 @@ fn paper_trades_on_a_real_feed_places_nothing_there_and_goes_on_after_a_kill() {
     }
     let outcome = Run::start_as("paper", &data, &strategies, &[&more[..], &["--for", "10s"]].concat()).finish();
     assert_eq!(outcome["mode"], "paper", "{outcome}");
-    // Nothing is placed before the account was seen to be the one in the journal.
+    // No order is placed before the account is known to match the journal.
     assert!(outcome["orders"].as_u64().unwrap() > 0, "{outcome}");
     let ends = (&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]);
     assert_eq!(ends, (&json!(0), &json!(true)), "{outcome}");

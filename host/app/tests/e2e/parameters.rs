@@ -1,4 +1,4 @@
-//! Parameters that change while a strategy runs: it hears of them between two events, or is started anew where that cannot be.
+//! Parameter changes at runtime: a strategy is notified between two events, or restarted if it cannot be notified.
 
 use crate::crash::replay_all;
 use crate::process::{Api, Folder, Run, strategies};
@@ -10,7 +10,7 @@ use std::time::Duration;
 const SOON: Duration = Duration::from_secs(60);
 const OLD: &str = "since_0_1";
 
-/// A demo with two strategies: one that logs what it hears of parameters, and one of the contract before.
+/// A demo with two strategies: one that logs its parameter notifications, and one with the previous contract.
 struct Stage {
     api: Api,
     dropped: PathBuf,
@@ -21,12 +21,12 @@ impl Stage {
         std::fs::write(self.dropped.join(format!("{name}.toml")), format!("[parameters]\nword = {word}\n")).unwrap();
     }
 
-    /// Leaves the listener so much fuel.
+    /// Limits the listener's fuel per call.
     fn limit(&self, units: &str) {
         std::fs::write(self.dropped.join("listener.toml"), format!("[budget]\nfuel_per_call = {units}\n")).unwrap();
     }
 
-    /// Waits until a strategy is as wanted.
+    /// Waits until a strategy's row satisfies `wanted`.
     #[track_caller]
     fn row(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let of = |all: &Value| all.as_array().unwrap().iter().find(|one| one["name"] == name).cloned();
@@ -34,13 +34,13 @@ impl Stage {
         of(&all).unwrap()
     }
 
-    /// Waits until the last that the listener logged is this, and returns which instance of it runs.
+    /// Waits until the listener's last log line is `line`, and returns its instance number.
     #[track_caller]
     fn logged(&self, line: &str) -> Value {
         self.row("listener", |row| row["log"] == line && row["state"] == "running")["instance"].clone()
     }
 
-    fn word(&self) -> Value {
+    fn parameters(&self) -> Value {
         self.api.get("/v1/strategies/listener/parameters")["parameters"]["word"].clone()
     }
 }
@@ -59,7 +59,7 @@ fn a_file_leaves_a_strategy_less_fuel_and_never_more() {
     let row = stage.row("listener", |row| row["state"] == "running");
     assert_eq!((&row["fuel_limit"], &row["instance"]), (&json!(5_000_000), &json!(1)));
 
-    // Less than it needs for anything: another instance has it, and fails as with any other limit.
+    // Less fuel than any call needs: a new instance gets it, and fails as with any other limit.
     stage.limit("40");
     let row = stage.row("listener", |row| row["state"] == "quarantined");
     assert_eq!(
@@ -70,18 +70,19 @@ fn a_file_leaves_a_strategy_less_fuel_and_never_more() {
         )
     );
 
-    // What the sandbox gives is the most.
+    // The sandbox's limit is the maximum.
     stage.limit("900000000");
     std::fs::write(stage.dropped.join("listener.wasm"), [&module[..], &[0, 3, 1, b'v', 1]].concat()).unwrap();
     let row = stage.row("listener", |row| row["state"] == "running");
     assert_eq!(row["fuel_limit"], 50_000_000);
     stage.limit("0");
-    let words = "listener.toml: budget.fuel_per_call is 0, expected units, such as 5000000; what ran before goes on";
+    let words = "listener.toml: budget.fuel_per_call is 0, expected units, such as 5000000; \
+                 the previous settings remain in force";
     stage.row("listener", |row| row["error"] == words);
 
     run.signal(Signal::INT);
     run.finish();
-    assert_eq!(replay_all(&folder.0), 1, "with the same fuel it fails again where it failed");
+    assert_eq!(replay_all(&folder.0), 1, "with the same fuel it fails at the same point in the replay");
 }
 
 #[test]
@@ -97,44 +98,44 @@ fn a_strategy_hears_of_its_new_parameters_once_and_goes_on() {
     let stage = Stage { api: Api::new(&folder.0, &run.addresses()), dropped };
     assert_eq!(stage.logged("starts after 0 changes with {}"), 1);
 
-    // It is told, once each time, and no other instance comes.
+    // The strategy is notified once per change, and there is no new instance.
     stage.set("listener", "1");
     assert_eq!(stage.logged("change 1: {\"word\":1}"), 1);
     stage.set("listener", "2");
     assert_eq!(stage.logged("change 2: {\"word\":2}"), 1);
-    assert_eq!(stage.word(), 2);
+    assert_eq!(stage.parameters(), 2);
 
-    // What comes after it begins with them.
+    // A later instance starts with the new parameters.
     std::fs::write(stage.dropped.join("listener.wasm"), [&module[..], &[0, 3, 1, b'v', 1]].concat()).unwrap();
     assert_eq!(stage.logged("starts after 2 changes with {\"word\":2}"), 2);
 
-    // What does not fit the schema is refused with the key, the value and what was expected.
+    // A value that violates the schema is rejected with key, value and expectation.
     stage.set("listener", "1000");
-    let words = "listener.toml: `word` is 1000, expected maximum 100; what ran before goes on";
+    let words = "listener.toml: `word` is 1000, expected maximum 100; the previous settings remain in force";
     let row = stage.row("listener", |row| row["error"] == words);
-    assert_eq!((&row["state"], &row["instance"], stage.word()), (&json!("running"), &json!(2), json!(2)));
+    assert_eq!((&row["state"], &row["instance"], stage.parameters()), (&json!("running"), &json!(2), json!(2)));
 
-    // One that would not start with them is asked to, and goes on as it was.
+    // If the strategy rejects the parameters when notified, it keeps running with the old ones.
     stage.set("listener", "13");
     let row = stage.row("listener", |row| row["error"].as_str().unwrap().contains("not with the word 13"));
-    assert_eq!((&row["state"], stage.word()), (&json!("running"), json!(2)), "{row}");
-    // Both failed attempts over, the next change is heard again by what runs.
+    assert_eq!((&row["state"], stage.parameters()), (&json!("running"), json!(2)), "{row}");
+    // After both failed attempts, the running instance receives the next change.
     stage.set("listener", "3");
     let instance = stage.logged("change 3: {\"word\":3}");
-    assert_eq!(instance, row["instance"], "the same instance goes on");
+    assert_eq!(instance, row["instance"], "the same instance keeps running");
 
-    // One that crashes over them starts again from its state, with them: nothing is told twice.
+    // If it crashes on new parameters, it restarts from its saved state with them: no notification is repeated.
     stage.set("listener", "14");
     let row = stage.row("listener", |row| row["log"] == "starts after 2 changes with {\"word\":14}");
     assert!(row["instance"].as_u64() > instance.as_u64(), "{row}");
 
-    // The contract before has no word for it.
+    // The previous contract has no parameter notification.
     stage.row(OLD, |row| row["state"] == "running" && row["instance"] == 1);
     stage.set(OLD, "1");
     stage.row(OLD, |row| row["state"] == "running" && row["instance"] == 2);
 
     run.signal(Signal::INT);
     let outcome = run.finish();
-    assert_eq!(replay_all(&folder.0), 1, "who was told of parameters answers and saves the same again");
+    assert_eq!(replay_all(&folder.0), 1, "notified strategies give the same answers and states in the replay");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
 }

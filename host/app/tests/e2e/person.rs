@@ -1,14 +1,14 @@
-//! The owner of the account that the host trades on, at work by himself.
+//! The owner of the account, who trades on it independently of the host.
 
 use model::input::PlaceOutcome;
 use model::{Market, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenIx, hex};
-use order::{Account, Chain, Domains, Listing, SigningKey, UnsignedOrder};
+use order::{Account, Chain, Domains, OrderTerms, SigningKey, UnsignedOrder};
 use polymarket::client::{Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The owner of the account, with a client of his own.
+/// The account's owner, with a separate client.
 pub(crate) struct Person {
     pub(crate) client: AccountClient,
     market: Market,
@@ -17,7 +17,7 @@ pub(crate) struct Person {
 }
 
 impl Person {
-    /// Logs in with the key that the demo keeps in its data folder.
+    /// Logs in with the key that the demo keeps in its data directory.
     pub(crate) async fn new(data: &Path, exchange: &str) -> Self {
         let text = std::fs::read_to_string(data.join("demo.key")).unwrap();
         let bytes = hex::decode_array(text.trim()).unwrap();
@@ -32,7 +32,7 @@ impl Person {
         Self { client, market, key, orders: 0 }
     }
 
-    /// Places a purchase and returns what the venue said at once.
+    /// Places a buy order and returns the venue's immediate response.
     pub(crate) async fn buy(&mut self, micros: u32, kind: OrderKind) -> PlaceOutcome {
         self.orders += 1;
         let (id, strategy, token_ix) = (OrderId(self.orders), StrategyId(1), TokenIx(0));
@@ -41,7 +41,7 @@ impl Person {
             NewOrder { id, strategy, tag: 0, token: token_ix, side: Side::Buy, price, size: Size::shares(20), kind };
         let market = &self.market;
         let [token_id, _] = market.tokens;
-        let listing = Listing { token_id, tick: market.tick, exchange: order::Exchange::of(market.neg_risk) };
+        let listing = OrderTerms { token_id, tick: market.tick, exchange: order::Exchange::of(market.neg_risk) };
         let domains = Domains::new(Chain::Polygon);
         let account = Account::eoa(self.key.address(), Chain::Polygon);
         let built = UnsignedOrder::build(&order, &account, &listing, 900_000 + self.orders, 1_795_392_000_000).unwrap();

@@ -1,4 +1,4 @@
-//! Starting `polytrader`, talking to it, and reading what it came to.
+//! Starts `polytrader`, calls its API, and reads its outcome.
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Where the outputs of a run go in its folder.
+/// File names for the outputs of a run, in its folder.
 const OUTPUT: &str = "stdout.log";
 const ERRORS: &str = "stderr.log";
-/// How long a run may take from the start of the wait; the longest lasts 30 s and may take 30 s to end.
+/// Time limit for a run to end, from the start of the wait; the longest run takes 30 s and may take 30 s to shut down.
 const END_WITHIN: Duration = Duration::from_secs(100);
 
-/// A folder of its own for one test; removed when the test passes.
+/// A folder for one test, removed when the test passes.
 pub(crate) struct Folder(pub(crate) PathBuf);
 
 impl Folder {
@@ -34,7 +34,7 @@ impl Drop for Folder {
     }
 }
 
-/// Returns the folder of built strategies, or says loudly that the test cannot run. In CI that is a failure.
+/// Returns the folder of built strategies; if there is none, prints that the test cannot run, and fails in CI.
 pub(crate) fn strategies(test: &str) -> Option<PathBuf> {
     let built = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/strategies");
     let dir = std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(built), PathBuf::from);
@@ -45,18 +45,18 @@ pub(crate) fn strategies(test: &str) -> Option<PathBuf> {
     None
 }
 
-/// Says loudly that a test did not run; fails in CI, where everything has to be there.
+/// Prints that a test did not run; fails in CI, where all requirements must be met.
 pub(crate) fn not_run(test: &str, needs: &str) {
     eprintln!("NOT RUN: {test} needs {needs}");
     assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: {test} needs {needs}");
 }
 
-/// Returns a command of the program under test.
+/// Returns a command that runs the program under test.
 pub(crate) fn program() -> Command {
     Command::new(env!("CARGO_BIN_EXE_polytrader"))
 }
 
-/// A `polytrader exchange` that outlives the hosts that trade on it.
+/// A `polytrader exchange` process that outlives the hosts that trade on it.
 pub(crate) struct Exchange {
     child: Child,
     pub(crate) address: String,
@@ -84,7 +84,7 @@ impl Exchange {
                 state["address"].as_str().unwrap().clone_into(&mut exchange.address);
                 return exchange;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "the exchange did not come up");
+            assert!(started.elapsed() < Duration::from_secs(60), "the exchange did not start");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -97,19 +97,19 @@ impl Drop for Exchange {
     }
 }
 
-/// Kills the host process behind these addresses, and waits until the system has closed what it held.
+/// Kills the host process behind these addresses, and waits until the system has released its files and locks.
 pub(crate) fn kill(addresses: &Value) {
     signal(addresses, Signal::KILL);
     let stat = format!("/proc/{}/stat", addresses["pid"]);
     let started = Instant::now();
-    // Its parent collects it; until then it is a zombie, which holds no file and no lock any more.
+    // Until its parent reaps it, the process is a zombie, which holds no files or locks.
     while fs::read_to_string(&stat).is_ok_and(|stat| !stat.contains(") Z ")) {
-        assert!(started.elapsed() < Duration::from_secs(10), "a killed process does not end");
+        assert!(started.elapsed() < Duration::from_secs(10), "a killed process did not end");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Lets the host process hang.
+/// Stops the host process with SIGSTOP.
 pub(crate) fn hang(addresses: &Value) {
     signal(addresses, Signal::STOP);
 }
@@ -119,13 +119,13 @@ fn signal(addresses: &Value, signal: Signal) {
     kill_process(Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
-/// Returns how many strategies lie in a folder.
+/// Returns the number of modules in a folder.
 pub(crate) fn modules(folder: &Path) -> usize {
     let names = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     names.filter(|path| path.extension().is_some_and(|extension| extension == "wasm")).count()
 }
 
-/// Starts a demo in a process group of its own with these outputs, and waits for its addresses.
+/// Starts a demo in its own process group with these outputs, and waits for its addresses.
 pub(crate) fn demo_with_outputs(
     data: &Path,
     strategies: &Path,
@@ -149,14 +149,14 @@ pub(crate) fn demo_with_outputs(
     }
 }
 
-/// A `polytrader run` under way.
+/// A `polytrader run` in progress.
 pub(crate) struct Run {
     child: Option<Child>,
     dir: PathBuf,
 }
 
 impl Run {
-    /// Starts a demo on free ports with its own data folder.
+    /// Starts a demo on free ports with its own data directory.
     pub(crate) fn start(dir: &Path, strategies: &Path, more: &[&str]) -> Self {
         Self::start_as("demo", dir, strategies, more)
     }
@@ -166,7 +166,7 @@ impl Run {
         Self::start_in(&[], mode, dir, strategies, more)
     }
 
-    /// Starts a run in any mode, with more in its environment.
+    /// Starts a run in any mode, with additional environment variables.
     pub(crate) fn start_in(
         environment: &[(&str, &str)],
         mode: &str,
@@ -174,7 +174,7 @@ impl Run {
         strategies: &Path,
         more: &[&str],
     ) -> Self {
-        // A run that was killed could not take its addresses away.
+        // A killed run leaves its addresses behind.
         let _gone = fs::remove_file(dir.join("run.json"));
         let mut command = program();
         command.envs(environment.iter().copied());
@@ -183,9 +183,9 @@ impl Run {
         Self::of(command, dir)
     }
 
-    /// Starts a command that runs with this data folder.
+    /// Starts a command that runs with this data directory.
     pub(crate) fn of(mut command: Command, dir: &Path) -> Self {
-        // Files, as nobody reads pipes meanwhile.
+        // Files instead of pipes, because the output is read only at the end.
         let output = |name| Stdio::from(fs::File::create(dir.join(name)).unwrap());
         command.stdin(Stdio::null()).stdout(output(OUTPUT)).stderr(output(ERRORS));
         Self { child: Some(command.spawn().unwrap()), dir: dir.to_owned() }
@@ -208,7 +208,7 @@ impl Run {
         }
     }
 
-    /// Returns the parent process, which is the signer.
+    /// Returns the process id of the parent, which is the signer.
     pub(crate) fn pid(&self) -> i64 {
         i64::from(self.child.as_ref().unwrap().id())
     }
@@ -219,7 +219,7 @@ impl Run {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    /// Waits for the end and returns the last line's object.
+    /// Waits for the end and returns the JSON object in the last line of output.
     pub(crate) fn finish(mut self) -> Value {
         let mut child = self.child.take().unwrap();
         let started = Instant::now();
@@ -240,10 +240,10 @@ impl Run {
         serde_json::from_str(last).unwrap_or_else(|error| panic!("{error} in the last line `{last}`"))
     }
 
-    /// Waits for the end of a run whose host was killed: it must not look like a good one.
+    /// Waits for the end of a run whose host was killed: its exit status must not report success.
     pub(crate) fn fail(mut self) {
         let status = self.child.take().unwrap().wait().unwrap();
-        assert!(!status.success(), "a killed host ended well: {status}");
+        assert!(!status.success(), "a run with a killed host reported success: {status}");
     }
 
     fn read(&self, name: &str) -> String {
@@ -255,13 +255,13 @@ impl Drop for Run {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             let id = i32::try_from(child.id()).unwrap();
-            let _told = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
+            let _sent = kill_process(Pid::from_raw(id).unwrap(), Signal::TERM);
             let _ended = child.wait();
         }
     }
 }
 
-/// Talks to the API as its administrator.
+/// Client of the API with the administrator's token.
 pub(crate) struct Api {
     base: String,
     token: String,
@@ -274,7 +274,7 @@ impl Api {
         Self::with_token(addresses, fs::read_to_string(dir.join("admin.token")).unwrap().trim())
     }
 
-    /// Talks to the API with another token than the administrator's.
+    /// Returns a client with a different token.
     pub(crate) fn with_token(addresses: &Value, token: &str) -> Self {
         let _installed = rustls::crypto::ring::default_provider().install_default();
         let base = addresses["api"].as_str().unwrap().to_owned();
@@ -295,40 +295,40 @@ impl Api {
         self.send(self.client.post(format!("{}{path}", self.base)).json(body))
     }
 
-    /// Asks for something and waits for a second at most, whatever comes of it.
+    /// Sends a request, waits at most a second, and ignores the result.
     pub(crate) fn poke(&self, path: &str) {
         let request = self.client.post(format!("{}{path}", self.base)).bearer_auth(&self.token);
         let _late = self.runtime.block_on(async { request.timeout(Duration::from_secs(1)).send().await });
     }
 
-    /// Puts a body there, and returns the status with the answer.
+    /// Sends a PUT request, and returns the status and the response.
     pub(crate) fn put(&self, path: &str, body: Vec<u8>) -> (u16, Value) {
-        self.ask(self.client.put(format!("{}{path}", self.base)).body(body))
+        self.request(self.client.put(format!("{}{path}", self.base)).body(body))
     }
 
-    /// Asks for something that is refused; returns the status and why.
+    /// Sends a request that is rejected; returns the status and the reason.
     pub(crate) fn refused(&self, path: &str, body: &Value) -> (u16, String) {
-        let (status, said) = self.ask(self.client.post(format!("{}{path}", self.base)).json(body));
-        (status, said["detail"].as_str().map_or_else(|| said.to_string(), str::to_owned))
+        let (status, answer) = self.request(self.client.post(format!("{}{path}", self.base)).json(body));
+        (status, answer["detail"].as_str().map_or_else(|| answer.to_string(), str::to_owned))
     }
 
-    /// Deletes something, and returns the status with the answer.
+    /// Sends a DELETE request, and returns the status and the response.
     pub(crate) fn delete(&self, path: &str) -> (u16, Value) {
-        self.ask(self.client.delete(format!("{}{path}", self.base)))
+        self.request(self.client.delete(format!("{}{path}", self.base)))
     }
 
-    /// Asks for something and returns the status alone.
+    /// Sends a request and returns only the status.
     pub(crate) fn status(&self, path: &str) -> u16 {
-        self.ask(self.client.get(format!("{}{path}", self.base))).0
+        self.request(self.client.get(format!("{}{path}", self.base))).0
     }
 
     fn send(&self, request: reqwest::RequestBuilder) -> Value {
-        let (status, said) = self.ask(request);
-        assert!((200..300).contains(&status), "{status}: {said}");
-        said
+        let (status, answer) = self.request(request);
+        assert!((200..300).contains(&status), "{status}: {answer}");
+        answer
     }
 
-    fn ask(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
+    fn request(&self, request: reqwest::RequestBuilder) -> (u16, Value) {
         self.runtime.block_on(async {
             let response = request.bearer_auth(&self.token).send().await.unwrap();
             let status = response.status().as_u16();
@@ -336,7 +336,7 @@ impl Api {
         })
     }
 
-    /// Arms what waits for it in live mode, as it was seen, once there are so many strategies.
+    /// Arms the waiting strategies in live mode, by the hash that is shown, once there are `count` of them.
     #[track_caller]
     pub(crate) fn arm(&self, count: usize) {
         let settled = |rows: &Value| {
@@ -353,12 +353,13 @@ impl Api {
         }
     }
 
-    /// Asks again until `enough` says so; at most `patience`. A host that is not healthy yet answers 503, and is asked again.
+    /// Polls until `enough` returns true, at most `patience`. A host that is not healthy yet responds with 503, and is
+    /// polled again.
     #[track_caller]
     pub(crate) fn wait_for(&self, path: &str, patience: Duration, enough: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
-            let (status, value) = self.ask(self.client.get(format!("{}{path}", self.base)));
+            let (status, value) = self.request(self.client.get(format!("{}{path}", self.base)));
             assert!((200..300).contains(&status) || status == 503, "{status}: {value}");
             if status != 503 && enough(&value) {
                 return value;

@@ -1,4 +1,4 @@
-//! A proxy between the host and the exchange that notes the requests that pass, in their order.
+//! A proxy between the host and the exchange that records requests in their order.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -24,19 +24,19 @@ impl Proxy {
                 let Ok(to) = TcpStream::connect(to) else { continue };
                 let (back, answers) = (from.try_clone().unwrap(), to.try_clone().unwrap());
                 let noted = Arc::clone(&noted);
-                thread::spawn(move || pump(from, to, |bytes| note(&noted, bytes)));
+                thread::spawn(move || pump(from, to, |bytes| record_request(&noted, bytes)));
                 thread::spawn(move || pump(answers, back, |_| {}));
             }
         });
         Self { address, seen }
     }
 
-    /// Returns the requests so far, as `METHOD path`.
+    /// Returns the recorded requests, as `METHOD path`.
     pub(crate) fn seen(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
 
-    /// Waits for a request after the first `from` ones and returns its place.
+    /// Waits for a request after the first `from` ones, and returns its index.
     #[track_caller]
     pub(crate) fn wait_for(&self, from: usize, what: &str) -> usize {
         let started = Instant::now();
@@ -44,14 +44,14 @@ impl Proxy {
             if let Some(at) = self.seen().iter().skip(from).position(|request| request.starts_with(what)) {
                 return from + at;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "no {what} passed");
+            assert!(started.elapsed() < Duration::from_secs(60), "no request {what}");
             thread::sleep(Duration::from_millis(5));
         }
     }
 }
 
-/// A client sends a request when the answer to the last one is there, so each begins with what is read at once.
-fn note(seen: &Mutex<Vec<String>>, bytes: &[u8]) {
+/// A client sends a request only after the response to the previous one, so each read begins with a request.
+fn record_request(seen: &Mutex<Vec<String>>, bytes: &[u8]) {
     let line = bytes.split(|byte| *byte == b'\r').next().and_then(|line| std::str::from_utf8(line).ok());
     let Some((request, _)) = line.and_then(|line| line.split_once(" HTTP/1.1")) else { return };
     seen.lock().unwrap().push(request.to_owned());

@@ -1,4 +1,4 @@
-//! Rows that are lost are written again from the journal, and are those of an undisturbed run.
+//! Rebuilding lost rows from the journal: they match those of an undisturbed run.
 
 use crate::process::{Api, Folder, Run, program, strategies};
 use rustix::process::Signal;
@@ -9,13 +9,13 @@ use std::path::Path;
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(60);
-/// What the journal determines.
-const DERIVED: [&str; 8] =
-    ["sessions", "orders", "order_events", "fills", "positions", "refusals", "breakers", "valuations"];
-/// What it does not.
+/// Tables that are derived from the journal.
+const DERIVED: [&str; 9] =
+    ["sessions", "orders", "order_events", "fills", "positions", "share_moves", "refusals", "breakers", "valuations"];
+/// Tables that are not.
 const PRIMARY: [&str; 4] = ["audit", "tokens", "settings", "strategy_decisions"];
 
-/// A database that no host uses.
+/// A database that is not used by a host.
 struct Tables {
     runtime: tokio::runtime::Runtime,
     connection: SqliteConnection,
@@ -36,7 +36,7 @@ impl Tables {
 
     /// Returns all rows of a table as text, sorted.
     fn rows(&mut self, table: &str) -> Vec<String> {
-        // When a valuation was first seen is not in the journal to the millisecond.
+        // The journal does not contain the exact time at which a valuation was first recorded.
         let columns = format!(
             "SELECT group_concat('quote(' || name || ')', ' || '','' || ') FROM pragma_table_info('{table}') WHERE NOT ('{table}' = 'valuations' AND name = 'at_ms')"
         );
@@ -54,19 +54,19 @@ impl Tables {
     }
 }
 
-/// Runs the command; returns what it prints last, or why it fails.
+/// Runs `db rebuild`; returns the last object it prints, or its error.
 fn rebuild(dir: &Path) -> Result<Value, String> {
     let mut command = program();
     command.args(["db", "rebuild", "--json", "--mode", "demo", "--data-dir"]).arg(dir);
     let output = command.output().unwrap();
-    let (said, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    let (printed, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     if !output.status.success() {
         return Err(errors);
     }
-    Ok(serde_json::from_str(said.lines().last().unwrap()).unwrap())
+    Ok(serde_json::from_str(printed.lines().last().unwrap()).unwrap())
 }
 
-/// Trades until something has happened that is in the answer to `path`, and ends in order.
+/// Trades until `enough` accepts the response to `path`, and ends in order.
 fn trade(dir: &Path, strategies: &Path, more: &[&str], (path, enough): (&str, fn(&Value) -> bool)) {
     let mut run = Run::start(dir, strategies, more);
     let api = Api::new(dir, &run.addresses());
@@ -94,7 +94,7 @@ fn lost_rows_are_written_again_as_an_undisturbed_run_wrote_them() {
         assert!(!before[table].is_empty(), "{table} has no row to lose");
     }
     assert_eq!(before["sessions"].len(), 2);
-    // Some rows of each are lost, some are wrong, and some are none of the journal's.
+    // In each table some rows are lost, some are wrong, and some are not from the journal.
     for table in DERIVED {
         tables.execute(format!("DELETE FROM {table} WHERE rowid % 2 = 1"));
     }
@@ -110,10 +110,10 @@ fn lost_rows_are_written_again_as_an_undisturbed_run_wrote_them() {
     for (table, rows) in tables.all() {
         assert_eq!(rows, before[table], "{table}");
     }
-    // It can be repeated.
+    // The command can be repeated.
     rebuild(&folder.0).unwrap();
     assert_eq!(tables.all(), before);
-    // A journal whose beginning is gone leaves the rows as they are.
+    // A journal without its beginning leaves the rows unchanged.
     let journals = std::fs::read_dir(folder.0.join("journal")).unwrap().map(|entry| entry.unwrap().path());
     let mut journals: Vec<_> = journals.filter(|path| path.to_string_lossy().contains("-0001.")).collect();
     journals.sort();

@@ -1,4 +1,4 @@
-//! The demo with real recorded order books as the other side.
+//! The demo with recorded order books as counterparty.
 
 use crate::process::{Api, Folder, Run, not_run, strategies};
 use rustix::process::Signal;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Returns two recorded games with much in them.
+/// Returns two recorded games with much activity.
 fn games() -> Option<Vec<PathBuf>> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);

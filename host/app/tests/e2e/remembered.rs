@@ -1,4 +1,4 @@
-//! What was decided is found by the next start, also if the host is killed right after it answered.
+//! Persistence of operator decisions: they survive a host that is killed right after its response.
 
 use crate::process::{Api, Exchange, Folder, Run, kill, strategies};
 use serde_json::{Value, json};
@@ -9,13 +9,13 @@ use testkit::VolatileFolder;
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A host that is killed and started again on one exchange.
+/// A host that is killed and restarted on one exchange.
 struct Again {
     data: PathBuf,
     strategies: PathBuf,
     exchange: Exchange,
     run: Option<(Run, Value)>,
-    /// The data folder as a loss of power leaves it, if a kill is one.
+    /// The data directory after a simulated power loss, if a kill includes one.
     volatile: Option<VolatileFolder>,
 }
 
@@ -50,7 +50,7 @@ impl Again {
         kill(&addresses);
         run.fail();
         if let Some(volatile) = &self.volatile {
-            // The signer is confined and keeps no copies of what it syncs. Its own tests lose its records.
+            // The signer is confined and keeps no copies of synced files. Its own tests cover the loss of its records.
             volatile.lose(|name| name.contains("record") || name == "engine-fault").unwrap();
         }
     }
@@ -72,7 +72,7 @@ fn put(api: &Api, path: &str, body: &Value) -> Value {
     answer
 }
 
-/// Returns the bot as it is once the engine has taken over what the last session left, and is shown.
+/// Returns the bot's state once the engine has carried over the last session and is shown.
 #[track_caller]
 fn bot(api: &Api) -> Value {
     api.wait_for("/v1/admin/bot/state", SOON, |bot| bot["events"].as_u64() > Some(0))
@@ -99,11 +99,11 @@ fn a_loss_of_power_right_after_an_answer_loses_no_decision() {
     decisions_are_found(Again::start_on(&folder.0, &built, 34, Some(volatile)));
 }
 
-/// Decides one thing after the other; after each the host dies and is started again.
+/// Makes one decision after another; after each one the host is killed and restarted.
 fn decisions_are_found((mut host, api): (Again, Api)) {
     quoter_is(&api, "running");
     assert_eq!(api.post("/v1/admin/emergency-stop")["durable"], true);
-    // Until the venue has said that nothing is open it is refused.
+    // Rejected until the venue has confirmed that no order is open.
     let started = Instant::now();
     loop {
         let body = json!({ "reason": "the test saw enough" });
@@ -148,7 +148,7 @@ fn decisions_are_found((mut host, api): (Again, Api)) {
     assert_eq!(bot(&api)["restriction"], "halted");
 }
 
-/// Trips a breaker and resets it; after both the host dies.
+/// Trips a breaker and resets it; the host is killed after both.
 fn breakers_are_found(host: &mut Again, api: Api) -> Api {
     let is = |snapshot: &Value, tripped: bool| {
         let mut all = snapshot["breakers"].as_array().unwrap().iter();
@@ -186,16 +186,16 @@ fn an_emergency_stop_is_found_after_a_kill_also_where_the_database_was_locked_or
     let halts = |other: &mut SqliteConnection| -> i64 {
         runtime.block_on(sqlx::query_scalar("SELECT COUNT(*) FROM halts").fetch_one(other)).unwrap()
     };
-    assert_eq!(halts(&mut other), 0, "the journal alone has it");
+    assert_eq!(halts(&mut other), 0, "only the journal has it");
     let api = host.up();
     assert_eq!(bot(&api)["restriction"], "halted");
     let started = Instant::now();
     while halts(&mut other) == 0 {
-        assert!(started.elapsed() < SOON, "the stop of the journal is not in the database");
+        assert!(started.elapsed() < SOON, "the stop in the journal did not reach the database");
         std::thread::sleep(Duration::from_millis(20));
     }
 
-    // Somebody deletes the database, or a backup from before is put back.
+    // The database is deleted, or an older backup is restored.
     host.kill();
     drop(other);
     for end in ["", "-wal", "-shm"] {

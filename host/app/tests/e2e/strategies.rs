@@ -1,4 +1,4 @@
-//! Strategies that misbehave or go while others trade.
+//! Strategies that misbehave or are removed while others trade.
 
 use crate::corpus::corpus;
 use crate::crash::replay_all;
@@ -15,7 +15,7 @@ fn state<'a>(all: &'a Value, name: &str) -> &'a str {
 }
 
 #[test]
-fn a_file_that_is_no_strategy_is_shown_and_a_removed_one_has_its_orders_cancelled_while_others_trade() {
+fn an_invalid_file_is_shown_and_a_removed_strategy_has_its_orders_cancelled_while_others_trade() {
     let Some(built) = strategies("strategies that come and go") else { return };
     let folder = Folder::new("strategies");
     let dropped = folder.0.join("dropped");
@@ -36,7 +36,7 @@ fn a_file_that_is_no_strategy_is_shown_and_a_removed_one_has_its_orders_cancelle
     assert_eq!(state(&api.get("/v1/strategies"), "template"), "running");
     run.signal(Signal::INT);
     let outcome = run.finish();
-    assert_eq!(replay_all(&folder.0), 1, "strategies that came and went answer the same again");
+    assert_eq!(replay_all(&folder.0), 1, "strategies that were added and removed give the same answers in the replay");
     assert_eq!((&outcome["open_orders_at_exit"], &outcome["ledger_matches_exchange"]), (&json!(0), &json!(true)));
 }
 
@@ -46,16 +46,16 @@ fn an_author_sees_what_a_file_is_and_whether_it_would_be_taken() {
     let folder = Folder::new("authors");
     let ask = |action: &str, file: &std::path::Path| {
         let output = program().args(["strategy", action, "--json"]).arg(file).output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
-        (output.status.code(), serde_json::from_str(said.trim()).unwrap_or(Value::Null), told)
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), serde_json::from_str(printed.trim()).unwrap_or(Value::Null), errors)
     };
     for name in ["bundle", "momentum", "quoter", "template"] {
         let file = built.join(format!("{name}.wasm"));
-        let (code, findings, told) = ask("check", &file);
+        let (code, findings, errors) = ask("check", &file);
         let good = |finding: &Value| finding["good"] == true;
         let findings = findings.as_array().unwrap();
-        assert!(code == Some(0) && findings.iter().all(good), "{findings:?} {told}");
+        assert!(code == Some(0) && findings.iter().all(good), "{findings:?} {errors}");
         assert_eq!(findings.last().unwrap()["what"], "repeats", "{findings:?}");
         let (_, shown, _) = ask("inspect", &file);
         assert_eq!((&shown["identity"], &shown["capabilities"]), (&json!(name), &json!("log")), "{shown}");
@@ -70,17 +70,17 @@ fn an_author_sees_what_a_file_is_and_whether_it_would_be_taken() {
         (Some(1), &json!("contract"), &json!(false)),
         "{findings}"
     );
-    let (code, _, told) = ask("inspect", &torn);
-    assert!(code == Some(1) && told.contains("is no strategy"), "{told}");
+    let (code, _, errors) = ask("inspect", &torn);
+    assert!(code == Some(1) && errors.contains("is not a valid strategy"), "{errors}");
     let forger = corpus().into_iter().find(|hostile| hostile.name == "words-that-act-on-terminals").unwrap();
     let file = folder.0.join("forger.wasm");
     std::fs::write(&file, &forger.file).unwrap();
     for action in ["inspect", "check"] {
         let output = program().args(["strategy", action]).arg(&file).output().unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        assert!(said.contains(r"\u{1b}[2J"), "{said}");
-        assert!(!said.chars().any(|letter| letter.is_control() && letter != '\n'), "{said:?}");
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        assert!(printed.contains(r"\u{1b}[2J"), "{printed}");
+        assert!(!printed.chars().any(|letter| letter.is_control() && letter != '\n'), "{printed:?}");
     }
-    let (code, _, told) = ask("check", &folder.0.join("missing.wasm"));
-    assert!(code == Some(1) && told.contains("missing.wasm"), "{told}");
+    let (code, _, errors) = ask("check", &folder.0.join("missing.wasm"));
+    assert!(code == Some(1) && errors.contains("missing.wasm"), "{errors}");
 }

@@ -1,4 +1,4 @@
-//! Old versions of a strategy, which are thrown away when nobody needs them.
+//! Old versions of a strategy, which are deleted when they are not needed any more.
 
 use crate::process::{Api, Folder, Run, strategies};
 use rustix::process::Signal;
@@ -9,19 +9,19 @@ use std::time::{Duration, Instant};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// The same module with a section that means nothing: another version.
+/// Returns the same module with an additional section without effect: another version.
 fn variant(module: &[u8], mark: u8) -> Vec<u8> {
     [module, &[0, 3, 1, b'v', mark]].concat()
 }
 
-/// Returns the hashes of the modules that are kept.
+/// Returns the hashes of the archived modules.
 fn kept(data: &Path) -> BTreeSet<String> {
     let files = std::fs::read_dir(data.join("modules")).unwrap().map(|entry| entry.unwrap().path());
     let modules = files.filter(|path| path.extension().is_some_and(|extension| extension == "wasm"));
     modules.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect()
 }
 
-/// Drops a version and returns its hash when it runs.
+/// Installs a version and returns its hash once it is running.
 #[track_caller]
 fn run_version(api: &Api, file: &Path, bytes: &[u8], before: &str) -> String {
     std::fs::write(file, bytes).unwrap();
@@ -51,13 +51,13 @@ fn old_versions_stay_as_long_as_a_journal_names_them_and_the_last_ones_longer() 
     hashes.remove(0);
     let versions = api.get("/v1/strategies/template/versions");
     assert_eq!(versions.as_array().unwrap().len(), 2, "{versions}");
-    // Longer than what starts is waited with.
+    // Longer than pruning waits after the start.
     std::thread::sleep(Duration::from_secs(3));
     assert_eq!(kept(&folder.0), hashes.iter().cloned().collect(), "the session's journal names all of them");
     run.signal(Signal::INT);
     run.finish();
 
-    // Without that journal the last two stay.
+    // Without that journal, only the last two versions are kept.
     std::fs::remove_dir_all(folder.0.join("journal")).unwrap();
     let mut run = Run::start(&folder.0, &dropped, &more);
     let api = Api::new(&folder.0, &run.addresses());
@@ -69,7 +69,7 @@ fn old_versions_stay_as_long_as_a_journal_names_them_and_the_last_ones_longer() 
         }
     };
     is_left(&hashes[2..]);
-    // A swap makes the one that did not run in this session the third last.
+    // A swap makes the version that did not run in this session the third last.
     let fifth = run_version(&api, &file, &variant(&module, 5), hashes.last().unwrap());
     hashes.push(fifth);
     is_left(&hashes[3..]);
@@ -81,6 +81,6 @@ fn old_versions_stay_as_long_as_a_journal_names_them_and_the_last_ones_longer() 
     );
     run.signal(Signal::INT);
     run.finish();
-    let told = std::fs::read_to_string(folder.0.join("stderr.log")).unwrap();
-    assert!(told.contains("old versions of strategies were thrown away"), "{told}");
+    let log = std::fs::read_to_string(folder.0.join("stderr.log")).unwrap();
+    assert!(log.contains("old versions of strategies removed"), "{log}");
 }

@@ -1,20 +1,20 @@
-//! Several orders with one request, placed on the local exchange over real sockets.
+//! Batch placement: several orders in one request to the local exchange, over real sockets.
 
 use exchange::{Config, start};
 use model::amount::Size;
 use model::input::PlaceOutcome;
 use model::{MarketIx, NewOrder, OrderId, OrderKind, Price, Side, StrategyId};
-use order::{Account, Chain, Domains, Exchange, Listing, SignedOrder, SigningKey, UnsignedOrder};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, SignedOrder, SigningKey, UnsignedOrder};
 use polymarket::client::{BATCH_MAX, PlaceError, Terms, Timeouts};
 use polymarket::{AccountClient, Client, L1Headers};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// An account on the exchange, and the market that it trades.
+/// An account on the exchange, and the market it trades.
 struct Trader {
     key: SigningKey,
     account: Account,
     client: AccountClient,
-    listing: Listing,
+    listing: OrderTerms,
 }
 
 fn soon() -> Terms {
@@ -35,12 +35,12 @@ impl Trader {
         let credentials = client.create_or_derive_api_key(&l1).await.unwrap();
         let market = client.markets(1).await.unwrap().remove(0);
         let [token_id, _] = market.tokens;
-        let listing = Listing { token_id, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
+        let listing = OrderTerms { token_id, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
         let account = Account::eoa(key.address(), Chain::Polygon);
         Self { client: AccountClient::new(client, credentials, account), key, account, listing }
     }
 
-    /// A bid for so many shares at a cent.
+    /// Returns a bid for this many shares at one cent.
     fn bid(&self, number: u64, shares: u64) -> (SignedOrder, OrderKind) {
         let kind = OrderKind::Gtc { post_only: true };
         let (price, size) = (Price::from_micros(10_000).unwrap(), Size::shares(shares));
@@ -55,7 +55,7 @@ impl Trader {
 async fn each_order_of_a_batch_has_an_answer_of_its_own() {
     let running = start(Config::seeded(3)).await.unwrap();
     let trader = Trader::new(&format!("http://{}", running.addr)).await;
-    // The second is worth more than the account has.
+    // The second order costs more than the account has.
     let batch = [trader.bid(1, 10), trader.bid(2, 2_000_000), trader.bid(3, 10)];
     let answers = trader.client.post_orders(&batch, soon()).await;
     let [Ok(one), Err(PlaceError::Refused { reason }), Ok(three)] = &answers[..] else { panic!("{answers:?}") };
@@ -63,7 +63,7 @@ async fn each_order_of_a_batch_has_an_answer_of_its_own() {
     assert_eq!(one.outcome(), PlaceOutcome::Live);
     assert!(reason.contains("not enough balance"), "{reason}");
     assert_eq!(trader.client.open_orders().await.unwrap().len(), 2);
-    // The same again: it may be there, and is.
+    // Sending the same order again: its outcome is unknown, and it is live.
     let again = trader.client.post_orders(&batch[..1], soon()).await;
     assert!(matches!(&again[..], [Err(PlaceError::OutcomeUnknown { .. })]), "{again:?}");
 

@@ -1,4 +1,4 @@
-//! Compiling in a process of its own: the real program, and processes that break down in every way.
+//! Compilation in a separate process: the real program, and processes that fail in every way.
 
 use crate::guest::{Guest, one_event, session};
 use sandbox::{Cache, Compile, Compiler, Instance, LoadError, Measure, Program, Reaction, Sandbox, Settings};
@@ -6,17 +6,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use testkit::Scratch;
 
-/// The program itself.
+/// The real program.
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_polytrader").into(), vec!["compile".to_owned()])
 }
 
-/// A process that does this instead of compiling.
+/// A process that runs this script instead of compiling.
 fn shell(script: &str) -> Program {
     Program::new("/bin/sh".into(), vec!["-c".to_owned(), script.to_owned()])
 }
 
-/// No program at all: what is loaded with it was kept.
+/// A program that does not exist: modules that load with it come from the cache.
 fn nothing() -> Program {
     Program::new("/nowhere/at/all".into(), Vec::new())
 }
@@ -37,7 +37,7 @@ fn limits(compile: Compile) -> Settings {
     Settings { compile, ..Settings::default() }
 }
 
-/// How a module ends whose compiler is this.
+/// Returns the error of loading a module with this compiler.
 fn failure(settings: Settings, program: Program) -> LoadError {
     sandbox(settings, program, None).load(&Guest::default().core()).unwrap_err()
 }
@@ -54,7 +54,7 @@ fn a_module_compiled_elsewhere_does_what_it_does_here_fuel_included() {
     let there = sandbox(Settings::default(), program(), None);
     assert_eq!(run(&there, &bytes), run(&here, &bytes));
     assert!(run(&here, &bytes).fuel > 0);
-    // What is wrong with a module is the same answer.
+    // An invalid module gives the same error.
     for bytes in [wat::parse_str("(module)").unwrap(), wat::parse_str("(module (func (result i32)))").unwrap()] {
         assert_eq!(there.load(&bytes).unwrap_err(), here.load(&bytes).unwrap_err());
     }
@@ -66,20 +66,20 @@ fn what_was_compiled_once_is_kept_and_believed_only_as_it_was_written() {
     let bytes = Guest::default().core();
     let first = run(&sandbox(Settings::default(), program(), Some(&dir)), &bytes);
     let kept = || sandbox(Settings::default(), nothing(), Some(&dir));
-    assert_eq!(run(&kept(), &bytes), first, "without a compiler");
-    // Another module, or another limit, is something else.
+    assert_eq!(run(&kept(), &bytes), first, "loaded without a compiler");
+    // A different module or different limits miss the cache.
     let missing = |result: Result<_, LoadError>| matches!(result.map(|_: sandbox::Module| ()), Err(LoadError::Host(_)));
     assert!(missing(kept().load(&Guest { layout: 9, ..Guest::default() }.core())));
     let other = Settings { fuel: 7, ..Settings::default() };
     assert!(missing(sandbox(other, nothing(), Some(&dir)).load(&bytes)));
-    // One bit of native code, and it is compiled anew.
+    // After one bit of native code is changed, the module is compiled again.
     let files = native_files(&dir);
     let mut native = fs::read(&files[0]).unwrap();
     assert_eq!(files.len(), 1);
     let middle = native.len() / 2;
     native[middle] ^= 1;
     fs::write(&files[0], &native).unwrap();
-    assert!(missing(kept().load(&bytes)), "changed code was run");
+    assert!(missing(kept().load(&bytes)), "changed code was accepted");
     assert_eq!(run(&sandbox(Settings::default(), program(), Some(&dir)), &bytes), first);
     assert_eq!(run(&kept(), &bytes), first, "repaired");
 }
@@ -96,8 +96,8 @@ fn a_compiler_that_breaks_down_is_a_sentence_and_the_next_module_loads() {
     };
     assert!(crash("kill -SEGV $$").contains("signal: 11"));
     assert!(crash("echo it hurts >&2; exit 3").contains("exit status: 3 it hurts"));
-    assert!(crash("cat >/dev/null; echo something else").contains("not whole"));
-    assert!(crash("exit 0").contains("not whole"));
+    assert!(crash("cat >/dev/null; echo something else").contains("is not valid"));
+    assert!(crash("exit 0").contains("is not valid"));
     let complains = shell("echo memory allocation of 7 bytes failed >&2; kill -ABRT $$");
     assert_eq!(failure(settings, complains), LoadError::CompileMemory { limit: settings.compile.memory_max });
     let busy = limits(Compile { processor_s: 7, ..Compile::default() });
@@ -111,10 +111,10 @@ fn a_compiler_that_breaks_down_is_a_sentence_and_the_next_module_loads() {
 
 #[test]
 fn the_compiler_has_limits_of_its_own() {
-    // Some hundred thousand instructions in functions that are all within their limits.
+    // A few hundred thousand instructions, in functions that are all within their limits.
     let body = "(drop (i32.mul (i32.const 3) (i32.load (i32.const 8))))".repeat(2_000);
     let large = Guest { items: format!("(func {body})").repeat(100), ..Guest::default() }.core();
-    // Less than the program itself has.
+    // Less memory than the program itself needs.
     let poor = limits(Compile { memory_max: 24 << 20, ..Compile::default() });
     let error = sandbox(poor, program(), None).load(&large).unwrap_err();
     assert_eq!(error, LoadError::CompileMemory { limit: 24 << 20 });
@@ -133,9 +133,9 @@ fn a_compiler_inherits_nothing_but_its_pipes() {
     let dir = Scratch::new("inherits");
     let held = fs::File::create(dir.join("held-open")).unwrap();
     let look = "/usr/bin/env >&2; readlink /proc/self/fd/* >&2; pwd >&2; exit 1";
-    let LoadError::CompileCrash(seen) = failure(Settings::default(), shell(look)) else { panic!("it did not fail") };
+    let LoadError::CompileCrash(seen) = failure(Settings::default(), shell(look)) else { panic!("expected a failure") };
     assert!(!seen.contains("PATH=") && !seen.contains("HOME=") && seen.ends_with('/'), "{seen}");
-    // What others left open when they started us is closed to it by the filter; ours is not even there.
+    // Descriptors inherited by this process are closed by the seccomp filter; this process's own are not passed on.
     assert!(seen.contains("pipe:") && !seen.contains("held-open"), "{seen}");
     drop(held);
 }
@@ -149,7 +149,7 @@ fn the_real_compiler_gives_up_the_system_before_it_sees_the_module() {
     command.arg("compile").env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().unwrap();
     let mut input = child.stdin.take().unwrap();
-    // A request without its module: a key, 9 s of the processor, 3 GiB.
+    // A request without its module: a key, 9 s of processor time, 3 GiB.
     input.write_all(&[&[7; 32], 9_u64.to_le_bytes().as_slice(), &(3_u64 << 30).to_le_bytes()].concat()).unwrap();
     let look = |what: &str| fs::read_to_string(format!("/proc/{}/{what}", child.id())).unwrap();
     let started = std::time::Instant::now();
@@ -168,5 +168,5 @@ fn the_real_compiler_gives_up_the_system_before_it_sees_the_module() {
         Some("0")
     );
     drop(input);
-    assert!(child.wait().unwrap().success(), "an empty module has an answer too");
+    assert!(child.wait().unwrap().success(), "an empty module gets an answer too");
 }

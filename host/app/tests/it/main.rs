@@ -1,4 +1,4 @@
-//! The program's parts over real files, databases and sockets.
+//! Integration tests of the program's parts with real files, databases and sockets.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -10,8 +10,10 @@
 )]
 
 mod batch;
+mod check;
 mod compile;
 #[path = "../../../sandbox/tests/it/guest.rs"]
 #[allow(dead_code, reason = "the sandbox's own tests use the rest")]
 mod guest;
 mod replay;
+mod reports;

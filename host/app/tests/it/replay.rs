@@ -1,8 +1,9 @@
-//! A recorded session, replayed by this build: every decision and every answer of a strategy must come out as it was journaled.
+//! Replay of a recorded session with this build: every decision and every strategy answer must match the journal.
 //!
-//! `fixtures/recorded_session` was written by the build of 29 November 2026, when cancels are tried again sooner and market buys spend dollars: a demo with fills, refusals, a tripped
-//! breaker, a reload, a pause, a host that was killed, and the session that went on from it. A change that alters a decision on purpose
-//! replaces the fixture and says so in its commit.
+//! `fixtures/recorded_session` was written by `fixtures/record_session.py` with the build of 29 November 2026 in which
+//! the texts of the engine were reworded: a demo with fills, refusals, a tripped breaker, a reload, a pause, a host that was
+//! killed, and the session that continued after it. A change that alters a decision on purpose replaces the fixture and
+//! states this in its commit.
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -32,7 +33,7 @@ fn replay(session: &str) -> (bool, Value) {
 #[test]
 fn a_recorded_session_is_decided_as_it_was() {
     let sessions = sessions();
-    assert_eq!(sessions.len(), 2, "a session and the one that went on from it");
+    assert_eq!(sessions.len(), 2, "a session and the one that continued after it");
     for session in sessions {
         let (success, outcome) = replay(&session);
         assert_eq!((&outcome["differences"], &outcome["answers_differ"]), (&0.into(), &0.into()), "{outcome}");

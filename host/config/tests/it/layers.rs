@@ -47,8 +47,8 @@ fn each_layer_wins_over_those_before_it() {
         ("POLYTRADER_API_LISTEN", "[::1]:2"),
     ];
     let config = load(&dir, Mode::Demo, &env, &[("max_order_usd", "9"), ("max_order_usd", "9.5")]).unwrap();
-    let told = all.map(|key| source(&config, key));
-    let told: Vec<_> = told.iter().map(|(value, source)| (value.as_str(), *source)).collect();
+    let values = all.map(|key| source(&config, key));
+    let values: Vec<_> = values.iter().map(|(value, source)| (value.as_str(), *source)).collect();
     let expected = [
         ("20", Source::DemoProfile),
         ("50.10", Source::File),
@@ -56,7 +56,7 @@ fn each_layer_wins_over_those_before_it() {
         ("9.5", Source::Flag),
         ("[::1]:2", Source::Environment),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(values, expected);
     assert_eq!(config.limits().max_market, Usd(50_100_000));
     assert_eq!(config.limits().take_profit_bps, 1_050);
     assert_eq!(config.limits().max_order, Usd(9_500_000));
@@ -74,20 +74,23 @@ fn the_demos_profile_holds_in_the_demo_alone() {
 #[test]
 fn an_unknown_key_is_refused_with_the_nearest_name() {
     let dir = Scratch::new("unknown");
-    let told = complaint(load(&dir, Mode::Paper, &[("POLYTRADER_MAX_MARKT_USD", "1")], &[]));
-    assert!(told.contains("nearest is `POLYTRADER_MAX_MARKET_USD`"), "{told}");
-    let told = complaint(load(&dir, Mode::Paper, &[], &[("daily_loss_usd", "1")]));
-    assert!(told.contains("nearest is `daily_loss_limit_usd`"), "{told}");
+    let message = complaint(load(&dir, Mode::Paper, &[("POLYTRADER_MAX_MARKT_USD", "1")], &[]));
+    assert!(message.contains("nearest is `POLYTRADER_MAX_MARKET_USD`"), "{message}");
+    let message = complaint(load(&dir, Mode::Paper, &[], &[("daily_loss_usd", "1")]));
+    assert!(message.contains("nearest is `daily_loss_limit_usd`"), "{message}");
     std::fs::write(dir.join("polytrader.toml"), "[api]\nlisen = '127.0.0.1:1'\n").unwrap();
-    let told = complaint(load(&dir, Mode::Paper, &[], &[]));
-    assert!(told.contains("polytrader.toml") && told.contains("nearest is `api.listen`"), "{told}");
+    let message = complaint(load(&dir, Mode::Paper, &[], &[]));
+    assert!(message.contains("polytrader.toml") && message.contains("nearest is `api.listen`"), "{message}");
 }
 
 #[test]
 fn a_value_out_of_range_is_refused_with_value_and_range() {
     let dir = Scratch::new("range");
-    let told = complaint(load(&dir, Mode::Paper, &[], &[("portfolio_trade_pct", "101")]));
-    assert!(told.contains("`101`") && told.contains("portfolio_trade_pct takes 0.01 to 100 percent"), "{told}");
+    let message = complaint(load(&dir, Mode::Paper, &[], &[("portfolio_trade_pct", "101")]));
+    assert!(
+        message.contains("`101`") && message.contains("portfolio_trade_pct expects 0.01 to 100 percent"),
+        "{message}"
+    );
     for (key, bad) in [
         ("stop_loss_pct", "0"),
         ("daily_loss_limit_usd", "-25"),
@@ -98,8 +101,8 @@ fn a_value_out_of_range_is_refused_with_value_and_range() {
         ("venue.clob_url", "ftp://a"),
         ("api.allow_remote", "yes"),
     ] {
-        let told = complaint(load(&dir, Mode::Paper, &[], &[(key, bad)]));
-        assert!(told.contains(bad) && told.contains(key), "{told}");
+        let message = complaint(load(&dir, Mode::Paper, &[], &[(key, bad)]));
+        assert!(message.contains(bad) && message.contains(key), "{message}");
     }
     for file in ["max_order_usd = [1]", "max_open_orders = 0x10", "max_order_usd = 1979-05-27", "max_order_usd ="] {
         std::fs::write(dir.join("polytrader.toml"), file).unwrap();
@@ -107,7 +110,7 @@ fn a_value_out_of_range_is_refused_with_value_and_range() {
     }
 }
 
-/// What a file sets a key to: the same in another spelling, or another kind of value.
+/// Returns texts for a key in a file: the same value in other spellings, and values of other kinds.
 fn spellings(was: &str) -> Vec<String> {
     let quoted = format!("'{was}'");
     let mut all = vec![format!("[{quoted}]"), format!("{{ a = {quoted} }}"), "1979-05-27".into(), "0x10".into()];
@@ -129,29 +132,31 @@ fn a_value_of_another_kind_is_read_where_its_meaning_is_certain_and_refused_by_n
             std::fs::write(dir.join("polytrader.toml"), format!("{} = {with}\n", key.name)).unwrap();
             match load(&dir, Mode::Paper, &[], &[]) {
                 Ok(config) => {
-                    let numeric =
-                        matches!(key.kind, Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Numbers);
+                    let numeric = matches!(
+                        key.kind,
+                        Kind::Usd(..) | Kind::Percent(..) | Kind::Count(..) | Kind::Numbers | Kind::Chats
+                    );
                     let text = with.trim_matches('\'');
-                    // What it says is what was written, and of the kind that the key takes.
-                    let told = source(&config, key.name);
+                    // The resulting value is the one that was written, and of the key's kind.
+                    let shown = source(&config, key.name);
                     let fits = match with.as_str() {
                         "true" | "false" => key.kind == Kind::Flag,
                         "5" | "2.5" => numeric,
                         quoted => quoted.starts_with('\'') || text == key.default,
                     };
-                    let hidden = key.kind == Kind::Webhook;
+                    let hidden = key.kind.is_secret();
                     assert!(
-                        fits && (hidden || told == (text.to_owned(), Source::File)),
-                        "{} = {with}: {told:?}",
+                        fits && (hidden || shown == (text.to_owned(), Source::File)),
+                        "{} = {with}: {shown:?}",
                         key.name
                     );
                     same += 1;
                 }
                 Err(error) => {
-                    let told = format!("{error:#}");
+                    let message = format!("{error:#}");
                     assert!(
-                        told.contains(key.name) && told.contains("polytrader.toml"),
-                        "{} = {with}: {told}",
+                        message.contains(key.name) && message.contains("polytrader.toml"),
+                        "{} = {with}: {message}",
                         key.name
                     );
                     refused += 1;
@@ -172,16 +177,16 @@ fn a_file_in_utf_16_is_refused_by_a_sentence_that_says_so_and_a_mark_of_utf_8_is
     for mark in ["\u{feff}", ""] {
         let wide: Vec<u8> = format!("{mark}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(&file, wide).unwrap();
-        let told = complaint(load(&dir, Mode::Paper, &[], &[]));
-        assert!(told.contains("polytrader.toml: it is UTF-16, expected UTF-8"), "{told}");
+        let message = complaint(load(&dir, Mode::Paper, &[], &[]));
+        assert!(message.contains("polytrader.toml: it is UTF-16, expected UTF-8"), "{message}");
     }
 }
 
 #[test]
-fn other_machines_are_let_in_only_when_that_is_said() {
+fn other_machines_are_let_in_only_when_allow_remote_is_set() {
     let dir = Scratch::new("remote");
-    let told = complaint(load(&dir, Mode::Paper, &[], &[("dashboard.listen", "0.0.0.0:3000")]));
-    assert!(told.contains("api.allow_remote"), "{told}");
+    let message = complaint(load(&dir, Mode::Paper, &[], &[("dashboard.listen", "0.0.0.0:3000")]));
+    assert!(message.contains("api.allow_remote"), "{message}");
     let flags = [("dashboard.listen", "0.0.0.0:3000"), ("api.allow_remote", "true")];
     assert!(load(&dir, Mode::Paper, &[], &flags).is_ok());
 }
@@ -211,10 +216,10 @@ fn a_configuration_that_is_a_pipe_or_a_device_is_refused_at_once() {
         let dir = dir.to_owned();
         testkit::at_once(move || complaint(load(&dir, Mode::Live, &[], &[])))
     };
-    assert!(refused(&dir).contains("polytrader.toml: it is no regular file"));
+    assert!(refused(&dir).contains("polytrader.toml: not a regular file"));
     std::fs::remove_file(&file).unwrap();
     std::os::unix::fs::symlink("/dev/zero", &file).unwrap();
-    assert!(refused(&dir).contains("polytrader.toml: it is no regular file"));
+    assert!(refused(&dir).contains("polytrader.toml: not a regular file"));
     std::fs::remove_file(&file).unwrap();
     std::fs::write(dir.join("mounted.toml"), "chain_id = 80002\n").unwrap();
     std::os::unix::fs::symlink("mounted.toml", &file).unwrap();
@@ -252,24 +257,24 @@ fn no_spelling_of_a_databases_address_shows_its_password() {
         "hunter2",
     ] {
         std::fs::remove_file(&file).ok();
-        let mut told = String::new();
+        let mut message = String::new();
         let mut note = |loaded: anyhow::Result<Config>| match loaded {
-            Ok(config) => told.push_str(&format!("{config:?} {:?}", config.entries())),
-            Err(error) => told.push_str(&format!("{error:#} {error:?}")),
+            Ok(config) => message.push_str(&format!("{config:?} {:?}", config.entries())),
+            Err(error) => message.push_str(&format!("{error:#} {error:?}")),
         };
         note(load(&dir, Mode::Paper, &[("POLYTRADER_DATABASE_URL", address)], &[]));
         let flag = load(&dir, Mode::Paper, &[], &[("database_url", address)]);
-        assert!(flag.is_err(), "{address}: everybody on the machine reads the arguments of a process");
+        assert!(flag.is_err(), "{address}: the arguments of a process are visible to all users");
         note(flag);
-        // Also where the file is damaged around it.
+        // Also if the file is damaged near the address.
         for text in
             [format!("database_url = \"{address}\""), format!("database_url = {address}"), format!("[a]\n\"{address}")]
         {
             std::fs::write(&file, text).unwrap();
             note(load(&dir, Mode::Paper, &[], &[]));
         }
-        assert!(!told.contains("hunter2"), "{address}: {told}");
-        assert!(!told.contains("12345"), "{address}: {told}");
+        assert!(!message.contains("hunter2"), "{address}: {message}");
+        assert!(!message.contains("12345"), "{address}: {message}");
     }
 }
 
@@ -278,8 +283,8 @@ fn a_flag_takes_a_databases_address_without_a_secret_and_names_the_place_of_othe
     let dir = Scratch::new("flags");
     let config = load(&dir, Mode::Paper, &[], &[("database_url", "postgres://me@h/d?sslmode=require")]).unwrap();
     assert_eq!(config.database_url.expose_secret(), "postgres://me@h/d?sslmode=require");
-    let told = complaint(load(&dir, Mode::Paper, &[], &[("database_url", "postgres://me:hunter2@h/d")]));
-    assert!(told.contains("POLYTRADER_DATABASE_URL") && told.contains("polytrader.toml"), "{told}");
+    let message = complaint(load(&dir, Mode::Paper, &[], &[("database_url", "postgres://me:hunter2@h/d")]));
+    assert!(message.contains("POLYTRADER_DATABASE_URL") && message.contains("polytrader.toml"), "{message}");
     let kept = load(&dir, Mode::Paper, &[("POLYTRADER_DATABASE_URL", "postgres://me:hunter2@h/d")], &[]).unwrap();
     assert_eq!(kept.database_url.expose_secret(), "postgres://me:hunter2@h/d");
     assert_eq!(source(&kept, "database_url").0, "postgres://me:***@h/d");

@@ -1,4 +1,4 @@
-//! The configuration over real files.
+//! The configuration with real files.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::expect_used,
@@ -10,3 +10,4 @@
 )]
 
 mod layers;
+mod reference;

@@ -15,7 +15,7 @@ fn client() -> Client {
     Client::new(&venue().replacen("http", "ws", 1), Config::default()).unwrap()
 }
 
-/// Waits for what is wanted; whatever else comes passes by.
+/// Waits for the wanted item and skips all others.
 async fn wait<T: Debug, E: Debug>(
     stream: impl Stream<Item = Result<T, E>>,
     what: &str,
@@ -46,7 +46,7 @@ async fn the_market_channel_tells_books_prices_trades_and_the_touch() {
     }
     let change = wait(client.subscribe_prices(assets.clone()).unwrap(), "price change", |_| true).await;
     assert_eq!(Some(change.market), market.condition_id);
-    // A client that has these assets already does not ask for them with the flag; a new one does.
+    // A client that is subscribed to these assets already does not subscribe again with the flag; a new one does.
     let other = self::client();
     wait(other.subscribe_best_bid_ask(assets.clone()).unwrap(), "best bid and ask", |_| true).await;
     let trade = wait(client.subscribe_last_trade_price(assets.clone()).unwrap(), "last trade", |_| true).await;
@@ -62,7 +62,7 @@ async fn the_user_channel_tells_orders_and_trades_until_they_are_final() {
     let token = tokens(&market)[0];
     let events = client.subscribe_user_events(Vec::new()).unwrap();
     let act = async {
-        // The subscription is on its way first.
+        // Gives the subscription time to arrive first.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let id = rest(&trader, &key, token).await;
         trader.cancel_order(&id).await.unwrap();

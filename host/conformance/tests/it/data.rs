@@ -1,4 +1,4 @@
-//! What a wallet owns and did (Data API).
+//! Positions and activity of a wallet (Data API).
 
 use crate::{fresh, market, tokens, touch, trader, venue};
 use polymarket_client_sdk_v2::clob::types::{OrderType, Side};
@@ -29,7 +29,17 @@ async fn a_purchase_is_a_position_a_trade_an_activity_and_worth_something() {
     assert_eq!(shares, dec!(20), "{trades:?}");
     let activity = data.activity(&ActivityRequest::builder().user(user).build()).await.unwrap();
     assert_eq!(activity.len(), trades.len());
-    let value = data.value(&ValueRequest::builder().user(user).build()).await.unwrap();
-    assert_eq!((value[0].user, value[0].value), (user, positions[0].current_value));
+    // The market moves between two requests, so both are read again until they agree.
+    let mut seen = Vec::new();
+    while seen.len() < 50 {
+        let value = data.value(&ValueRequest::builder().user(user).build()).await.unwrap();
+        let positions = data.positions(&PositionsRequest::builder().user(user).build()).await.unwrap();
+        assert_eq!(value[0].user, user);
+        if value[0].value == positions[0].current_value {
+            break;
+        }
+        seen.push((value[0].value, positions[0].current_value));
+    }
+    assert!(seen.len() < 50, "the value is never that of the position: {seen:?}");
     assert!(data.closed_positions(&ClosedPositionsRequest::builder().user(user).build()).await.unwrap().is_empty());
 }

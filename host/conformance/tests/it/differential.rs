@@ -1,15 +1,15 @@
-//! Thousands of random orders, built and signed by the official client and by us, compared to the byte.
+//! Thousands of random orders, built and signed by the official client and by this project, compared byte by byte.
 
 use crate::{Key, Trader, fresh, market, tokens, trader, wallet};
 use model::{NewOrder, OrderId, OrderKind, Price, Size, StrategyId, TickSize, TokenId, TokenIx};
-use order::{Account, Chain, Domains, Exchange, Listing, SignatureType, SigningKey, UnsignedOrder, Wallet};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, SignatureType, SigningKey, UnsignedOrder, Wallet};
 use polymarket_client_sdk_v2::clob::types::{self, OrderType};
 use polymarket_client_sdk_v2::types::{Address, DateTime, Decimal, U256, Utc};
 use serde_json::Value;
 
 const ORDERS: u64 = 1_000;
 
-/// A small generator of its own, so that a failure can be repeated.
+/// A small deterministic random generator, so that failures are reproducible.
 struct Draw(u64);
 
 impl Draw {
@@ -22,7 +22,7 @@ impl Draw {
     }
 }
 
-/// What one order is about.
+/// Terms of one order.
 struct Asked {
     token: U256,
     side: model::Side,
@@ -48,7 +48,7 @@ fn draw(draw: &mut Draw, token: U256) -> Asked {
     }
 }
 
-/// The client's order, as it posts it.
+/// Returns the official client's order, as it posts it.
 async fn theirs(client: &Trader, key: &Key, asked: &Asked) -> Value {
     let decimal = |micros: u64| Decimal::new(i64::try_from(micros).unwrap(), 6).normalize();
     let side = if asked.side == model::Side::Buy { types::Side::Buy } else { types::Side::Sell };
@@ -62,7 +62,7 @@ async fn theirs(client: &Trader, key: &Key, asked: &Asked) -> Value {
     serde_json::to_value(&signed).unwrap()
 }
 
-/// Ours, with the same salt and time.
+/// Returns this project's order, with the same salt and time.
 fn ours(account: &Account, key: &SigningKey, exchange: Exchange, asked: &Asked, theirs: &Value) -> Value {
     let number = |name: &str| {
         let value = &theirs["order"][name];
@@ -78,14 +78,14 @@ fn ours(account: &Account, key: &SigningKey, exchange: Exchange, asked: &Asked, 
         size: asked.size,
         kind: asked.kind,
     };
-    let listing = Listing { token_id: TokenId(asked.token.to_be_bytes()), tick: TickSize::CENT, exchange };
+    let listing = OrderTerms { token_id: TokenId(asked.token.to_be_bytes()), tick: TickSize::CENT, exchange };
     let order = UnsignedOrder::build(&new, account, &listing, number("salt"), number("timestamp")).unwrap();
     let signed = order.sign(Domains::new(Chain::Polygon).of(exchange), key);
     let body = polymarket::client::order_body(&signed, asked.kind, theirs["owner"].as_str().unwrap()).unwrap();
     serde_json::from_str(&body).unwrap()
 }
 
-/// Addresses are compared without their checksums, and a flag that the client leaves out is false.
+/// Normalizes an order: addresses without checksum case, and a flag that the client leaves out as false.
 fn plain(mut order: Value) -> Value {
     for name in ["maker", "signer"] {
         order["order"][name] = order["order"][name].as_str().unwrap().to_lowercase().into();
@@ -114,7 +114,7 @@ async fn our_orders_are_the_official_clients_orders() {
         let theirs_funder = Address::from(funder.0);
         let client = match signature_type {
             SignatureType::Eoa => trader(&key).await,
-            // The client derives these two by itself; the same address comes out, or no order is equal.
+            // The client derives these two addresses itself; the orders are equal only if the addresses are.
             SignatureType::Proxy => wallet(&key, types::SignatureType::Proxy, None).await,
             SignatureType::Safe => wallet(&key, types::SignatureType::GnosisSafe, None).await,
             SignatureType::Deposit => wallet(&key, types::SignatureType::Poly1271, Some(theirs_funder)).await,

@@ -1,4 +1,5 @@
-//! The venue's official Rust client, unmodified, against the local exchange named by `VENUE`; and our own orders held against its.
+//! The venue's official Rust client, unmodified, against the local exchange named by `VENUE`; and this project's orders
+//! compared with its orders.
 
 mod catalog;
 mod channels;
@@ -19,10 +20,10 @@ use polymarket_client_sdk_v2::{POLYGON, auth::Uuid};
 use std::str::FromStr;
 
 type Trader = Client<Authenticated<Normal>>;
-/// A private key as the client takes it.
+/// A private key in the client's type.
 type Key = LocalSigner<k256::ecdsa::SigningKey>;
 
-/// The address that `cargo xtask test` tells.
+/// Returns the exchange's address, which `cargo xtask test` sets.
 fn venue() -> String {
     std::env::var("VENUE").expect("VENUE names an exchange; `cargo xtask test` starts one")
 }
@@ -31,7 +32,7 @@ fn bare() -> Client {
     Client::new(&venue(), Config::default()).unwrap()
 }
 
-/// A key that nobody has.
+/// Returns a new random key.
 fn fresh() -> Key {
     let digits = [Uuid::new_v4(), Uuid::new_v4()].map(|id| id.simple().to_string()).concat();
     key(&digits)
@@ -53,7 +54,7 @@ async fn wallet(key: &Key, kind: SignatureType, funder: Option<Address>) -> Trad
     }
 }
 
-/// A market of this kind with a tick of a cent.
+/// Returns a market of this kind with a tick of one cent.
 async fn market(neg_risk: bool) -> MarketResponse {
     let page = bare().markets(None).await.unwrap();
     let fits = |market: &MarketResponse| market.neg_risk == neg_risk && market.minimum_tick_size == dec!(0.01);
@@ -64,13 +65,13 @@ fn tokens(market: &MarketResponse) -> Vec<U256> {
     market.tokens.iter().map(|token| token.token_id).collect()
 }
 
-/// The best bid and ask: the last of each list.
+/// Returns the best bid and ask, which are the last of each list.
 async fn touch(token: U256) -> (Decimal, Decimal) {
     let book = bare().order_book(&OrderBookSummaryRequest::builder().token_id(token).build()).await.unwrap();
     (book.bids.last().unwrap().price, book.asks.last().unwrap().price)
 }
 
-/// A price far under the market, where a bid rests.
+/// Returns a price far below the market, at which a bid rests.
 async fn low(token: U256) -> Decimal {
     (touch(token).await.0 - dec!(0.2)).max(dec!(0.01))
 }
@@ -83,7 +84,7 @@ async fn rest(client: &Trader, key: &Key, token: U256) -> String {
     answer.order_id
 }
 
-/// Sets the exchange's switches.
+/// Sets the exchange's fault switches.
 async fn faults(faults: serde_json::Value) {
     let url = format!("{}/exchange/faults", venue());
     let answer = reqwest::Client::new().put(url).body(faults.to_string()).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What anybody may read.
+//! Public endpoints.
 
 use crate::{bare, market, tokens};
 use polymarket_client_sdk_v2::clob::types::request::{
@@ -48,7 +48,7 @@ async fn books_and_prices_are_read() {
     assert_eq!(client.midpoints(&[midpoint]).await.unwrap().midpoints.len(), 1);
     let spread = SpreadRequest::builder().token_id(token).build();
     assert!(client.spread(&spread).await.unwrap().spread > Decimal::ZERO);
-    // The client looks for them under a key that the venue does not send (PROTOCOL 7.2), and finds none there either.
+    // The client reads them from a key that the venue does not send (PROTOCOL 7.2), so it gets none, as from the venue.
     assert!(client.spreads(&[spread]).await.unwrap().spreads.is_none());
     let last = LastTradePriceRequest::builder().token_id(token).build();
     assert!(client.last_trade_price(&last).await.unwrap().price > Decimal::ZERO);

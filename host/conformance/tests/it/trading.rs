@@ -1,9 +1,9 @@
-//! Orders, cancels, money, and what an account reads of itself.
+//! Orders, cancels, balances, and queries of an account's own data.
 
 use crate::{Trader, bare, faults, fresh, key, low, market, rest, tokens, touch, trader, wallet};
 use polymarket_client_sdk_v2::clob::types::request::{
-    BalanceAllowanceRequest, CancelMarketOrderRequest, DeleteNotificationsRequest, OrderBookSummaryRequest, OrdersRequest,
-    TradesRequest,
+    BalanceAllowanceRequest, CancelMarketOrderRequest, DeleteNotificationsRequest, OrderBookSummaryRequest,
+    OrdersRequest, TradesRequest,
 };
 use polymarket_client_sdk_v2::clob::types::response::MarketResponse;
 use polymarket_client_sdk_v2::clob::types::{Amount, AssetType, OrderStatusType, OrderType, Side, SignatureType};
@@ -116,7 +116,7 @@ async fn money_and_shares_move_and_trades_settle() {
     assert!(client.notifications().await.unwrap().iter().any(|note| note.r#type == 2));
 }
 
-/// A token of a market whose best ask has fifty shares, and that price; the others stand still from then on.
+/// Returns a token of a market whose best ask has at least fifty shares, and that price; other traders are then paused.
 async fn plenty(market: &MarketResponse) -> (U256, Decimal) {
     for _ in 0..300 {
         faults(json!({"still": true, "unlimited": true})).await;
@@ -147,7 +147,7 @@ async fn a_market_buy_spends_its_dollars_whatever_they_buy() {
         let bought = order.build_sign_and_post(&key).await.unwrap();
         assert_eq!((&bought.status, bought.making_amount), (&OrderStatusType::Matched, dec!(5)), "{bought:?}");
         assert!((bought.taking_amount - dec!(5) / ask).abs() < dec!(0.00001), "{bought:?} at {ask}");
-        // Whole dollars, and a fee on top that is no more than the venue's highest.
+        // The whole dollar amount, plus a fee up to the venue's highest.
         let fee = before - balance(&client, None).await - dec!(5_000_000);
         let scale = dec!(5_000_000) * (dec!(1) - ask);
         assert!(fee > dec!(0) && fee < scale * dec!(0.1), "a fee of {fee} at {ask}");

@@ -1,32 +1,34 @@
-//! Clocks of a machine whose wall clock is set, that sleeps, or that is restored, and an engine that goes by them.
+//! Host time on a machine whose wall clock is set, that sleeps, or that is restored from a snapshot, and an engine that
+//! uses it.
 #![allow(clippy::unwrap_used, clippy::arithmetic_side_effects, reason = "test code may fail loudly; numbers are small")]
 
 use super::*;
-use engine::{Effect, Effects, Engine, Purpose, Record};
+use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Breaker, Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
-    Body, Intent, IntentKind, Level, Limits, MarketIx, OrderKind, Price, SessionId, Side, Size, StrategyId, Usd, Wants,
+    InputKind, Intent, IntentKind, Level, Limits, MarketIx, OrderKind, Price, SessionId, Side, Size, StrategyId, Usd,
+    Wants,
 };
 use std::sync::Arc;
 use testkit::{input, market};
 
 const SECOND: u64 = 1_000_000;
 const HOUR: u64 = 3_600 * SECOND;
-/// Half past eleven at night, UTC.
+/// 23:30 UTC.
 const START: Time = Time(20_000 * 86_400_000_000 + 23 * HOUR + HOUR / 2);
 
-/// A machine whose clocks a test moves.
+/// A machine whose clocks are moved by a test.
 #[derive(Debug, Clone)]
 struct Fake {
     boot: Arc<AtomicU64>,
-    /// How far the wall clock is ahead of the truth.
+    /// Error of the wall clock relative to true time, in microseconds.
     set: Arc<AtomicI64>,
-    /// Time in which the machine stood still with all its clocks.
+    /// Time in which the machine was suspended with all its clocks.
     lost: Arc<AtomicU64>,
 }
 
-/// The time since boot at which tests begin.
+/// Time since boot at the start of a test.
 const UPTIME: u64 = 7 * HOUR;
 
 impl Fake {
@@ -34,7 +36,7 @@ impl Fake {
         Self { boot: Arc::new(AtomicU64::new(UPTIME)), set: Arc::default(), lost: Arc::default() }
     }
 
-    /// What all other clocks of the world show.
+    /// Returns the true time.
     fn truth(&self) -> Time {
         START.plus_micros(self.boot() - UPTIME + self.lost.load(Ordering::Relaxed))
     }
@@ -63,13 +65,13 @@ fn clock() -> (Fake, Clock<Fake>) {
     (fake.clone(), Clock::new(fake))
 }
 
-/// Lets time pass in tenths of a second, and returns how far host time went.
+/// Advances time in steps of a tenth of a second, and returns how far host time advanced.
 fn pass(fake: &Fake, clock: &Clock<Fake>, seconds: u64) -> u64 {
     let begin = clock.now();
     for _ in 0..seconds * 10 {
         let before = clock.now();
         fake.pass(SECOND / 10);
-        assert!(clock.now() > before, "host time stands still");
+        assert!(clock.now() > before, "host time did not advance");
     }
     clock.now().since(begin)
 }
@@ -115,7 +117,7 @@ fn small_corrections_are_worked_off_by_a_tenth_of_the_time() {
     assert_eq!(pass(&fake, &clock, 10), 9 * SECOND);
     pass(&fake, &clock, 60);
     assert_eq!(clock.now(), clock.wall());
-    // A read after hours works off no more than one of each second's.
+    // One reading after hours corrects no more than one reading after a second.
     fake.set(1);
     fake.pass(HOUR);
     let off = clock.wall().since(clock.now());
@@ -143,7 +145,7 @@ fn a_host_that_began_an_hour_ahead_goes_back_slowly_and_only_to_what_was_confirm
     clock.follow_wall();
     assert_eq!(pass(&fake, &clock, 100), 90 * SECOND);
     fake.set(-7_200);
-    assert_eq!(pass(&fake, &clock, 100), 100 * SECOND, "this one was not confirmed");
+    assert_eq!(pass(&fake, &clock, 100), 100 * SECOND, "this setting was not confirmed");
     fake.set(0);
     assert_eq!(pass(&fake, &clock, 100), 90 * SECOND);
     pass(&fake, &clock, 36_000);
@@ -158,7 +160,7 @@ fn the_machines_own_clocks_agree() {
     assert!(first.0.abs_diff(wall().0) < NEAR_MICROS);
 }
 
-/// An engine that is fed as the host feeds its own: by the clock, with ticks of a tenth of a second.
+/// An engine fed as in the host: with host time, and with a clock event every tenth of a second.
 struct Host {
     fake: Fake,
     clock: Clock<Fake>,
@@ -169,7 +171,7 @@ struct Host {
     next_tick: Time,
     /// All breakers that tripped.
     tripped: Vec<Breaker>,
-    /// The days that began.
+    /// The UTC days that started.
     days: Vec<u64>,
 }
 
@@ -181,9 +183,9 @@ impl Host {
         let mut host = Self { fake, clock, engine, effects, seq: 0, ticks: 0, next_tick, tripped, days };
         let (session, cash, limits) = (SessionId(1), Usd::dollars(1_000), Limits::WIDE);
         let (mode, day_start, salt_seed, halted) = (Mode::Live, None, 7, false);
-        host.feed(Body::Session(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted }));
-        host.feed(Body::Market(market(0)));
-        host.feed(Body::Strategy(StrategyChange::Loaded {
+        host.feed(InputKind::Session(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted }));
+        host.feed(InputKind::Market(market(0)));
+        host.feed(InputKind::Strategy(StrategyChange::Loaded {
             strategy: StrategyId(1),
             name: "strategy".into(),
             hash: [0; 32],
@@ -194,19 +196,19 @@ impl Host {
             since: START,
             parameters: String::new(),
         }));
-        host.feed(Body::Feed { channel: Channel::Market, up: true });
-        host.feed(Body::Feed { channel: Channel::User, up: true });
-        host.feed(Body::Command(Command::Start));
+        host.feed(InputKind::Feed { channel: Channel::Market, up: true });
+        host.feed(InputKind::Feed { channel: Channel::User, up: true });
+        host.feed(InputKind::Command(Command::Start));
         host.books();
         host
     }
 
-    fn feed(&mut self, body: Body) {
+    fn feed(&mut self, body: InputKind) {
         self.seq += 1;
         let at = self.clock.now();
         self.engine.step(&input(self.seq, at, body), &mut self.effects);
         for effect in &self.effects {
-            if let Effect::Record(Record::Breaker { breaker, tripped: true, .. }) = effect {
+            if let Effect::Event(EngineEvent::Breaker { breaker, tripped: true, .. }) = effect {
                 self.tripped.push(*breaker);
             }
         }
@@ -216,17 +218,17 @@ impl Host {
         }
     }
 
-    /// Both books as the venue sends them: at its own time.
+    /// Sends both books with the venue's time.
     fn books(&mut self) {
         let level = |micros| vec![Level { price: Price::from_micros(micros).unwrap(), size: Size::shares(1_000) }];
         for (outcome, bid, ask) in [(0, 400_000, 420_000), (1, 580_000, 600_000)] {
             let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
             let (token, venue_time) = (MarketIx(0).token(outcome), self.fake.truth());
-            self.feed(Body::Event(MarketEvent { token, venue_time, kind }));
+            self.feed(InputKind::Event(MarketEvent { token, venue_time, kind }));
         }
     }
 
-    /// Lets time pass, with ticks as they are due and a book each second.
+    /// Advances time, with clock events when they are due and books every second.
     fn pass(&mut self, seconds: u64) {
         for step in 0..seconds * 100 {
             self.fake.pass(SECOND / 100);
@@ -237,29 +239,30 @@ impl Host {
             if now >= self.next_tick {
                 self.next_tick = now.plus_micros(100_000);
                 self.ticks += 1;
-                self.feed(Body::Tick);
+                self.feed(InputKind::Clock);
             }
         }
     }
 
-    /// Places an order that ends `seconds` from the true time, and returns its approval's end and its time of creation.
+    /// Places an order that expires `seconds` after the true time, and returns the expiry of its approval and its
+    /// creation time.
     fn place(&mut self, seconds: u64) -> Option<(Time, Time)> {
         let until_s = u32::try_from(self.fake.truth().seconds() + seconds).unwrap();
         let kind = OrderKind::Gtd { post_only: false, until_s };
         let (token, price, size) = (MarketIx(0).token(0), Price::from_micros(300_000).unwrap(), Size::shares(10));
         let kind = IntentKind::Place { token, side: Side::Buy, price, size, kind };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        self.feed(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
+        self.feed(InputKind::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
         self.effects.iter().find_map(|effect| match effect {
             Effect::Place(approved) => Some((approved.expires(), Time::from_millis(approved.item().timestamp_ms))),
             _ => None,
         })
     }
 
-    /// Holds that an order is approved for a quarter of a second, made now and ended where it would be for the venue.
+    /// Checks that an order is approved for a quarter of a second, is created now, and expires at the venue's time.
     #[track_caller]
     fn places_right(&mut self) {
-        assert_eq!(self.place(124), None, "the venue takes none that ends so soon");
+        assert_eq!(self.place(124), None, "the venue rejects orders that expire so soon");
         let (expires, made) = self.place(126).unwrap();
         assert_eq!(made.millis(), self.fake.truth().millis());
         self.fake.pass(250_000);
@@ -279,7 +282,7 @@ fn an_engine_goes_on_while_the_wall_clock_is_an_hour_ahead_for_three_seconds() {
     host.pass(1);
     host.places_right();
     host.pass(2);
-    assert_eq!(host.days, [FIRST_DAY], "the wall clock was in the next day");
+    assert_eq!(host.days, [FIRST_DAY], "only the wall clock was in the next day");
     host.fake.set(0);
     let before = host.ticks;
     host.pass(10);
@@ -307,7 +310,7 @@ fn an_engine_goes_on_while_the_wall_clock_is_set_back_by_an_hour() {
 }
 
 #[test]
-fn after_a_sleep_of_ninety_seconds_approvals_are_over_and_books_are_stale_until_they_are_heard() {
+fn after_a_sleep_of_ninety_seconds_approvals_are_over_and_books_are_stale_until_they_are_confirmed() {
     let mut host = Host::new();
     host.pass(10);
     let (expires, _) = host.place(300).unwrap();
@@ -325,8 +328,8 @@ fn after_a_sleep_of_ninety_seconds_approvals_are_over_and_books_are_stale_until_
 #[test]
 fn the_breaker_for_clock_skew_opens_and_closes_with_the_venues_word() {
     let mut host = Host::new();
-    host.feed(Body::Skew { micros: 3_600_000_000 });
+    host.feed(InputKind::ClockSkew { micros: 3_600_000_000 });
     assert_eq!((host.tripped.clone(), host.place(300)), (vec![Breaker::ClockSkew], None));
-    host.feed(Body::Skew { micros: 0 });
+    host.feed(InputKind::ClockSkew { micros: 0 });
     assert!(host.place(300).is_some());
 }

@@ -1,21 +1,21 @@
-//! The fills that were booked. A repeated message must not book one twice, so a fill is forgotten only when nothing more can come of it.
+//! The booked fills. A repeated message must not be booked twice, so a fill is forgotten only when its order is closed.
 
 use super::{Fill, FillKey};
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use model::{OrderId, Time, TradeId};
 
-/// The most fills that one look at the table tries to forget.
+/// The most fills that are examined in one pass to forget old ones.
 const TRIES_MAX: usize = 256;
 
 /// The table of fills.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Fills {
     booked: BTreeMap<FillKey, Fill>,
-    /// In the order in which they came; what could not be forgotten in its turn comes again.
+    /// Keys in order of arrival; a fill that could not be forgotten in its turn is queued again.
     age: VecDeque<FillKey>,
-    /// Fills that are not final, and when they were last heard of or asked for, by order.
+    /// Fills that are not final, by order, with the time of their last report or query.
     unsettled: BTreeMap<(OrderId, TradeId, u32), Time>,
-    /// When the latest of the forgotten ones was first heard of.
+    /// The first report time of the latest forgotten fill.
     forgotten: Time,
 }
 
@@ -24,7 +24,7 @@ impl Fills {
         self.booked.get(key).copied()
     }
 
-    /// Remembers a fill, or how far it has settled now.
+    /// Remembers a fill, or updates its settlement state.
     pub(super) fn insert(&mut self, key: FillKey, fill: Fill, now: Time) {
         let (trade, part, order) = key;
         if fill.is_final() {
@@ -37,7 +37,7 @@ impl Fills {
         }
     }
 
-    /// Forgets the oldest fills beyond `most` whose orders `is_done` says to be done with.
+    /// Forgets the oldest fills beyond `most` whose orders are closed according to `is_done`.
     pub(super) fn forget(&mut self, most: usize, is_done: impl Fn(&Self, OrderId) -> bool) {
         for _ in 0..TRIES_MAX {
             if self.age.len() <= most {
@@ -52,13 +52,14 @@ impl Fills {
         }
     }
 
-    /// Says whether a fill of an order is not final.
+    /// Returns true if a fill of an order is not final.
     pub(super) fn waits(&self, order: OrderId) -> bool {
         let (first, last) = (TradeId([0; 16]), TradeId([u8::MAX; 16]));
         self.unsettled.range((order, first, 0)..=(order, last, u32::MAX)).next().is_some()
     }
 
-    /// Returns the orders whose fills should have settled by now, each once; they are asked for again after as long.
+    /// Returns the orders whose fills should have settled by now, each once; they are returned again after the same
+    /// time.
     pub(super) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
         let late = self.unsettled.iter_mut().filter(|(_, at)| now.since(**at) >= after_micros);
         late.map(|((order, ..), at)| {
@@ -68,23 +69,23 @@ impl Fills {
         .collect()
     }
 
-    /// Returns when the oldest fill that is not final was first heard of.
+    /// Returns the first report time of the oldest fill that is not final.
     pub(super) fn oldest_unsettled(&self) -> Option<Time> {
         let keys = self.unsettled.keys().map(|(order, trade, part)| (*trade, *part, *order));
         keys.filter_map(|key| self.booked.get(&key)).map(|fill| fill.at).min()
     }
 
-    /// Returns the fills that are remembered, oldest first.
+    /// Returns the remembered fills, oldest first.
     pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&FillKey, Fill)> {
         self.age.iter().filter_map(|key| Some((key, *self.booked.get(key)?)))
     }
 
-    /// Returns how many are remembered, and how many of them are not final.
+    /// Returns the number of remembered fills, and how many of them are not final.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.booked.len(), self.unsettled.len())
     }
 
-    /// Returns when the latest of the forgotten fills was first heard of; zero if none was forgotten.
+    /// Returns the first report time of the latest forgotten fill; zero if none was forgotten.
     pub(super) const fn forgotten(&self) -> Time {
         self.forgotten
     }

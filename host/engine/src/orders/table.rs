@@ -1,25 +1,25 @@
-//! The orders by number, and those at risk by market. The gate walks a market's orders for each wish, so that walk looks nothing up:
-//! entries lie in slots that do not move.
+//! The orders by number, and those at risk by market. The gate iterates over a market's orders for each order request,
+//! so that iteration needs no lookups: entries are stored in slots that do not move.
 
 use super::OrderEntry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use model::{MarketIx, OrderId};
 
-/// Where an entry lies.
+/// The index of an entry's slot.
 type Slot = u32;
 
-/// The table.
+/// The table of orders.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Table {
     slots: Vec<Option<OrderEntry>>,
     free: Vec<Slot>,
     by_id: BTreeMap<OrderId, Slot>,
-    /// Orders at risk, by the market's number, in the order in which they came.
+    /// Orders at risk, by market number, in order of arrival.
     by_market: Vec<Vec<Slot>>,
     /// Markets that have such orders.
     busy: BTreeSet<MarketIx>,
-    /// How many orders are listed.
+    /// The number of listed orders.
     listed: usize,
 }
 
@@ -37,13 +37,13 @@ impl Table {
         self.slots.get(usize::try_from(slot).ok()?)?.as_ref()
     }
 
-    /// Adds an order, or replaces the one of its number.
+    /// Adds an order, or replaces the one with the same number.
     pub(super) fn insert(&mut self, entry: OrderEntry) {
         self.remove(entry.order.id);
         let id = entry.order.id;
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            // More orders than that are refused long before.
+            // The gate refuses orders long before this number is reached.
             None => Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX),
         };
         let place = usize::try_from(slot).unwrap_or(usize::MAX);
@@ -67,12 +67,12 @@ impl Table {
         }
     }
 
-    /// All of them, by number.
+    /// Returns all orders, by number.
     pub(super) fn values(&self) -> impl DoubleEndedIterator<Item = &OrderEntry> {
         self.by_id.values().filter_map(|slot| self.at(*slot))
     }
 
-    /// Lists an order under its market.
+    /// Adds an order to the list of its market.
     pub(super) fn list(&mut self, market: MarketIx, order: OrderId) {
         let Some(slot) = self.by_id.get(&order) else { return };
         if self.by_market.len() <= market.index() {
@@ -97,22 +97,22 @@ impl Table {
         }
     }
 
-    /// The orders listed under a market.
+    /// Returns the orders listed under a market.
     pub(super) fn listed(&self, market: MarketIx) -> impl Iterator<Item = &OrderEntry> {
         self.by_market.get(market.index()).into_iter().flatten().filter_map(|slot| self.at(*slot))
     }
 
-    /// How many orders are listed.
+    /// Returns the number of listed orders.
     pub(super) const fn listed_count(&self) -> usize {
         self.listed
     }
 
-    /// The markets under which orders are listed.
+    /// Returns the markets with listed orders.
     pub(super) fn busy(&self) -> impl Iterator<Item = MarketIx> {
         self.busy.iter().copied()
     }
 
-    /// Says whether orders are listed under a market.
+    /// Returns true if orders are listed under a market.
     pub(super) fn is_busy(&self, market: MarketIx) -> bool {
         self.by_market.get(market.index()).is_some_and(|slots| !slots.is_empty())
     }

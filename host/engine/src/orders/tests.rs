@@ -33,7 +33,7 @@ fn none(_: &OrderEntry) -> Reserve {
     Reserve::default()
 }
 
-/// Adds an order that has ended with nothing to come.
+/// Adds a closed order.
 fn end(orders: &mut Orders, number: u64) {
     orders.insert(entry(number, OrderState::Live), Reserve::default());
     orders.update(OrderId(number), none, |entry| entry.state = OrderState::Cancelled);
@@ -49,7 +49,7 @@ fn a_fill_that_is_not_settled_is_remembered_however_many_come_after_it() {
     assert!(orders.fill(&key(1)).is_some_and(|fill| !fill.is_final()));
     assert_eq!(orders.oldest_unsettled(), Some(Time(1)));
     assert!(orders.overdue(Time(9_000_000), 1).contains(&OrderId(1)));
-    // The oldest settled ones made room, and it is known until when.
+    // The oldest settled fills were forgotten, and the time of the latest of them is known.
     assert_eq!((orders.fill_counts(), orders.forgotten()), ((20_000, 1), Time(3)));
     assert!(orders.fill(&key(3)).is_none() && orders.fill(&key(4)).is_some());
     orders.remember(key(1), fill(Settlement::Confirmed, 1), NOW);
@@ -63,7 +63,7 @@ fn a_settled_fill_is_remembered_as_long_as_its_order_may_be_asked_for() {
     orders.insert(entry(1, OrderState::Live), Reserve::default());
     orders.remember(key(1), fill(Settlement::Confirmed, 1), NOW);
     (2..=5).for_each(|number| orders.remember(key(number), fill(Settlement::Confirmed, number), NOW));
-    assert!(orders.fill(&key(1)).is_some(), "its order is open: a look at it tells its trades again");
+    assert!(orders.fill(&key(1)).is_some(), "its order is open: a query reports its trades again");
     orders.update(OrderId(1), none, |entry| entry.state = OrderState::Cancelled);
     (6..=9).for_each(|number| orders.remember(key(number), fill(Settlement::Confirmed, number), NOW));
     assert!(orders.fill(&key(1)).is_none());
@@ -72,7 +72,7 @@ fn a_settled_fill_is_remembered_as_long_as_its_order_may_be_asked_for() {
 #[test]
 fn orders_of_which_something_may_come_are_never_forgotten() {
     let mut orders = Orders { room: Room { done: 3, ..Room::default() }, ..Orders::default() };
-    // One with shares whose trade was not told, and one with a trade that has not settled.
+    // One order with shares whose trade was not reported, and one with a trade that has not settled.
     orders.insert(entry(1, OrderState::Live), Reserve::default());
     orders.update(OrderId(1), none, |entry| {
         (entry.state, entry.matched) = (OrderState::Cancelled, Size::shares(3));

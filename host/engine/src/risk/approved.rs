@@ -1,9 +1,9 @@
-//! The proof that the gate was passed.
+//! [`Approved`]: the proof that an order passed the gate.
 
 use core::hash::{Hash, Hasher};
 use model::{NewOrder, Seq, SessionId, Time};
 
-/// A value that passed the risk gate. Only the gate can make one: the fields are private and there is no `Clone`,
+/// A value that passed the risk gate. Only the gate can create one: the fields are private and there is no `Clone`,
 /// `Default`, `From` or deserializer.
 ///
 /// ```compile_fail
@@ -16,7 +16,7 @@ use model::{NewOrder, Seq, SessionId, Time};
 /// }
 /// ```
 #[derive(Debug)]
-#[must_use = "an approved order that is dropped keeps its cost reserved for ever"]
+#[must_use = "dropping an approved order keeps its cost reserved for ever"]
 pub struct Approved<T> {
     item: T,
     session: SessionId,
@@ -25,18 +25,19 @@ pub struct Approved<T> {
     signs: bool,
 }
 
-/// An order with what makes its id at the venue: salt and creation time.
+/// An order with the values that determine its id at the venue: salt and creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Placement {
     /// The order.
     pub order: NewOrder,
-    /// Below 2^53, for it travels as a JSON number.
+    /// Below 2^53, because it is sent as a JSON number.
     pub salt: u64,
     /// Milliseconds since the epoch; makes the signed order unique.
     pub timestamp_ms: u64,
 }
 
-/// For the digest of a step: what was approved, not for whom. A rehearsal comes to the same.
+/// For the digest of a step: covers the approved item, not the session or signability, so that a dry run yields the
+/// same digest.
 impl<T: Hash> Hash for Approved<T> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { item, session, cause, expires, signs: _ } = self;
@@ -49,27 +50,27 @@ impl<T> Approved<T> {
         Self { item, session, cause, expires, signs }
     }
 
-    /// Returns what was approved.
+    /// Returns the approved item.
     pub const fn item(&self) -> &T {
         &self.item
     }
 
-    /// Returns the session that it was approved in.
+    /// Returns the session in which it was approved.
     pub const fn session(&self) -> SessionId {
         self.session
     }
 
-    /// Returns the input that caused it. The journal must be synced up to here before the order leaves.
+    /// Returns the input that caused it. The journal must be synced up to this input before the order is sent.
     pub const fn cause(&self) -> Seq {
         self.cause
     }
 
-    /// Returns the moment after which it must not leave any more and is to be gated again.
+    /// Returns the time after which it must not be sent any more and has to be gated again.
     pub const fn expires(&self) -> Time {
         self.expires
     }
 
-    /// Says whether a signer may sign it: false in backtests, replays and self-tests.
+    /// Returns true if a signer may sign it: false in backtests, replays and self-tests.
     pub const fn signs(&self) -> bool {
         self.signs
     }

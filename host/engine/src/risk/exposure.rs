@@ -1,16 +1,16 @@
-//! What could be lost, worst case.
+//! Worst-case exposure.
 
 use crate::ledger::Ledger;
 use crate::markets::{MarketEntry, Markets};
 use crate::orders::{OrderEntry, Orders};
 use model::{EventId, MarketIx, NewOrder, Price, Side, Size, TokenIx, Usd};
 
-/// What is lost at cost if YES wins, and if NO does; below zero is a gain.
+/// The loss at cost if YES wins, and if NO wins; a negative value is a gain.
 pub(crate) type Losses = [Usd; 2];
 
-/// Returns what is lost in a market for each outcome, over every subset of its open orders and of matched ones whose trades are not
-/// told yet being filled: if an outcome wins, the worst is that the bids for the other one and the asks of this one were filled.
-/// Shares of both outcomes net, for a pair pays a dollar. Fees apart.
+/// Returns the loss in a market for each outcome, over every subset of its open orders, and of matched orders whose
+/// trades are not reported yet, being filled: if an outcome wins, the worst case is that the bids for the other outcome
+/// and the asks of this one were filled. Shares of both outcomes net, because a pair pays a dollar. Before fees.
 pub(crate) fn losses<'a>(ledger: &Ledger, market: MarketIx, at_risk: impl Iterator<Item = &'a OrderEntry>) -> Losses {
     let [yes, no] = [ledger.position(market.token(0)), ledger.position(market.token(1))];
     let cost = yes.cost.saturating_add(no.cost);
@@ -25,8 +25,8 @@ pub(crate) fn losses<'a>(ledger: &Ledger, market: MarketIx, at_risk: impl Iterat
     losses
 }
 
-/// Returns what an order could lose of which nothing is matched: a BUY what it pays, a FOK or FAK BUY its signed dollars; a SELL what
-/// it gives up.
+/// Returns the possible loss of an order without any match: for a BUY its cost, for a FOK or FAK BUY its signed
+/// dollars; for a SELL the payout that it gives up.
 pub(crate) fn loss_of(order: &NewOrder) -> Usd {
     let price = match order.side {
         Side::Buy => order.price,
@@ -35,22 +35,23 @@ pub(crate) fn loss_of(order: &NewOrder) -> Usd {
     order.dollars().unwrap_or_else(|| cost_of(price, order.size))
 }
 
-/// Adds what an order could lose. What it would gain nets nothing before it is filled: shares that may not come pair with nothing.
+/// Adds the possible loss of an order. Its possible gain is not netted before it is filled: shares that may never
+/// arrive complete no pair.
 pub(crate) fn add(losses: &mut Losses, order: &NewOrder, loss: Usd) {
     let wins = u32::from(order.side == Side::Buy) ^ order.token.outcome();
-    // A bid for YES hurts if NO wins, an ask of YES if YES wins, and the same the other way round.
+    // A bid for YES loses if NO wins, an ask of YES if YES wins, and vice versa for NO.
     if let Some(sum) = losses.get_mut(usize::from(wins == 1)) {
         *sum = sum.saturating_add(loss);
     }
 }
 
-/// Returns the worse of both, never below zero.
+/// Returns the larger loss, never below zero.
 pub(crate) fn worst(losses: Losses) -> Usd {
     losses.into_iter().max().unwrap_or_default().max(Usd::ZERO)
 }
 
-/// Returns the most that can be lost at cost over the markets of an event of which at most one resolves to YES, `extra` filled too: the
-/// worst over each of them winning and none.
+/// Returns the worst-case loss at cost over the markets of an event of which at most one resolves to YES, with `extra`
+/// filled too: the maximum over each of them winning and none winning.
 pub(crate) fn event_loss(ledger: &Ledger, orders: &Orders, markets: &Markets, event: EventId, extra: &NewOrder) -> Usd {
     let mut none_wins = Usd::ZERO;
     let mut worst_switch = Usd::ZERO;
@@ -66,7 +67,7 @@ pub(crate) fn event_loss(ledger: &Ledger, orders: &Orders, markets: &Markets, ev
     none_wins.saturating_add(worst_switch).max(Usd::ZERO)
 }
 
-/// Says whether a market is held (dust below the minimum size apart) or bid for.
+/// Returns true if a market is held (except for dust below the minimum size) or bid for.
 pub(crate) fn is_position(ledger: &Ledger, orders: &Orders, market: MarketIx, entry: &MarketEntry) -> bool {
     let held = [0, 1].into_iter().any(|outcome| {
         let size = ledger.position(market.token(outcome)).size;
@@ -75,10 +76,10 @@ pub(crate) fn is_position(ledger: &Ledger, orders: &Orders, market: MarketIx, en
     held || orders.at_risk_in(market).any(|order| order.order.side == Side::Buy)
 }
 
-/// Returns how many markets are held or bid for. Looks only at markets in which there is anything.
+/// Returns the number of markets held or bid for. Visits only markets with holdings or orders.
 pub(crate) fn open_positions(ledger: &Ledger, orders: &Orders, markets: &Markets) -> u32 {
     let with_orders = orders.markets_at_risk();
-    // A market counts once, by its first token that is held, unless it counted by its orders.
+    // A market counts once, by its first token that is held, unless it already counted by its orders.
     let held = ledger.positions().filter(|(_, position)| !position.size.is_zero()).map(|(token, _)| token);
     let held = held.filter(|token| {
         let first = token.outcome() == 0 || ledger.position(token.complement()).size.is_zero();

@@ -1,10 +1,10 @@
-//! The gate itself: every order passes here, whoever wants it.
+//! The gate itself: every order passes through it, whatever its origin.
 
 use super::approved::{Approved, Placement};
 use super::refusal::{Refusal, Rule};
 use super::rules::{Check, RULES, refusal};
 use crate::breakers::Trip;
-use crate::effect::{Effect, Effects, Record};
+use crate::effect::{Effect, Effects, EngineEvent};
 use crate::orders::OrderEntry;
 use crate::step::{Engine, Purpose};
 use alloc::format;
@@ -12,12 +12,12 @@ use model::event::Reason;
 use model::input::Breaker;
 use model::{NewOrder, OrderId, OrderKind, OrderState, OwnEvent, Price, Side, Size, StrategyId, TokenIx};
 
-/// How long an approval is good for. The state it was judged by grows old.
+/// The lifetime of an approval: the state on which it was decided becomes outdated.
 const APPROVAL_MICROS: u64 = 250_000;
-/// Salts travel as JSON numbers.
+/// Salts are sent as JSON numbers.
 const SALT_BITS: u64 = (1 << 53) - 1;
 
-/// Who wants an order.
+/// The origin of an order request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     /// A strategy, by an intent or a standing quote.
@@ -26,9 +26,9 @@ pub(crate) enum Origin {
     Guard,
 }
 
-/// An order that somebody wants, before it has a number.
+/// An order request, before it has a number.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct OrderRequest {
     pub(crate) strategy: StrategyId,
     pub(crate) tag: u64,
     pub(crate) token: TokenIx,
@@ -37,23 +37,23 @@ pub(crate) struct Wish {
     pub(crate) size: Size,
     pub(crate) kind: OrderKind,
     pub(crate) reason: Reason,
-    /// What the strategy thinks that a share is worth, if it says so.
+    /// The strategy's fair value of a share, if it gave one.
     pub(crate) fair: Option<Price>,
-    /// Whether it is one leg of a standing quote.
+    /// True if it is one leg of a standing quote.
     pub(crate) target: bool,
     pub(crate) origin: Origin,
 }
 
 impl Engine {
-    /// Judges an order without placing it.
-    fn judge(&self, order: &NewOrder, wish: &Wish) -> Result<(), Refusal> {
+    /// Checks an order without placing it.
+    fn judge(&self, order: &NewOrder, wish: &OrderRequest) -> Result<(), Refusal> {
         let check = Check::new(self, order, wish.origin, wish.target, wish.fair)?;
         RULES.iter().try_for_each(|rule| rule(&check))
     }
 
-    /// Sends a wish through the gate. Approved, it becomes a pending order and an effect; refused, it is recorded and
-    /// its strategy is told, here already.
-    pub(crate) fn submit(&mut self, wish: Wish, effects: &mut Effects) -> Option<OrderId> {
+    /// Sends an order request through the gate. If approved, it becomes a pending order and an effect; if refused, the
+    /// refusal is recorded and its strategy is notified right here.
+    pub(crate) fn submit(&mut self, wish: OrderRequest, effects: &mut Effects) -> Option<OrderId> {
         let order = NewOrder {
             id: self.orders.next_id(),
             strategy: wish.strategy,
@@ -64,21 +64,21 @@ impl Engine {
             size: wish.size,
             kind: wish.kind,
         };
-        self.habits.forget_old_wishes(self.now);
+        self.habits.forget_old_placements(self.now);
         let judged = self.judge(&order, &wish);
         if wish.origin == Origin::Strategy && !wish.target {
-            self.habits.note_wish(&order, self.now);
+            self.habits.record_placement(&order, self.now);
         }
         if let Err(refusal) = judged {
-            self.tell_refusal(order.strategy, order.tag, Some(order.token), refusal, effects);
+            self.notify_refusal(order.strategy, order.tag, Some(order.token), refusal, effects);
             if refusal.rule == Rule::Repeats {
                 let reason = format!("{} equal placements within 10 s, the limit is {}", refusal.value, refusal.limit);
                 self.trip(Trip::strategy(Breaker::RepeatedExecution, order.strategy, reason), effects);
             }
             return None;
         }
-        self.rate.note(self.now);
-        self.habits.note_sent(order.strategy, self.now);
+        self.rate.record(self.now);
+        self.habits.record_sent(order.strategy, self.now);
         let pending = OrderEntry::new(order, OrderState::Pending, self.now);
         let exit = wish.origin == Origin::Guard;
         let entry = OrderEntry { reason: wish.reason, target: wish.target, exit, ..pending };
@@ -87,14 +87,14 @@ impl Engine {
         let placement = Placement { order, salt, timestamp_ms: self.now.millis() };
         let signs = self.purpose == Purpose::Trade;
         let expires = self.now.plus_micros(APPROVAL_MICROS);
-        self.tell_order(&entry, effects);
+        self.notify_order(&entry, effects);
         self.orders.insert(entry, reserve);
         effects.push(Effect::Place(Approved::new(placement, self.session, self.cause, expires, signs)));
         Some(order.id)
     }
 
-    /// Records a refusal and tells the strategy.
-    pub(crate) fn tell_refusal(
+    /// Records a refusal and notifies the strategy.
+    pub(crate) fn notify_refusal(
         &self,
         strategy: StrategyId,
         tag: u64,
@@ -102,15 +102,15 @@ impl Engine {
         refusal: Refusal,
         effects: &mut Effects,
     ) {
-        effects.push(Effect::Record(Record::Refused { strategy, tag, token, refusal }));
+        effects.push(Effect::Event(EngineEvent::Refused { strategy, tag, token, refusal }));
         let Refusal { rule, value, limit } = refusal;
         let event = OwnEvent::Refused { tag, rule: rule.as_str(), value, limit };
         effects.push(Effect::NotifyOwn { strategy, event });
     }
 
-    /// Refuses an intent that is about no order that could be judged.
+    /// Refuses an intent that does not lead to an order which the rules could check.
     pub(crate) fn refuse(&self, strategy: StrategyId, tag: u64, rule: Rule, value: u64, effects: &mut Effects) {
-        self.tell_refusal(strategy, tag, None, refusal(rule, value, 0u32), effects);
+        self.notify_refusal(strategy, tag, None, refusal(rule, value, 0u32), effects);
     }
 }
 

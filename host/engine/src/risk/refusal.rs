@@ -1,5 +1,7 @@
-//! Why the gate said no.
+//! Refusals of the gate.
 
+use alloc::format;
+use alloc::string::String;
 use core::fmt;
 
 /// The rules of the gate in order of precedence: the first that applies is reported.
@@ -13,7 +15,7 @@ pub enum Rule {
     UnknownMarket,
     /// The market is resolved or its book is blind.
     MarketNotOpen,
-    /// The venue does not take such orders now.
+    /// The venue does not accept such orders now.
     VenueState,
     /// The referenced order is not the strategy's own open order.
     UnknownOrder,
@@ -21,7 +23,7 @@ pub enum Rule {
     Tick,
     /// The size is below the market's minimum or finer than a hundredth, in micro-shares.
     Size,
-    /// The order would end sooner than the venue lets one ask for, in seconds from now.
+    /// The order would expire sooner than the venue permits, in seconds from now.
     Expiry,
     /// The market is due to end too soon, in seconds.
     TimeToEnd,
@@ -33,13 +35,13 @@ pub enum Rule {
     OrderRate,
     /// Placements of the strategy in the last 60 seconds.
     StrategyRate,
-    /// Orders that are not over.
+    /// Open orders.
     OpenOrders,
-    /// Orders of the market that are not over.
+    /// Open orders of the market.
     MarketOrders,
     /// The shares of one order, in micro-shares.
     MaxOrderShares,
-    /// A price too far beyond the middle of the book, in micro-dollars.
+    /// A price too far beyond the mid price, in micro-dollars.
     PriceCollar,
     /// A price too far beyond the best opposite one, in micro-dollars.
     Slippage,
@@ -53,9 +55,9 @@ pub enum Rule {
     PortfolioTradePct,
     /// The cost of one order, in micro-dollars.
     MaxOrderUsd,
-    /// The cost of one order of a module that is new with real money, in micro-dollars.
+    /// The cost of one order of a module on probation with real money, in micro-dollars.
     Probation,
-    /// How much better than the strategy's fair value an order is, in micro-dollars a share.
+    /// The margin by which an order is better than the strategy's fair value, in micro-dollars a share.
     MinEdge,
     /// The worst-case loss in one market, in micro-dollars.
     MaxMarketUsd,
@@ -69,11 +71,11 @@ pub enum Rule {
     MaxRestingPct,
     /// Cost of all positions and bids, in micro-dollars.
     MaxGrossPct,
-    /// Cash that is left, below what must stay, in micro-dollars.
+    /// Remaining cash, below the reserve, in micro-dollars.
     CashReserve,
     /// Conditions held or bid for.
     MaxOpenPositions,
-    /// The order would trade with our own.
+    /// The order would trade with one of our own.
     SelfTrade,
     /// More timers than a strategy may have.
     Timers,
@@ -81,12 +83,12 @@ pub enum Rule {
     Overflow,
     /// Orders through which money may still move: the table of orders is full.
     OrderTable,
-    /// Fills of which something may still come: the table of fills is full.
+    /// Fills whose orders are not closed: the table of fills is full.
     FillTable,
 }
 
 impl Rule {
-    /// Returns the name in rows, streams and answers to strategies.
+    /// Returns the name used in rows, streams and strategies' events.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::NotRunning => "not_running",
@@ -132,19 +134,24 @@ impl Rule {
     }
 }
 
-/// A refusal: the rule, what the order came to, and what is allowed, both in the rule's unit.
+/// A refusal: the rule, the order's value, and the limit, both in the rule's unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Refusal {
     /// The rule.
     pub rule: Rule,
-    /// What the order came to.
+    /// The order's value.
     pub value: i64,
-    /// What is allowed.
+    /// The limit.
     pub limit: i64,
 }
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} is over the limit {}", self.rule.as_str(), self.value, self.limit)
+        f.write_str(&sentence(self.rule.as_str(), self.value, self.limit))
     }
+}
+
+/// Returns the sentence of a refusal by `rule`, which is also what a stored refusal says.
+pub fn sentence(rule: &str, value: i64, limit: i64) -> String {
+    format!("{rule}: {value} is over the limit {limit}")
 }

@@ -1,4 +1,4 @@
-//! The rules of the gate, each a small function with a refusal of its own, in the order of [`RULES`].
+//! The rules of the gate, each a small function with its own refusal, in the order of [`RULES`].
 
 mod meeting;
 mod money;
@@ -17,7 +17,7 @@ use alloc::vec::Vec;
 use core::cell::OnceCell;
 use model::{NewOrder, Price, Side, Usd};
 
-/// An order on its way through the gate, with what several rules need.
+/// An order on its way through the gate, with the data that several rules need.
 pub(crate) struct Check<'a> {
     pub(crate) engine: &'a Engine,
     pub(crate) order: &'a NewOrder,
@@ -25,13 +25,13 @@ pub(crate) struct Check<'a> {
     pub(crate) entry: &'a MarketEntry,
     /// The market's orders through which money may still move.
     pub(crate) nearby: Vec<&'a OrderEntry>,
-    /// Worst-case loss of the market as it stands, and with this order.
+    /// Worst-case loss of the market without and with this order.
     pub(crate) loss: [Usd; 2],
-    /// Whether it is one leg of a standing quote.
+    /// True if it is one leg of a standing quote.
     pub(crate) target: bool,
-    /// What the strategy thinks that a share is worth, if it says so.
+    /// The strategy's fair value of a share, if it gave one.
     pub(crate) fair: Option<Price>,
-    /// What the portfolio is worth, once a rule has asked.
+    /// The value of the portfolio, computed on first use.
     portfolio: OnceCell<Usd>,
 }
 
@@ -94,31 +94,32 @@ impl<'a> Check<'a> {
         Ok(Self { engine, order, origin, entry, nearby, loss, target, fair, portfolio: OnceCell::new() })
     }
 
-    /// Returns what the portfolio is worth now.
+    /// Returns the current value of the portfolio.
     fn portfolio(&self) -> Usd {
         *self.portfolio.get_or_init(|| self.engine.portfolio_value())
     }
 
-    /// The market's orders that are not over.
+    /// Returns the market's open orders.
     pub(super) fn open(&self) -> impl Iterator<Item = &'a OrderEntry> {
         self.nearby.iter().copied().filter(|entry| entry.is_open())
     }
 
-    /// Says whether the order raises what could be lost. Only such orders meet the limits on value. A guard's exit sells
-    /// what is owned and is never held up by them, even where it breaks up a pair.
+    /// Returns true if the order increases the possible loss. Only such orders are subject to the limits on value. A
+    /// guard's exit sells owned shares and is never blocked by them, even where it breaks up a pair.
     fn increases_risk(&self) -> bool {
         let [before, after] = self.loss;
         after > before && self.origin != Origin::Guard
     }
 
-    /// Returns what the order takes of the cash: its cost and, unless it cannot take, the taker fee at its worst price.
+    /// Returns the cash that the order needs: its cost and, unless it cannot take, the taker fee at its worst price.
     fn needs(&self) -> Result<Usd, Refusal> {
         let cost = self.cost()?;
         let fee = worst_fee(self.entry.market.fee, self.order, self.order.size, cost);
         fee.and_then(|fee| cost.checked_add(fee)).ok_or_else(|| refusal(Rule::Overflow, cost.0, i64::MAX))
     }
 
-    /// What the order could lose by itself: the price of a BUY or its signed dollars, what a SELL gives up.
+    /// Returns the possible loss of the order by itself: the price of a BUY or its signed dollars, or the payout that a
+    /// SELL gives up.
     fn cost(&self) -> Result<Usd, Refusal> {
         let price = match self.order.side {
             Side::Buy => self.order.price,
@@ -130,7 +131,7 @@ impl<'a> Check<'a> {
     }
 }
 
-/// Makes a refusal of any integers; what does not fit shows as the largest.
+/// Creates a refusal from any integers; a value that does not fit is shown as the largest.
 pub(crate) fn refusal(rule: Rule, value: impl TryInto<i64>, limit: impl TryInto<i64>) -> Refusal {
     Refusal { rule, value: value.try_into().unwrap_or(i64::MAX), limit: limit.try_into().unwrap_or(i64::MAX) }
 }

@@ -1,5 +1,5 @@
-//! The boot self-test: each rule of the gate, alone, on a scratch engine, with an order that only it refuses. An engine whose rule
-//! stays silent must not trade.
+//! The boot self-test: fires each rule of the gate alone, on a scratch engine, with an order that only this rule
+//! refuses. An engine with a rule that does not fire must not trade.
 
 use super::gate::Origin;
 use super::refusal::{Refusal, Rule};
@@ -14,21 +14,21 @@ use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Breaker, Command, Mode, SessionStart, StrategyAnswer, StrategyChange, VenueState};
 use model::{
-    Body, Budget, EventId, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind,
-    Price, Seq, SessionId, Side, Size, StrategyId, Time, TokenIx, Usd,
+    Budget, EventId, Input, InputKind, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId,
+    OrderKind, Price, Seq, SessionId, Side, Size, StrategyId, Time, TokenIx, Usd,
 };
 
 const NOW: Time = Time(1_795_392_000_000_000);
 const DAY_MICROS: u64 = 86_400_000_000;
 const WHO: StrategyId = StrategyId(1);
 
-/// One rule with what makes it, and only it, refuse the bench's order.
+/// One rule with the setup that makes it, and only it, refuse the bench's order.
 struct Case {
     rule: Rule,
     arrange: fn(&mut Bench),
 }
 
-/// A scratch engine and the order that is judged.
+/// A scratch engine and the order to check.
 struct Bench {
     engine: Engine,
     limits: Limits,
@@ -37,16 +37,16 @@ struct Bench {
     seq: u64,
 }
 
-/// A function for each rule, in the order of precedence.
+/// One setup for each rule, in order of precedence.
 const CASES: [Case; 37] = [
-    Case { rule: Rule::NotRunning, arrange: |bench| bench.step(Body::Command(Command::Stop)) },
+    Case { rule: Rule::NotRunning, arrange: |bench| bench.step(InputKind::Command(Command::Stop)) },
     Case { rule: Rule::Restricted, arrange: Bench::restrict },
     Case { rule: Rule::UnknownMarket, arrange: |bench| bench.order.token = MarketIx(1).token(0) },
     Case {
         rule: Rule::MarketNotOpen,
         arrange: |bench| bench.event(MarketEventKind::Resolved { pays: Usd::dollars(1) }),
     },
-    Case { rule: Rule::VenueState, arrange: |bench| bench.step(Body::Venue { state: VenueState::Restarting }) },
+    Case { rule: Rule::VenueState, arrange: |bench| bench.step(InputKind::Venue { state: VenueState::Restarting }) },
     Case { rule: Rule::TimeToEnd, arrange: |bench| bench.limits.min_time_to_end_micros = DAY_MICROS.saturating_mul(2) },
     Case { rule: Rule::Tick, arrange: |bench| bench.order.price = micros(405_000) },
     Case { rule: Rule::Size, arrange: |bench| bench.order.size = Size::shares(4) },
@@ -96,7 +96,7 @@ const CASES: [Case; 37] = [
 /// Fires each rule of the gate alone.
 ///
 /// # Errors
-/// The rule that stayed silent, or was not alone, as a sentence. Nothing may trade then.
+/// The rule that did not fire, or did not fire alone, as a sentence. Nothing may trade then.
 pub fn self_test() -> Result<(), String> {
     test(&RULES)
 }
@@ -104,7 +104,7 @@ pub fn self_test() -> Result<(), String> {
 fn test(rules: &[RuleFn]) -> Result<(), String> {
     let refused = Bench::new().judge(rules);
     if let Some(refusal) = refused.first() {
-        return Err(format!("the gate's self-test: a good order was refused: {refusal}"));
+        return Err(format!("the gate's self-test: a valid order was refused: {refusal}"));
     }
     for Case { rule, arrange } in CASES {
         let mut bench = Bench::new();
@@ -112,25 +112,26 @@ fn test(rules: &[RuleFn]) -> Result<(), String> {
         let refused: Vec<Rule> = bench.judge(rules).into_iter().map(|refusal| refusal.rule).collect();
         if refused != [rule] {
             let names: Vec<&str> = refused.iter().map(|rule| rule.as_str()).collect();
-            let said = if names.is_empty() { "nothing".to_string() } else { names.join(", ") };
-            return Err(format!("the gate's self-test: {} was to refuse alone, but {said} did", rule.as_str()));
+            let refusing = if names.is_empty() { "no rule".to_string() } else { names.join(", ") };
+            return Err(format!("the gate's self-test: expected only {} to refuse, got {refusing}", rule.as_str()));
         }
     }
     Ok(())
 }
 
 impl Bench {
-    /// An engine with limits that nothing reaches, and an order that it takes: 10 of YES at 0.40, beside the touch of 0.40 / 0.42.
+    /// Returns an engine with limits that are never reached, and an order that it accepts: 10 of YES at 0.40, beside
+    /// the touch of 0.40 / 0.42.
     fn new() -> Self {
         let (id, tag, token, side) = (OrderId(1_000), 1, TokenIx(0), Side::Buy);
         let (price, size, kind) = (cents(40), Size::shares(10), OrderKind::Gtc { post_only: false });
         let order = NewOrder { id, strategy: WHO, tag, token, side, price, size, kind };
         let mut bench =
-            Self { engine: Engine::new(Purpose::Rehearse), limits: Limits::WIDE, order, fair: None, seq: 0 };
+            Self { engine: Engine::new(Purpose::Simulate), limits: Limits::WIDE, order, fair: None, seq: 0 };
         bench.session(Mode::Backtest);
-        (0..2).for_each(|number| bench.step(Body::Market(market(number))));
+        (0..2).for_each(|number| bench.step(InputKind::Market(market(number))));
         let (name, hash, markets) = ("self-test".to_string(), [0; 32], vec![MarketIx(0)]);
-        bench.step(Body::Strategy(StrategyChange::Loaded {
+        bench.step(InputKind::Strategy(StrategyChange::Loaded {
             strategy: WHO,
             name,
             hash,
@@ -144,14 +145,14 @@ impl Bench {
         for (token, bid, ask) in [(0, 40, 42), (1, 58, 60), (2, 40, 42), (3, 58, 60)] {
             let level = |price| vec![Level { price: cents(price), size: Size::shares(1_000) }];
             let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
-            bench.step(Body::Event(MarketEvent { token: TokenIx(token), venue_time: NOW, kind }));
+            bench.step(InputKind::Event(MarketEvent { token: TokenIx(token), venue_time: NOW, kind }));
         }
-        bench.step(Body::Command(Command::Start));
+        bench.step(InputKind::Command(Command::Start));
         bench
     }
 
     fn session(&mut self, mode: Mode) {
-        self.step(Body::Session(SessionStart {
+        self.step(InputKind::Session(SessionStart {
             session: SessionId(1),
             mode,
             cash: Usd::dollars(1_000),
@@ -162,23 +163,23 @@ impl Bench {
         }));
     }
 
-    /// The strategy is as new as the session, and an order costs four dollars.
+    /// Switches to live mode, with a strategy as new as the session and an order that costs four dollars.
     fn go_live(&mut self) {
         self.session(Mode::Live);
         (self.limits.probation_micros, self.limits.max_order) = (DAY_MICROS, Usd::dollars(39));
     }
 
-    fn step(&mut self, body: Body) {
+    fn step(&mut self, body: InputKind) {
         self.seq = self.seq.saturating_add(1);
-        self.engine.step(&Input { seq: Seq(self.seq), at: NOW, body }, &mut Effects::new());
+        self.engine.step(&Input { seq: Seq(self.seq), at: NOW, kind: body }, &mut Effects::new());
     }
 
     fn event(&mut self, kind: MarketEventKind) {
-        self.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: NOW, kind }));
+        self.step(InputKind::Event(MarketEvent { token: TokenIx(0), venue_time: NOW, kind }));
     }
 
     fn budget(&mut self, budget: Budget) {
-        self.step(Body::Strategy(StrategyChange::Budget { strategy: WHO, budget }));
+        self.step(InputKind::Strategy(StrategyChange::Budget { strategy: WHO, budget }));
     }
 
     fn restrict(&mut self) {
@@ -187,18 +188,18 @@ impl Bench {
 
     fn repeat(&mut self) {
         self.limits.max_repeats = 1;
-        self.engine.habits.note_wish(&self.order, NOW);
+        self.engine.habits.record_placement(&self.order, NOW);
     }
 
-    /// Puts an order of ten shares on the books.
+    /// Adds an order of ten shares to the order table.
     fn place(&mut self, token: TokenIx, price: u32) {
         let (side, price, size, kind) = (Side::Buy, cents(price), self.order.size, self.order.kind);
         let kind = IntentKind::Place { token, side, price, size, kind };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        self.step(Body::Intents(StrategyAnswer::to_one(WHO, intents)));
+        self.step(InputKind::Intents(StrategyAnswer::to_one(WHO, intents)));
     }
 
-    /// Returns what every rule says to the order, each asked whatever the others say.
+    /// Returns the refusals of all rules for the order, each evaluated independently of the others.
     fn judge(&mut self, rules: &[RuleFn]) -> Vec<Refusal> {
         self.engine.limits = self.limits;
         match Check::new(&self.engine, &self.order, Origin::Strategy, false, self.fair) {
@@ -212,7 +213,8 @@ fn cents(cents: u32) -> Price {
     micros(cents.saturating_mul(10_000))
 }
 
-/// Every number of micro-dollars here is a price; another would fail the self-test by its tick.
+/// Returns a price. Every number of micro-dollars passed here is a valid price; an invalid one would fail the self-test
+/// by its tick.
 fn micros(micros: u32) -> Price {
     Price::from_micros(micros).unwrap_or(Price::MIN)
 }
@@ -237,7 +239,7 @@ mod tests {
         for place in 0..RULES.len() {
             let mut rules = RULES;
             rules[place] = |_| Ok(());
-            assert!(test(&rules).is_err(), "rule {place} can be silent");
+            assert!(test(&rules).is_err(), "the self-test passes without rule {place}");
         }
     }
 }

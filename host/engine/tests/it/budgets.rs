@@ -1,10 +1,10 @@
-//! What operators leave to each strategy, as stories.
+//! Budgets of strategies, as stories.
 
 use crate::story::{Story, WIDE, check, load_as};
 use model::input::StrategyChange;
-use model::{Allowance, Body, Budget, Limits, MarketIx, StrategyId, Usd, Wants};
+use model::{Allowance, Budget, InputKind, Limits, MarketIx, StrategyId, Usd, Wants};
 
-/// No book grows old.
+/// Limits under which no book becomes stale.
 const CALM: Limits = Limits { stale_after_micros: u64::MAX, ..WIDE };
 
 #[test]
@@ -116,7 +116,7 @@ fn a_strategy_that_lost_its_budget_of_the_day_stops_and_others_go_on() {
          buy 10 at 0.20 -> place 3 buy 10 at 0.2
          who 1
          buy 10 at 0.20 m1 -> refuse restricted: 2 over 0
-         operator resets strategy_loss -> no: a strategy lost 5 today, the limit is 5; it closes at 00:00 UTC
+         operator resets strategy_loss -> no: a strategy lost 5 today, the limit is 5; closes at 00:00 UTC
          budget loss 6
          operator resets strategy_loss -> close strategy_loss
          buy 10 at 0.20 m1 -> place 4 buy 10 at 0.2",
@@ -128,8 +128,8 @@ fn the_allowance_is_the_smaller_of_budget_and_limits_and_its_own_for_each_strate
     let mut story = Story::new(1, Limits::DEFAULT);
     let (who, other) = (StrategyId(3), StrategyId(1));
     let budget = Budget { capital: Some(Usd::dollars(7)), daily_loss: Some(Usd::dollars(900)), ..Budget::NONE };
-    // Its budget is said before it is there.
-    story.step(Body::Strategy(StrategyChange::Budget { strategy: who, budget }));
+    // The budget is set before the strategy is loaded.
+    story.step(InputKind::Strategy(StrategyChange::Budget { strategy: who, budget }));
     story.step(load_as(who, vec![MarketIx(0)], story.now, Wants::FIRST));
     let session = Allowance { capital: Usd::dollars(200), daily_loss: Usd::dollars(20), orders_per_minute: 300 };
     assert_eq!(story.engine.allowance_of(who), Allowance { capital: Usd::dollars(7), ..session });

@@ -1,10 +1,10 @@
-//! Cancels: who decided them, when they are asked for again, and what goes with them.
+//! Cancels: their origin, their repetition, and the other orders that they may cancel.
 
 use crate::story::{Story, WIDE, check, price};
-use engine::{Effect, Record};
+use engine::{Effect, EngineEvent};
 use model::event::Reason;
 use model::input::{CancelOutcome, Command, PlaceOutcome, VenueStatus};
-use model::{Body, IntentKind, MarketIx, OrderId, OrderKind, OrderState, Side, Size, TokenIx};
+use model::{InputKind, IntentKind, MarketIx, OrderId, OrderKind, OrderState, Side, Size, TokenIx};
 
 #[test]
 fn a_cancel_that_failed_is_asked_for_again_soon_and_for_ever() {
@@ -47,21 +47,21 @@ fn only_what_the_host_decided_may_take_more_than_the_order() {
             size: Size::shares(10),
             kind: OrderKind::Gtc { post_only: false },
         });
-        story.step(Body::Placed { order: OrderId(order), outcome: PlaceOutcome::Live });
+        story.step(InputKind::Placed { order: OrderId(order), outcome: PlaceOutcome::Live });
     }
     let of = |story: &Story| [1, 2, 3].map(|order| story.engine.cancelled_by_host(OrderId(order)));
     story.intent(IntentKind::Cancel { order: OrderId(1) });
-    story.step(Body::Command(Command::Cancel { order: OrderId(2) }));
-    assert_eq!(of(&story), [None; 3], "a strategy's wish and an operator's, for one order");
+    story.step(InputKind::Command(Command::Cancel { order: OrderId(2) }));
+    assert_eq!(of(&story), [None; 3], "a strategy's request and an operator's, for one order");
     story.intent(IntentKind::CancelAll { token: None });
     assert_eq!(of(&story), [None; 3]);
-    story.step(Body::Command(Command::Stop));
+    story.step(InputKind::Command(Command::Stop));
     assert_eq!(of(&story), [Some(MarketIx(0)); 3]);
 }
 
 #[test]
 fn what_the_host_cancelled_with_others_says_so_whichever_word_comes_first() {
-    for told_first in [false, true] {
+    for update_first in [false, true] {
         let mut story = Story::new(1, WIDE);
         story.intent(IntentKind::Place {
             token: TokenIx(0),
@@ -71,14 +71,14 @@ fn what_the_host_cancelled_with_others_says_so_whichever_word_comes_first() {
             kind: OrderKind::Gtc { post_only: false },
         });
         let (order, matched, reason) = (OrderId(1), Size::ZERO, Reason::from("the host did it"));
-        story.step(Body::Placed { order, outcome: PlaceOutcome::Live });
-        let swept = Body::CancelAnswer { order, outcome: CancelOutcome::Swept { reason: reason.clone() } };
-        let told = Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
-        let (first, last) = if told_first { (told, swept) } else { (swept, told) };
+        story.step(InputKind::Placed { order, outcome: PlaceOutcome::Live });
+        let swept = InputKind::CancelAnswer { order, outcome: CancelOutcome::Swept { reason: reason.clone() } };
+        let update = InputKind::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
+        let (first, last) = if update_first { (update, swept) } else { (swept, update) };
         story.step(first);
         story.step(last);
         let says = |effect: &Effect| match effect {
-            Effect::Record(Record::Order { state: OrderState::Cancelled, reason: why, .. }) => *why == reason,
+            Effect::Event(EngineEvent::Order { state: OrderState::Cancelled, reason: why, .. }) => *why == reason,
             _ => false,
         };
         assert!(story.effects.iter().any(says), "{:?}", story.effects);

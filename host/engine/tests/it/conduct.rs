@@ -1,14 +1,14 @@
-//! Strategies that lose, prices that jump, what is left behind, as stories.
+//! Strategies that lose, prices that jump, and orphaned positions, as stories.
 
 use crate::story::{Story, WIDE, check, load_as, price};
 use model::input::{Settlement, TradeUpdate};
 use model::{
-    Body, FeeRate, IntentKind, Limits, Market, MarketIx, OrderId, OrderKind, Side, Size, StrategyId, TradeId, Usd,
+    FeeRate, InputKind, IntentKind, Limits, Market, MarketIx, OrderId, OrderKind, Side, Size, StrategyId, TradeId, Usd,
     Wants,
 };
 use testkit::market;
 
-/// No book grows old.
+/// Limits under which no book becomes stale.
 const CALM: Limits = Limits { stale_after_micros: u64::MAX, ..WIDE };
 
 #[test]
@@ -23,7 +23,7 @@ fn a_strategy_that_lost_too_much_today_stops_until_midnight_and_others_go_on() {
          book 0.30 0.32
          wait 1s -> trip strategy_loss
          buy 10 at 0.20 -> refuse restricted: 2 over 0
-         operator resets strategy_loss -> no: a strategy lost 10 today, the limit is 10; it closes at 00:00 UTC
+         operator resets strategy_loss -> no: a strategy lost 10 today, the limit is 10; closes at 00:00 UTC
          who 2
          buy 10 at 0.20 -> place 2 buy 10 at 0.2
          live #2
@@ -77,7 +77,7 @@ fn a_jump_pulls_the_quotes_of_its_market_until_it_is_calm() {
          buy 10 at 0.51 -> refuse restricted: 1 over 0
          buy 10 at 0.39 m1 -> place 3 buy 10 at 0.39
          live #3
-         operator resets price_jump -> no: 1 markets jumped within the last minute; it closes by itself
+         operator resets price_jump -> no: 1 markets jumped within the last minute; closes automatically
          wait 50s
          book 0.51 0.53
          wait 20s -> close price_jump
@@ -111,7 +111,7 @@ fn an_order_must_be_better_than_what_its_strategy_says_a_share_is_worth() {
         "fair 0.41
          buy 10 at 0.41 -> refuse min_edge_usd: 0 over 10000
          buy 10 at 0.40 -> place 1 buy 10 at 0.4
-         fair untold
+         fair none
          buy 10 at 0.41 -> place 2 buy 10 at 0.41
          fill #2 10 at 0.41
          fair 0.45
@@ -185,7 +185,7 @@ fn what_people_do_by_hand_is_counted_and_kept_apart() {
     let limits = Limits { stop_loss_bps: 500, ..CALM };
     check(
         limits,
-        "by hand buy 100 at 0.40 -> adopt 1
+        "external buy 100 at 0.40 -> adopt 1
          buy 10 at 0.40 -> place 2 buy 10 at 0.4
          live #2
          fill #1 60 at 0.40
@@ -208,10 +208,10 @@ fn what_people_do_by_hand_is_counted_and_kept_apart() {
 fn a_hand_order_stands_in_the_way_and_an_emergency_stop_cancels_it() {
     check(
         WIDE,
-        "by hand sell 50 at 0.41 counted 20 -> adopt 1
+        "external sell 50 at 0.41 counted 20 -> adopt 1
          buy 10 at 0.42 -> refuse self_trade: 0.42 over 0.41
          operator kills -> cancel everything; lock
-         operator releases now -> no: 1 orders are not proven to be over yet
+         operator releases now -> no: 1 orders are not confirmed as closed yet
          cancelled #1 20
          operator releases now -> unlock",
     );
@@ -225,7 +225,7 @@ fn without_a_heartbeat_nothing_is_placed_and_everything_cancelled() {
          live #1
          heartbeat lost -> trip heartbeat_lost; cancel 1
          buy 10 at 0.39 -> refuse restricted: 2 over 0
-         operator resets heartbeat_lost -> no: it closes by itself when the venue takes a heartbeat
+         operator resets heartbeat_lost -> no: closes automatically once the venue accepts a heartbeat
          heartbeat taken -> close heartbeat_lost
          buy 10 at 0.39 -> place 2 buy 10 at 0.39",
     );
@@ -250,7 +250,7 @@ fn a_high_error_rate_is_over_a_minute_after_the_last_failure_however_many_reques
 fn a_strategys_gain_has_what_it_sold_what_it_holds_and_the_fees_but_not_of_trades_that_failed() {
     let mut story = Story::new(0, CALM);
     let (who, ix) = (StrategyId(1), MarketIx(0));
-    story.step(Body::Market(Market { fee: FeeRate { rate_micros: 50_000 }, ..market(0) }));
+    story.step(InputKind::Market(Market { fee: FeeRate { rate_micros: 50_000 }, ..market(0) }));
     story.step(load_as(who, vec![ix], story.now, Wants::FIRST));
     story.book(ix, "0.40", "0.42");
     let (token, kind) = (ix.token(0), OrderKind::Fak);
@@ -260,21 +260,21 @@ fn a_strategys_gain_has_what_it_sold_what_it_holds_and_the_fees_but_not_of_trade
         let (trade, part, order) = (TradeId([id; 16]), 0, OrderId(1));
         let (maker_price, size) = (price("0.42"), Size::shares(shares));
         let (maker, crossed) = (false, false);
-        story.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
-        let gain = story.engine.gain_of(who);
+        story.step(InputKind::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+        let gain = story.engine.strategy_pnl(who);
         assert_eq!(gain.today, gain.total());
         (gain.realised, gain.unrealised, gain.fees)
     };
     let fee = |shares| FeeRate { rate_micros: 50_000 }.taker_fee(price("0.42"), Size::shares(shares)).unwrap();
     assert!(fee(4) > Usd::ZERO);
-    // Four are worth two cents less each than they cost.
+    // Four shares are worth two cents less each than they cost.
     assert_eq!(took(1, 4, Settlement::Matched), (Usd::ZERO, Usd(-80_000), fee(4)));
     let both = fee(4).saturating_add(fee(6));
     assert_eq!(took(2, 6, Settlement::Matched), (Usd::ZERO, Usd(-200_000), both));
     assert_eq!(took(1, 4, Settlement::Failed), (Usd::ZERO, Usd(-120_000), fee(6)));
-    assert_eq!(story.engine.gains().map(|(who, _)| who).collect::<Vec<_>>(), [who]);
-    assert_eq!(story.engine.gain_of(StrategyId(2)), engine::Gain::default());
-    story.step(Body::Trade(TradeUpdate {
+    assert_eq!(story.engine.strategy_pnls().map(|(who, _)| who).collect::<Vec<_>>(), [who]);
+    assert_eq!(story.engine.strategy_pnl(StrategyId(2)), engine::StrategyPnl::default());
+    story.step(InputKind::Trade(TradeUpdate {
         trade: TradeId([2; 16]),
         part: 0,
         order: OrderId(1),
@@ -288,7 +288,7 @@ fn a_strategys_gain_has_what_it_sold_what_it_holds_and_the_fees_but_not_of_trade
     let kind = OrderKind::Gtc { post_only: true };
     story.intent(IntentKind::Place { token, side, price: price("0.50"), size, kind });
     story.trade(OrderId(2), size, price("0.50"), Settlement::Confirmed, 3);
-    let gain = story.engine.gain_of(who);
+    let gain = story.engine.strategy_pnl(who);
     assert_eq!((gain.realised, gain.unrealised, gain.fees), (Usd(480_000), Usd::ZERO, fee(6)));
     assert_eq!(gain.total(), Usd(480_000).saturating_sub(fee(6)));
 }

@@ -1,12 +1,12 @@
-//! The controls beyond the runbook's, as stories. That each rule of the gate refuses alone is the self-test's to show.
+//! The controls beyond the runbook's, as stories. The boot self-test covers that each rule of the gate refuses alone.
 
 use crate::story::{WIDE, check};
 use engine::{Effects, Engine, Purpose};
-use model::{Body, Limits, MarketIx, Time, Usd};
+use model::{InputKind, Limits, MarketIx, Time, Usd};
 use testkit::{input, market};
 
 #[test]
-fn a_strategy_that_repeats_itself_is_disabled_until_somebody_looked() {
+fn a_strategy_that_repeats_itself_is_disabled_until_an_operator_resets_it() {
     let limits = Limits { max_repeats: 2, ..WIDE };
     check(
         limits,
@@ -67,7 +67,7 @@ fn three_faults_in_a_minute_disable_a_strategy() {
 }
 
 #[test]
-fn a_fall_from_the_peak_stops_trading_until_somebody_looked() {
+fn a_fall_from_the_peak_stops_trading_until_an_operator_resets_it() {
     let limits = Limits { max_drawdown_bps: 500, ..WIDE };
     check(
         limits,
@@ -107,7 +107,7 @@ fn a_wrong_clock_leaves_only_cancels_until_it_is_right() {
         "skew 4s
          skew -6s -> trip clock_skew
          buy 10 at 0.40 -> refuse restricted: 2 over 0
-         operator resets clock_skew -> no: it closes by itself when the clocks agree to a second
+         operator resets clock_skew -> no: closes automatically once the clocks agree to within a second
          skew 2s
          skew 1s -> close clock_skew",
     );
@@ -141,7 +141,48 @@ fn an_operator_restricts_a_market_or_a_strategy_and_lifts_it_again() {
          buy 10 at 0.38 -> refuse restricted: 1 over 0
          who 2
          buy 10 at 0.38 -> place 4 buy 10 at 0.38
-         operator restricts session halted -> no: halted is what an emergency stop does; cancel_only is the tightest here",
+         operator restricts session halted -> no: `halted` is reserved for the emergency stop; the tightest restriction here is `cancel_only`",
+    );
+}
+
+#[test]
+fn a_locked_market_is_only_reduced_in_until_its_time_is_over() {
+    check(
+        WIDE,
+        "buy 30 at 0.40 -> place 1 buy 30 at 0.4
+         fill #1 30 at 0.40
+         operator locks market for 5s
+         buy 10 at 0.39 -> refuse restricted: 1 over 0
+         who 2
+         buy 10 at 0.39 -> refuse restricted: 1 over 0
+         buy 10 at 0.39 m1 -> place 2 buy 10 at 0.39
+         live #2
+         who 1
+         sell 10 at 0.40 -> place 3 sell 10 at 0.4
+         live #3
+         operator restricts market reduce_only
+         operator restricts market none
+         buy 10 at 0.39 -> refuse restricted: 1 over 0
+         wait 4s
+         buy 10 at 0.39 -> refuse restricted: 1 over 0
+         wait 1s
+         buy 10 at 0.39 -> place 4 buy 10 at 0.39",
+    );
+}
+
+#[test]
+fn a_lock_that_is_ended_ends_at_once_and_another_restriction_stays() {
+    check(
+        WIDE,
+        "operator locks market for 60s
+         operator locks market for 0s
+         operator locks market for 0s -> no: the market is not locked
+         operator restricts market reduce_only
+         operator locks market for 5s
+         wait 5s
+         buy 10 at 0.39 -> refuse restricted: 1 over 0
+         operator restricts market none
+         buy 10 at 0.39 -> place 1 buy 10 at 0.39",
     );
 }
 
@@ -158,7 +199,7 @@ fn an_operator_closes_a_position_through_the_gate() {
          cancelled #1 20
          wait 1s -> place 2 sell 20 at 0.35
          operator stop -> cancel 2
-         operator closes 0 -> no: the bot is STOPPED; start or pause it first, so that the gate lets an exit pass",
+         operator closes 0 -> no: the bot is STOPPED; start or pause it first, because the gate refuses exits while it is stopped",
     );
 }
 
@@ -194,7 +235,7 @@ fn a_resolved_market_counts_what_it_pays_and_a_redemption_moves_it_to_cash() {
 
 #[test]
 fn what_the_venue_redeems_by_itself_is_booked_and_nothing_else_is() {
-    // 1,000 dollars less 40; a market's shares that are worth nothing go without money.
+    // 1,000 dollars less 40; worthless shares of a market are redeemed for nothing.
     for (winner, cash, worth) in [("yes", 1_060, 1_060), ("half", 1_010, 1_010), ("no", 960, 960)] {
         check(
             WIDE,
@@ -212,7 +253,7 @@ fn what_the_venue_redeems_by_itself_is_booked_and_nothing_else_is() {
     }
     let mismatch = "trip reconciliation_mismatch";
     for (before, venue) in [
-        // The outcome is not known; a dollar is missing; some of the shares are still there.
+        // The outcome is unknown; a dollar is missing; some of the shares are still there.
         ("wait 1s", "venue has 1060 and 0"),
         ("resolves yes", "venue has 1059 and 0"),
         ("resolves yes", "venue has 1030 and 30"),
@@ -246,12 +287,12 @@ fn a_merged_pair_is_worth_its_dollar() {
 }
 
 #[test]
-fn a_market_that_is_told_twice_has_one_number() {
-    let (mut engine, mut effects) = (Engine::new(Purpose::Rehearse), Effects::with_capacity(4));
+fn a_market_that_is_announced_twice_has_one_number() {
+    let (mut engine, mut effects) = (Engine::new(Purpose::Simulate), Effects::with_capacity(4));
     for (seq, number) in [(1, 1), (2, 2), (3, 1), (4, 3)] {
-        engine.step(&input(seq, Time(seq), Body::Market(market(number))), &mut effects);
+        engine.step(&input(seq, Time(seq), InputKind::Market(market(number))), &mut effects);
     }
-    let told = (0..4).map(|ix| engine.market(MarketIx(ix)).map(|market| market.condition));
+    let conditions = (0..4).map(|ix| engine.market(MarketIx(ix)).map(|market| market.condition));
     let expected = [Some(1), Some(2), Some(3), None].map(|number| number.map(|number| market(number).condition));
-    assert_eq!(told.collect::<Vec<_>>(), expected);
+    assert_eq!(conditions.collect::<Vec<_>>(), expected);
 }

@@ -1,10 +1,12 @@
-//! FOK and FAK BUYs, which are counted in dollars: a better price gives more shares. Every other order is counted in shares. The books
-//! are 0.40 / 0.42 at the start, the account has 1,000 dollars.
+//! FOK and FAK BUYs, which are counted in dollars: a better price buys more shares. Every other order is counted in
+//! shares. The books are 0.40 / 0.42 at the start, the account has 1,000 dollars.
 
 use crate::story::{START, Story, WIDE, check, check_charged, price, show};
 use engine::{Effects, Engine, Purpose};
 use model::input::{Channel, Mode, SessionStart, Settlement, TradeUpdate};
-use model::{Body, IntentKind, Limits, OrderId, OrderKind, OrderState, SessionId, Side, Size, TokenIx, TradeId, Usd};
+use model::{
+    InputKind, IntentKind, Limits, OrderId, OrderKind, OrderState, SessionId, Side, Size, TokenIx, TradeId, Usd,
+};
 use testkit::{input, market};
 
 #[test]
@@ -27,7 +29,8 @@ fn a_better_price_gives_more_shares_and_trips_nothing() {
 
 #[test]
 fn the_venues_rounding_leaves_an_order_filled() {
-    // 4.95 dollars at 0.98 are 5.05102 shares, or 5.051019 as the venue rounds them; the fee is 0.07 * 0.98 * 0.02 of these.
+    // 4.95 dollars at 0.98 are 5.05102 shares, or 5.051019 as the venue rounds them; the fee is 0.07 * 0.98 * 0.02 of
+    // these.
     for (shares, cash) in [("5.05102", "995.043081"), ("5.051019", "995.043082")] {
         check_charged(
             WIDE,
@@ -97,7 +100,7 @@ fn more_shares_than_it_names_do_not_fill_it_while_dollars_are_left() {
 }
 
 #[test]
-fn shares_that_are_matched_and_not_told_keep_what_they_may_cost_reserved() {
+fn matched_shares_without_a_reported_trade_keep_their_possible_cost_reserved() {
     check(
         WIDE,
         "buy 10 at 0.50 fok -> place 1 buy 10 at 0.5
@@ -110,6 +113,32 @@ fn shares_that_are_matched_and_not_told_keep_what_they_may_cost_reserved() {
          taken #1 6.5 at 0.40
          is #1 filled
          reserves 0",
+    );
+}
+
+#[test]
+fn an_update_that_names_more_shares_keeps_what_those_may_cost_reserved() {
+    check(
+        WIDE,
+        "buy 10 at 0.50 fak -> place 1 buy 10 at 0.5
+         cancelled #1 12
+         reserves 5
+         taken #1 10 at 0.40
+         reserves 1
+         taken #1 2 at 0.40
+         is #1 cancelled
+         reserves 0",
+    );
+}
+
+#[test]
+fn a_limit_on_a_market_counts_the_signed_dollars() {
+    // 23.83 shares at 0.42 cost 10.0086; ten dollars are signed.
+    let limits = Limits { max_market: Usd::dollars(10), ..WIDE };
+    check(
+        limits,
+        "buy 23.83 at 0.42 fak -> place 1 buy 23.83 at 0.42
+         buy 23.83 at 0.42 m1 -> refuse max_market_usd: 10.0086 over 10",
     );
 }
 
@@ -133,7 +162,7 @@ fn what_exceeds_the_signed_dollars_or_shares_still_trips() {
          taken #1 5.2741 at 0.40
          is #1 filled",
     );
-    // A micro-share more of an order that is counted in shares.
+    // A micro-share more for an order that is counted in shares.
     check(
         WIDE,
         "buy 5 at 0.42 -> place 1 buy 5 at 0.42
@@ -190,7 +219,7 @@ fn a_market_buy_nets_nothing_before_it_is_filled_and_its_shares_afterwards() {
 
 #[test]
 fn a_limit_on_shares_counts_what_the_dollars_buy_a_collar_below_the_ask() {
-    // Below the ask of 0.42 lies a collar of 15 % of 0.41: 0.0615. 180.60 dollars at 0.3585 are more than 500 shares.
+    // The collar below the ask of 0.42 is 15 % of 0.41: 0.0615. 180.60 dollars at 0.3585 are more than 500 shares.
     let limits = Limits { max_order_size: Size::shares(500), price_collar_bps: 1_500, ..WIDE };
     check(
         limits,
@@ -200,7 +229,7 @@ fn a_limit_on_shares_counts_what_the_dollars_buy_a_collar_below_the_ask() {
          book m2 0.02 0.03
          buy 200 at 0.03 fak m2 -> refuse max_order_shares: 600 over 500",
     );
-    // Of what is visible, at the price that is visible: 84 dollars are 200 shares, and 86 at 0.43 buy 204.76 at 0.42.
+    // Relative to the visible size at the visible price: 84 dollars are 200 shares, and 86 at 0.43 buy 204.76 at 0.42.
     let limits = Limits { max_depth_bps: 2_000, ..WIDE };
     check(
         limits,
@@ -217,7 +246,16 @@ fn a_fill_of_more_shares_than_were_named_passes_a_restart() {
     let trade = |name: u8, size: u64| {
         let (trade, settlement) = (TradeId([name; 16]), Settlement::Confirmed);
         let (order, part, maker_price, size) = (OrderId(1), 0, price("0.40"), Size(size));
-        Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker: false, crossed: false })
+        InputKind::Trade(TradeUpdate {
+            trade,
+            part,
+            order,
+            settlement,
+            maker_price,
+            size,
+            maker: false,
+            crossed: false,
+        })
     };
     story.step(trade(1, 10_400_000));
     assert_eq!(story.engine.order_state(OrderId(1)), Some(OrderState::PartlyFilled), "0.04 dollars are left");
@@ -232,7 +270,7 @@ fn a_fill_of_more_shares_than_were_named_passes_a_restart() {
         engine.audit().unwrap();
         (seen.join("; "), engine.order_state(OrderId(1)), engine.summary())
     };
-    step(Body::Session(SessionStart {
+    step(InputKind::Session(SessionStart {
         session: SessionId(2),
         mode: Mode::Demo,
         cash: Usd::dollars(1),
@@ -241,12 +279,12 @@ fn a_fill_of_more_shares_than_were_named_passes_a_restart() {
         salt_seed: 8,
         halted: false,
     }));
-    step(Body::Market(market(0)));
-    step(Body::Feed { channel: Channel::User, up: true });
-    let (_, state, summary) = step(Body::TakeOver(Box::new(carry)));
+    step(InputKind::Market(market(0)));
+    step(InputKind::Feed { channel: Channel::User, up: true });
+    let (_, state, summary) = step(InputKind::CarryOver(Box::new(carry)));
     assert_eq!((state, summary.reserved), (Some(OrderState::PartlyFilled), Usd(40_000)));
     let (seen, ..) = step(trade(1, 10_400_000));
-    assert_eq!(seen, "", "it is known already");
+    assert_eq!(seen, "", "the trade is known already");
     let (seen, state, summary) = step(trade(2, 100_000));
     assert_eq!((seen.as_str(), state, summary.reserved), ("", Some(OrderState::Filled), Usd::ZERO));
     assert_eq!(summary.cash, Usd(1_000_000_000 - 4_200_000));

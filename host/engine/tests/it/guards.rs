@@ -1,4 +1,4 @@
-//! Guards: when the host takes profits and stops losses by itself.
+//! Guards: profits taken and losses stopped by the host itself.
 
 use crate::story::{WIDE, check};
 use model::Limits;

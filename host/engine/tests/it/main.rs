@@ -7,18 +7,19 @@
     reason = "test code may fail loudly"
 )]
 
-mod assigning;
 mod budgets;
 mod cancels;
 mod conduct;
 mod controls;
 mod dollars;
 mod guards;
+mod moves;
+mod notifications;
+mod pending_activity;
 mod properties;
+mod reallocation;
 mod recovery;
 mod reload;
 mod scenarios;
 mod soaked;
 mod story;
-mod telling;
-mod told;

@@ -1,15 +1,15 @@
-//! Properties over random sessions: no approval leaves a limit behind it, and money changes only by fills.
+//! Properties over random sessions: no approval leaves exposure above a limit, and money changes only by fills.
 
 use crate::story::Story;
 use engine::Effect;
 use model::input::{PlaceOutcome, Settlement, StrategyChange, VenueStatus};
 use model::{
-    Body, Budget, IntentKind, Limits, MarketIx, OrderId, OrderKind, Price, Quote, Side, Size, StrategyId, Usd,
+    Budget, InputKind, IntentKind, Limits, MarketIx, OrderId, OrderKind, Price, Quote, Side, Size, StrategyId, Usd,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
-/// One thing that happens.
+/// One random action.
 #[derive(Debug, Clone)]
 enum Move {
     Place {
@@ -34,7 +34,7 @@ enum Move {
         order: u64,
         shares: u64,
         settled: bool,
-        /// How many cents better than its limit a FOK or FAK BUY is filled.
+        /// The number of cents by which a FOK or FAK BUY is filled better than its limit.
         better: u32,
     },
     Book {
@@ -42,7 +42,7 @@ enum Move {
         cents: u32,
     },
     Wait(u64),
-    /// Another strategy speaks from now on.
+    /// The following intents come from this strategy.
     Who(u16),
     Budget {
         who: u16,
@@ -82,27 +82,27 @@ fn limits() -> Limits {
     }
 }
 
-/// What the test itself knows of an order, apart from the engine.
+/// The test's own state of an order, independent of the engine.
 #[derive(Debug, Clone, Copy)]
-struct Known {
+struct KnownOrder {
     order: model::NewOrder,
     open: bool,
     filled: u64,
     spent: i128,
 }
 
-impl Known {
-    /// Returns what may still be matched: the shares, or for a FOK or FAK BUY the dollars.
+impl KnownOrder {
+    /// Returns the amount that may still be matched: shares, or for a FOK or FAK BUY dollars.
     fn left(&self) -> Result<u64, i128> {
         let dollars = self.order.dollars().map(|dollars| i128::from(dollars.0) - self.spent);
         dollars.map_or(Ok(self.order.size.0.saturating_sub(self.filled)), Err)
     }
 }
 
-/// An account kept by the test, in the plainest way.
+/// The test's own account, kept in the simplest way.
 #[derive(Debug, Default)]
 struct Shadow {
-    orders: BTreeMap<OrderId, Known>,
+    orders: BTreeMap<OrderId, KnownOrder>,
     shares: BTreeMap<(u32, u32), i128>,
     cost: BTreeMap<u32, i128>,
     cash: i128,
@@ -110,19 +110,19 @@ struct Shadow {
 }
 
 impl Shadow {
-    /// Returns what the buys of a strategy cost that may still be filled, up to one of them.
+    /// Returns the cost of a strategy's buys that may still be filled, up to one of them.
     fn bids(&self, who: StrategyId, last: OrderId) -> i128 {
         let open = self.orders.range(..=last).map(|(_, known)| known);
         let bids = open.filter(|known| known.open && known.order.strategy == who && known.order.side == Side::Buy);
-        let cost = |known: &Known| match known.left() {
+        let cost = |known: &KnownOrder| match known.left() {
             Ok(shares) => i128::from(known.order.price.cost_ceil(Size(shares)).unwrap().0),
             Err(dollars) => dollars,
         };
         bids.map(cost).sum()
     }
 
-    /// Returns the most that can be lost in a market: for each outcome that may win, any subset of the open orders may
-    /// have been filled, tried one by one (each order's own worst).
+    /// Returns the most that can be lost in a market: for each possible winner, any subset of the open orders may have
+    /// been filled, tried one by one (each order's own worst).
     fn worst(&self, market: u32) -> i128 {
         let open = || self.orders.values().filter(move |known| known.open && known.order.token.market().0 == market);
         let loss_if = |winner: u32| {
@@ -134,7 +134,7 @@ impl Shadow {
                     let wins = order.token.outcome() == winner;
                     let left = match known.left() {
                         Ok(shares) => i128::from(shares),
-                        // Dollars are lost whole or not at all: what they would win counts for nothing.
+                        // Dollars are lost entirely or not at all: possible winnings are not counted.
                         Err(dollars) => return if wins { 0 } else { dollars },
                     };
                     let price = i128::from(order.price.micros());
@@ -167,23 +167,24 @@ proptest! {
                 if let Effect::Place(approved) = effect {
                     let order = approved.item().order;
                     let just_before = shadow.worst(order.token.market().0);
-                    shadow.orders.insert(order.id, Known { order, open: true, filled: 0, spent: 0 });
+                    shadow.orders.insert(order.id, KnownOrder { order, open: true, filled: 0, spent: 0 });
                     let market = order.token.market().0;
                     let worst = shadow.worst(market);
                     let before = worst_before[usize::try_from(market).unwrap()];
-                    // A step may approve two orders, so each is held against the limit itself or no change.
+                    // A step may approve two orders, so the worst case must be within the limit or unchanged.
                     prop_assert!(
                         worst <= i128::from(limits.max_market.0) + 2 || worst <= before + 2,
                         "market {market} can lose {worst} after {order:?}"
                     );
-                    // What it holds is the ledger's, as it stands after the step: no step both fills and approves.
+                    // The holdings are the ledger's after the step: no step both fills and approves.
                     if let (Side::Buy, Some(budget)) = (order.side, shadow.budgets.get(&order.strategy)) {
                         let parts = story.engine.ledger().parts_of(order.strategy);
                         let held: i128 = parts.map(|(_, part)| i128::from(part.cost.0)).sum();
                         let capital = held + shadow.bids(order.strategy, order.id);
                         prop_assert!(capital <= i128::from(budget.0), "{capital} over {budget} after {order:?}");
                     }
-                    // Beside a bid of the same step, one for the other outcome may add nothing to what can be lost.
+                    // With a bid placed in the same step, a bid for the other outcome may add nothing to the possible
+                    // loss.
                     if order.side == Side::Buy && worst > just_before {
                         let cost = order.dollars().unwrap_or(order.price.cost_ceil(order.size).unwrap());
                         prop_assert!(cost <= limits.max_order);
@@ -214,12 +215,12 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
             let leg = (shares > 0).then(|| Quote { price: cent(cents), size: Size::shares(shares) });
             story.intent(IntentKind::Quote { token: MarketIx(market).token(outcome), bid: leg, ask: leg });
         }
-        Move::Live(order) => answer(story, shadow, order, PlaceOutcome::Live),
-        Move::Lost(order) => answer(story, shadow, order, PlaceOutcome::Unknown { reason: "lost".into() }),
+        Move::Live(order) => answer_placement(story, shadow, order, PlaceOutcome::Live),
+        Move::Lost(order) => answer_placement(story, shadow, order, PlaceOutcome::Unknown { reason: "lost".into() }),
         Move::Refused(order) => {
             if shadow.orders.get(&OrderId(order)).is_some_and(|known| known.open && known.filled == 0) {
                 shadow.orders.get_mut(&OrderId(order)).unwrap().open = false;
-                answer(story, shadow, order, PlaceOutcome::Refused { reason: "no".into() });
+                answer_placement(story, shadow, order, PlaceOutcome::Refused { reason: "no".into() });
             } else {
                 story.effects.clear();
             }
@@ -228,7 +229,7 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
             let Some(known) = shadow.orders.get_mut(&OrderId(order)) else { return story.effects.clear() };
             known.open = false;
             let (order, matched) = (OrderId(order), Size(known.filled));
-            story.step(Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched });
+            story.step(InputKind::OrderUpdate { order, status: VenueStatus::Cancelled, matched });
         }
         Move::Fill { order, shares, settled, better } => {
             fill(story, shadow, OrderId(order), (shares, better), settled, trades)
@@ -239,7 +240,7 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
         }
         Move::Wait(seconds) => {
             story.now = story.now.plus_millis(seconds * 1_000);
-            story.step(Body::Tick);
+            story.step(InputKind::Clock);
         }
         Move::Who(who) => {
             story.who = who;
@@ -252,21 +253,21 @@ fn act(story: &mut Story, shadow: &mut Shadow, what: &Move, trades: &mut u8) {
                 None => shadow.budgets.remove(&strategy),
             };
             let budget = Budget { capital, ..Budget::NONE };
-            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+            story.step(InputKind::Strategy(StrategyChange::Budget { strategy, budget }));
         }
     }
 }
 
-/// The venue answers a placement, if there is one.
-fn answer(story: &mut Story, shadow: &Shadow, order: u64, outcome: PlaceOutcome) {
+/// Feeds the venue's answer to a placement, if there is such an order.
+fn answer_placement(story: &mut Story, shadow: &Shadow, order: u64, outcome: PlaceOutcome) {
     let order = OrderId(order);
     match shadow.orders.contains_key(&order) {
-        true => story.step(Body::Placed { order, outcome }),
+        true => story.step(InputKind::Placed { order, outcome }),
         false => story.effects.clear(),
     }
 }
 
-/// The venue fills a part of an open order, never more than is left.
+/// Fills a part of an open order, never more than is left.
 fn fill(
     story: &mut Story,
     shadow: &mut Shadow,
@@ -308,7 +309,7 @@ fn fill(
             shadow.cash -= cost;
         }
         Side::Sell => {
-            // The cost of what is sold is the ledger's business; the test takes it from there afterwards.
+            // The ledger computes the cost of sold shares; the test takes it from there afterwards.
             *held -= i128::from(size.0);
             shadow.cash += cost;
         }

@@ -192,7 +192,7 @@ fn an_order_of_unknown_outcome_that_turns_up_is_adopted() {
 #[test]
 fn a_delayed_order_keeps_its_cost_until_its_outcome_comes() {
     let limits = Limits { max_market: Usd::dollars(42), ..WIDE };
-    // It cannot be cancelled while it is held: it is looked for, and found to be open.
+    // It cannot be cancelled while it is delayed: it is queried, and found to be open.
     check(
         limits,
         "buy 100 at 0.42 fak -> place 1 buy 100 at 0.42
@@ -206,7 +206,7 @@ fn a_delayed_order_keeps_its_cost_until_its_outcome_comes() {
          cancelled #1 0
          buy 5 at 0.01 -> place 2 buy 5 at 0.01",
     );
-    // It matches in part, and the rest is killed.
+    // It matches partly, and the rest is killed.
     check(
         limits,
         "buy 100 at 0.42 fak -> place 1 buy 100 at 0.42
@@ -217,7 +217,7 @@ fn a_delayed_order_keeps_its_cost_until_its_outcome_comes() {
          buy 40 at 0.41 -> place 2 buy 40 at 0.41
          buy 30 at 0.06 -> refuse max_market_usd: 42.2 over 42",
     );
-    // Nothing matched, and it rests.
+    // Nothing matches, and it rests.
     check(
         limits,
         "buy 100 at 0.42 -> place 1 buy 100 at 0.42
@@ -272,7 +272,7 @@ fn an_emergency_stop_holds_until_it_is_released_with_a_reason() {
          live #1
          operator kills -> cancel everything; lock
          operator start -> no: an emergency stop is in force; release it first
-         operator releases the smoke is gone -> no: 1 orders are not proven to be over yet
+         operator releases the smoke is gone -> no: 1 orders are not confirmed as closed yet
          cancelled #1 0
          operator releases -> no: a release needs a reason
          operator releases the smoke is gone -> unlock
@@ -364,7 +364,7 @@ fn a_lost_user_channel_leaves_only_cancels_after_its_grace() {
          buy 10 at 0.39 -> place 2 buy 10 at 0.39
          wait 16s
          buy 10 at 0.38 -> refuse restricted: 2 over 0
-         operator resets websocket_disconnect -> no: a connection is still down; it closes by itself on reconnect
+         operator resets websocket_disconnect -> no: a connection is still down; closes automatically on reconnect
          feed user up -> close websocket_disconnect
          buy 10 at 0.38 -> place 3 buy 10 at 0.38",
     );
@@ -413,7 +413,7 @@ fn the_daily_loss_limit_cancels_all_and_holds_until_midnight() {
          book 0.35 0.42
          wait 1s -> trip daily_loss_limit; cancel 2
          buy 10 at 0.30 -> refuse restricted: 2 over 0
-         operator resets daily_loss_limit -> no: lost 25 today, the limit is 25; it closes at 00:00 UTC
+         operator resets daily_loss_limit -> no: lost 25 today, the limit is 25; closes at 00:00 UTC
          cancelled #2 0
          book 0.39 0.42
          operator resets daily_loss_limit -> close daily_loss_limit

@@ -1,10 +1,10 @@
-//! What the soak found: each bug as the shortest story that shows it.
+//! Regressions found by the soak: each bug as its shortest story.
 
 use crate::story::{WIDE, check};
 use model::{Limits, Usd};
 
 #[test]
-fn shares_that_were_matched_count_before_their_trade_is_told() {
+fn matched_shares_count_before_their_trade_is_reported() {
     let limits = Limits { max_market: Usd::dollars(50), ..WIDE };
     check(
         limits,
@@ -34,7 +34,7 @@ fn one_denial_of_a_live_order_proves_nothing() {
 }
 
 #[test]
-fn a_trade_that_is_first_heard_of_when_it_failed_frees_what_it_held() {
+fn a_trade_that_is_first_reported_when_it_failed_frees_what_it_held() {
     let limits = Limits { max_market: Usd::dollars(50), ..WIDE };
     check(
         limits,

@@ -1,22 +1,22 @@
-//! Stories: one line an input, with the effects that must follow. See [`check`].
+//! Stories: one line per input, with the expected effects. See [`check`].
 
-use engine::{Effect, Effects, Engine, Purpose, Record, Refusal, Rule};
+use engine::{Effect, Effects, Engine, EngineEvent, Purpose, Refusal, Rule};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, Mode, PlaceOutcome, Restriction, Scope,
+    AccountView, Breaker, CancelOutcome, Channel, Command, ExternalOrder, Mode, PlaceOutcome, Restriction, Scope,
     SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, Budget, FeeRate, Intent, IntentKind, Level, Limits, Market, MarketIx,
-    OrderId, OrderKind, Price, Quote, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Transfer,
+    Activity, ActivityKind, Budget, FeeRate, InputKind, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderId,
+    OrderKind, Price, Quote, Reallocation, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Transfer,
     TransferKind, Usd, VenueOrderId, Wants,
 };
 use testkit::{input, market};
 
-/// Midnight UTC of some day.
+/// Midnight UTC of an arbitrary day.
 pub(crate) const START: Time = Time(20_000 * 86_400_000_000);
 
-/// Limits under which only the one that a story is about can refuse.
+/// Limits that are never reached; a story tightens only the one under test.
 pub(crate) const WIDE: Limits = Limits {
     max_order: Usd::dollars(1_000),
     max_market: Usd::dollars(1_000),
@@ -29,16 +29,16 @@ pub(crate) const WIDE: Limits = Limits {
     ..Limits::WIDE
 };
 
-/// An engine with one strategy on some markets, and the clock and sequence of its inputs.
+/// An engine with one strategy on some markets, and the clock and sequence number of its inputs.
 pub(crate) struct Story {
     pub(crate) engine: Engine,
     pub(crate) effects: Effects,
     pub(crate) now: Time,
     seq: u64,
     trades: u8,
-    /// The strategy that speaks.
+    /// The strategy that sends the intents.
     pub(crate) who: u16,
-    /// What it says that a share is worth.
+    /// Its fair value of a share.
     pub(crate) fair: Option<Price>,
 }
 
@@ -48,7 +48,7 @@ impl Story {
         Self::charged(markets, limits, FeeRate::default())
     }
 
-    /// As [`Story::new`]; takers are charged `fee`.
+    /// Like [`Story::new`], but takers are charged `fee`.
     fn charged(markets: u8, limits: Limits, fee: FeeRate) -> Self {
         let mut story = Self {
             engine: Engine::new(Purpose::Trade),
@@ -59,7 +59,7 @@ impl Story {
             who: 1,
             fair: None,
         };
-        story.step(Body::Session(SessionStart {
+        story.step(InputKind::Session(SessionStart {
             session: SessionId(1),
             mode: Mode::Demo,
             cash: Usd::dollars(1_000),
@@ -69,22 +69,22 @@ impl Story {
             halted: false,
         }));
         for number in 0..markets {
-            story.step(Body::Market(Market { fee, ..market(number.into()) }));
+            story.step(InputKind::Market(Market { fee, ..market(number.into()) }));
         }
         for strategy in [1, 2] {
             story.step(load(StrategyId(strategy), (0..u32::from(markets)).map(MarketIx).collect(), story.now));
         }
-        story.step(Body::Feed { channel: Channel::Market, up: true });
-        story.step(Body::Feed { channel: Channel::User, up: true });
+        story.step(InputKind::Feed { channel: Channel::Market, up: true });
+        story.step(InputKind::Feed { channel: Channel::User, up: true });
         for number in 0..u32::from(markets) {
             story.book(MarketIx(number), "0.40", "0.42");
         }
-        story.step(Body::Command(Command::Start));
+        story.step(InputKind::Command(Command::Start));
         story
     }
 
-    /// Feeds one input; its effects are in `effects` then.
-    pub(crate) fn step(&mut self, body: Body) {
+    /// Feeds one input; its effects are then in `effects`.
+    pub(crate) fn step(&mut self, body: InputKind) {
         self.seq += 1;
         self.engine.step(&input(self.seq, self.now, body), &mut self.effects);
     }
@@ -101,85 +101,99 @@ impl Story {
     fn snapshot(&mut self, token: TokenIx, bid: Price, ask: Price) {
         let level = |price| vec![Level { price, size: Size::shares(1_000) }];
         let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
-        self.step(Body::Event(MarketEvent { token, venue_time: self.now, kind }));
+        self.step(InputKind::Event(MarketEvent { token, venue_time: self.now, kind }));
     }
 
-    /// Lets the strategy answer with one intent.
+    /// Feeds a strategy's answer with one intent.
     pub(crate) fn intent(&mut self, kind: IntentKind) {
         let intents = vec![Intent { tag: 9, reason: String::new(), fair: self.fair, kind }];
-        self.step(Body::Intents(StrategyAnswer::to_one(StrategyId(self.who), intents)));
+        self.step(InputKind::Intents(StrategyAnswer::to_one(StrategyId(self.who), intents)));
     }
 
-    /// Fills a part of an order; as the maker unless `crossed` says that it took the complement's bid.
+    /// Fills a part of an order, as the maker on its own token.
     pub(crate) fn trade(&mut self, order: OrderId, size: Size, maker_price: Price, settlement: Settlement, id: u8) {
         let (trade, part, maker, crossed) = (TradeId([id; 16]), 0, true, false);
-        self.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+        self.step(InputKind::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
     }
 }
 
 /// Loads the first instance of a strategy, with these markets.
-fn load(strategy: StrategyId, markets: Vec<MarketIx>, since: Time) -> Body {
+fn load(strategy: StrategyId, markets: Vec<MarketIx>, since: Time) -> InputKind {
     load_as(strategy, markets, since, Wants::FIRST)
 }
 
-/// Loads one that wants to hear this.
-pub(crate) fn load_as(strategy: StrategyId, markets: Vec<MarketIx>, since: Time, wants: Wants) -> Body {
+/// Loads an instance with these subscriptions.
+pub(crate) fn load_as(strategy: StrategyId, markets: Vec<MarketIx>, since: Time, wants: Wants) -> InputKind {
     let name = format!("strategy {}", strategy.0).as_str().into();
     let (hash, instance, parameters) = ([0; 32], 1, String::new());
     let places = Vec::new();
-    Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, markets, places, wants, since, parameters })
+    InputKind::Strategy(StrategyChange::Loaded {
+        strategy,
+        name,
+        hash,
+        instance,
+        markets,
+        places,
+        wants,
+        since,
+        parameters,
+    })
 }
 
 /// Parses a price.
 pub(crate) fn price(text: &str) -> Price {
-    Price::parse(text).unwrap_or_else(|| panic!("no price: {text}"))
+    Price::parse(text).unwrap_or_else(|| panic!("not a price: {text}"))
 }
 
 fn size(text: &str) -> Size {
-    Size::parse(text).unwrap_or_else(|| panic!("no size: {text}"))
+    Size::parse(text).unwrap_or_else(|| panic!("not a size: {text}"))
 }
 
-/// Runs a story. Each line is `input -> effects`, the effects separated by `; ` in the order they come; a line without
-/// an arrow must have none. Only effects that reach the outside are shown, see [`show`].
+/// Runs a story. Each line is `input -> effects`, the effects separated by `; ` in their order; a line without an arrow
+/// must have none. Only effects that leave the engine are shown, see [`show`].
 #[track_caller]
 pub(crate) fn check(limits: Limits, table: &str) {
     check_charged(limits, 0, table);
 }
 
-/// As [`check`]; takers are charged at a rate of so many millionths.
+/// Like [`check`], but takers are charged a rate of this many millionths.
 #[track_caller]
 pub(crate) fn check_charged(limits: Limits, rate_micros: u32, table: &str) {
     let mut story = Story::charged(6, limits, FeeRate { rate_micros });
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (input, expected) = line.split_once("->").unwrap_or((line, ""));
-        tell(&mut story, input.trim());
+        feed(&mut story, input.trim());
         let seen: Vec<String> = story.effects.iter().filter_map(show).collect();
         assert_eq!(seen.join("; "), expected.trim(), "after: {input}");
         story.engine.audit().unwrap();
     }
 }
 
+/// Feeds an external order that was found at the venue, with the shares that are in the ledger already.
+fn external(story: &mut Story, side: &str, (shares, limit): (&str, &str), counted: Option<&&str>) {
+    let side = if side == "buy" { Side::Buy } else { Side::Sell };
+    let (token, price) = (TokenIx(0), price(limit));
+    let counted = counted.map_or(Size::ZERO, |counted| size(counted));
+    let order = ExternalOrder { venue: VenueOrderId([9; 32]), token, side, price, size: size(shares), counted };
+    story.step(InputKind::Adopt(order));
+}
+
 /// Feeds one line of a story.
-fn tell(story: &mut Story, line: &str) {
+fn feed(story: &mut Story, line: &str) {
     let words: Vec<&str> = line.split_whitespace().collect();
     let token = TokenIx(0);
     match words.as_slice() {
         ["fair", worth] => {
-            story.fair = (*worth != "untold").then(|| price(worth));
+            story.fair = (*worth != "none").then(|| price(worth));
             story.effects.clear();
         }
         ["venue", state] => {
             let states = [VenueState::Open, VenueState::PostOnly, VenueState::CancelOnly, VenueState::Restarting];
             let state = states.into_iter().find(|it| format!("{it:?}") == *state).unwrap();
-            story.step(Body::Venue { state });
+            story.step(InputKind::Venue { state });
         }
-        ["by", "hand", side, shares, "at", limit, counted @ ..] => {
-            let side = if *side == "buy" { Side::Buy } else { Side::Sell };
-            let (price, size) = (price(limit), size(shares));
-            let counted = counted.last().map_or(Size::ZERO, |counted| crate::story::size(counted));
-            story.step(Body::Adopt(HandOrder { venue: VenueOrderId([9; 32]), token, side, price, size, counted }));
-        }
-        ["heartbeat", word] => story.step(Body::Heartbeat { alive: *word == "taken" }),
+        ["external", side, shares, "at", limit, counted @ ..] => external(story, side, (shares, limit), counted.last()),
+        ["heartbeat", word] => story.step(InputKind::Heartbeat { alive: *word == "taken" }),
         ["granted", markets @ ..] => {
             let markets = markets.iter().map(|market| MarketIx(market.trim_start_matches('m').parse().unwrap()));
             let (strategy, since) = (StrategyId(story.who), story.now);
@@ -187,7 +201,7 @@ fn tell(story: &mut Story, line: &str) {
         }
         ["removed"] => {
             let (strategy, reason) = (StrategyId(story.who), "its file is gone".into());
-            story.step(Body::Strategy(StrategyChange::Removed { strategy, reason }));
+            story.step(InputKind::Strategy(StrategyChange::Removed { strategy, reason }));
         }
         ["who", who] => {
             story.who = who.parse().unwrap();
@@ -215,34 +229,34 @@ fn tell(story: &mut Story, line: &str) {
         }
         ["cancel", order] => story.intent(IntentKind::Cancel { order: id(order) }),
         ["operator", words @ ..] => command(story, words),
-        [verb, order, rest @ ..] if order.starts_with('#') => answer(story, verb, id(order), rest),
+        [verb, order, rest @ ..] if order.starts_with('#') => feed_answer(story, verb, id(order), rest),
         ["feed", channel, up] => {
             let channel = if *channel == "user" { Channel::User } else { Channel::Market };
-            story.step(Body::Feed { channel, up: *up == "up" });
+            story.step(InputKind::Feed { channel, up: *up == "up" });
         }
         [how @ ("faults" | "unsaved")] => {
-            // An answer to no event: it could not give its state.
+            // A fault outside of an event: the strategy could not return its state.
             let count = u32::from(*how == "faults");
             let (strategy, instance, first, consumed, fuel) = (StrategyId(story.who), 1, 0, 0, 1);
             let (fault, intents) = (Some("it panicked".into()), Vec::new());
             let answer =
                 StrategyAnswer { strategy, instance, first, count, consumed, fuel, fault, intents, lost: Vec::new() };
-            story.step(Body::Intents(answer));
+            story.step(InputKind::Intents(answer));
         }
         words => account(story, words),
     }
 }
 
-/// Reads a budget: pairs of a word and an amount.
+/// Parses a budget: pairs of a name and an amount.
 fn budget(words: &[&str]) -> Budget {
-    let said = |word| words.iter().skip_while(|it| **it != word).nth(1);
-    let dollars = |word| said(word).map(|text| Usd::parse(text).unwrap());
-    let orders_per_minute = said("orders").map(|text| text.parse().unwrap());
+    let value_of = |word| words.iter().skip_while(|it| **it != word).nth(1);
+    let dollars = |word| value_of(word).map(|text| Usd::parse(text).unwrap());
+    let orders_per_minute = value_of("orders").map(|text| text.parse().unwrap());
     Budget { capital: dollars("capital"), daily_loss: dollars("loss"), orders_per_minute }
 }
 
-/// What the venue's records tell.
-fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
+/// Returns an activity row of the Data API.
+fn activity(at: Time, what: &str, amount: &str, name: &str) -> InputKind {
     let (market, dollars) = (MarketIx(0), || Usd::parse(amount).unwrap());
     let kind = match what {
         "deposit" => ActivityKind::Transfer(TransferKind::Deposit(dollars())),
@@ -254,43 +268,43 @@ fn told(at: Time, what: &str, amount: &str, name: &str) -> Body {
     };
     let mut key = [0; 32];
     key[..name.len()].copy_from_slice(name.as_bytes());
-    Body::Activity(Activity { key, at, kind, reference: format!("told-{name}") })
+    InputKind::Activity(Activity { key, at, kind, reference: format!("row-{name}") })
 }
 
-/// Feeds what happens beside trading: to the account and to budgets.
+/// Feeds inputs other than trading: to the account and to budgets.
 fn account(story: &mut Story, words: &[&str]) {
     match words {
         ["budget", words @ ..] => {
             let (strategy, budget) = (StrategyId(story.who), budget(words));
-            story.step(Body::Strategy(StrategyChange::Budget { strategy, budget }));
+            story.step(InputKind::Strategy(StrategyChange::Budget { strategy, budget }));
         }
         ["assign", shares, "from", from, "to", to] => {
             let [from, to] = [from, to].map(|who| StrategyId(who.parse().unwrap()));
             let (token, size) = (TokenIx(0), (*shares != "all").then(|| size(shares)));
-            story.step(Body::Assign(Assignment { token, from, to, size }));
+            story.step(InputKind::Reallocate(Reallocation { token, from, to, size }));
         }
         ["requests", ok, failed] => {
-            story.step(Body::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
+            story.step(InputKind::Requests { ok: ok.parse().unwrap(), failed: failed.parse().unwrap() });
         }
-        ["told", what, amount, "as", name] => story.step(told(story.now, what, amount, name)),
+        ["row", what, amount, "as", name] => story.step(activity(story.now, what, amount, name)),
         ["deposit", dollars] => {
             let amount = Usd::parse(dollars).unwrap();
             let kind = TransferKind::Deposit(amount);
-            story.step(Body::Transfer(Transfer { kind, reference: "0x1".into() }));
+            story.step(InputKind::Transfer(Transfer { kind, reference: "0x1".into() }));
         }
         ["merge", pairs] => {
             let kind = TransferKind::Merge { market: MarketIx(0), size: size(pairs) };
-            story.step(Body::Transfer(Transfer { kind, reference: "0x2".into() }));
+            story.step(InputKind::Transfer(Transfer { kind, reference: "0x2".into() }));
         }
         ["redeem", shares, "for", dollars] => {
             let kind =
                 TransferKind::Redeem { token: TokenIx(0), size: size(shares), paid: Usd::parse(dollars).unwrap() };
-            story.step(Body::Transfer(Transfer { kind, reference: "0x3".into() }));
+            story.step(InputKind::Transfer(Transfer { kind, reference: "0x3".into() }));
         }
         ["venue", "has", dollars, "and", shares @ ..] => {
             let shares = shares.iter().zip(0..).map(|(shares, token)| (TokenIx(token), size(shares)));
             let shares = shares.filter(|(_, size)| !size.is_zero()).collect();
-            story.step(Body::Account(AccountView { cash: Usd::parse(dollars).unwrap(), shares }));
+            story.step(InputKind::Account(AccountView { cash: Usd::parse(dollars).unwrap(), shares }));
         }
         ["resolves", winner] => {
             let pays = match *winner {
@@ -299,7 +313,7 @@ fn account(story: &mut Story, words: &[&str]) {
                 _ => Usd::ZERO,
             };
             let kind = MarketEventKind::Resolved { pays };
-            story.step(Body::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
+            story.step(InputKind::Event(MarketEvent { token: TokenIx(0), venue_time: story.now, kind }));
         }
         ["later", seconds] => {
             story.now = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
@@ -325,39 +339,41 @@ fn account(story: &mut Story, words: &[&str]) {
         }
         ["skew", seconds] => {
             let seconds: i64 = seconds.trim_end_matches('s').parse().unwrap();
-            story.step(Body::Skew { micros: seconds * 1_000_000 });
+            story.step(InputKind::ClockSkew { micros: seconds * 1_000_000 });
         }
-        _ => panic!("no such line: {words:?}"),
+        _ => panic!("unknown line: {words:?}"),
     }
 }
 
-/// Lets time pass in ticks of half a second, and gathers all effects. Books stay alive.
+/// Advances time in clock events of half a second, and collects all effects. Books stay alive.
 fn wait(story: &mut Story, seconds: u64) {
     let mut gathered = Effects::new();
     for _ in 0..seconds * 2 {
         story.now = story.now.plus_millis(500);
-        story.step(Body::Tick);
+        story.step(InputKind::Clock);
         gathered.append(&mut story.effects);
     }
     story.effects = gathered;
 }
 
-fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
-    let reason = || String::from("told by the story");
-    let placed = |outcome| Body::Placed { order, outcome };
+fn feed_answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
+    let reason = || String::from("given by the story");
+    let placed = |outcome| InputKind::Placed { order, outcome };
     let body = match (verb, rest) {
         ("live", []) => placed(PlaceOutcome::Live),
         ("delayed", []) => placed(PlaceOutcome::Delayed),
         ("matched", [shares]) => placed(PlaceOutcome::Matched { matched: size(shares) }),
         ("refused", []) => placed(PlaceOutcome::Refused { reason: reason() }),
         ("lost", []) => placed(PlaceOutcome::Unknown { reason: reason() }),
-        ("denied", []) => Body::Looked { order, denied: true, asked: story.now },
-        ("cancelled", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched: size(shares) },
-        ("seen", [shares]) => Body::OrderUpdate { order, status: VenueStatus::Live, matched: size(shares) },
-        ("cancel-acked", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Cancelled },
-        ("cancel-failed", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Failed { reason: reason() } },
-        ("swept", []) => Body::CancelAnswer { order, outcome: CancelOutcome::Swept { reason: reason() } },
-        ("not-open", []) => Body::CancelAnswer { order, outcome: CancelOutcome::NotOpen },
+        ("denied", []) => InputKind::OrderQueried { order, not_found: true, asked: story.now },
+        ("cancelled", [shares]) => {
+            InputKind::OrderUpdate { order, status: VenueStatus::Cancelled, matched: size(shares) }
+        }
+        ("seen", [shares]) => InputKind::OrderUpdate { order, status: VenueStatus::Live, matched: size(shares) },
+        ("cancel-acked", []) => InputKind::CancelAnswer { order, outcome: CancelOutcome::Cancelled },
+        ("cancel-failed", []) => InputKind::CancelAnswer { order, outcome: CancelOutcome::Failed { reason: reason() } },
+        ("swept", []) => InputKind::CancelAnswer { order, outcome: CancelOutcome::Swept { reason: reason() } },
+        ("not-open", []) => InputKind::CancelAnswer { order, outcome: CancelOutcome::NotOpen },
         ("fill", [shares, "at", limit]) => {
             story.trades += 1;
             let number = story.trades;
@@ -367,7 +383,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
             story.trades += 1;
             let (trade, part, settlement, size) = (TradeId([story.trades; 16]), 0, Settlement::Confirmed, size(shares));
             let (maker_price, maker, crossed) = (price(limit), false, false);
-            Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed })
+            InputKind::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed })
         }
         ("is", [state]) => {
             let seen = story.engine.order_state(order).map(|state| state.as_str());
@@ -382,7 +398,7 @@ fn answer(story: &mut Story, verb: &str, order: OrderId, rest: &[&str]) {
             let (shares, limit, name) = (size(shares), price(limit), name.parse().unwrap());
             return story.trade(order, shares, limit, Settlement::Failed, name);
         }
-        _ => panic!("no such answer: {verb} {rest:?}"),
+        _ => panic!("unknown answer: {verb} {rest:?}"),
     };
     story.step(body);
 }
@@ -406,17 +422,21 @@ fn command(story: &mut Story, words: &[&str]) {
             },
             restriction: Restriction::parse(word).unwrap(),
         },
+        ["locks", "market", "for", seconds] => {
+            let until = story.now.plus_millis(seconds.trim_end_matches('s').parse::<u64>().unwrap() * 1_000);
+            Command::Lock { market: MarketIx(0), until }
+        }
         ["resets", name] => Command::ResetBreaker { breaker: Breaker::parse(name).unwrap() },
-        _ => panic!("no such command: {words:?}"),
+        _ => panic!("unknown command: {words:?}"),
     };
-    story.step(Body::Command(command));
+    story.step(InputKind::Command(command));
 }
 
 fn id(text: &str) -> OrderId {
     OrderId(text.trim_start_matches('#').parse().unwrap())
 }
 
-/// Writes an effect as a story shows it; nothing for what only rows and strategies see.
+/// Formats an effect for a story; `None` for effects that only rows and strategies see.
 pub(crate) fn show(effect: &Effect) -> Option<String> {
     Some(match effect {
         Effect::Place(approved) => {
@@ -429,18 +449,18 @@ pub(crate) fn show(effect: &Effect) -> Option<String> {
         Effect::Adopted { order, .. } => format!("adopt {order}"),
         Effect::LockSigner => "lock".into(),
         Effect::UnlockSigner => "unlock".into(),
-        Effect::Look { order } => format!("look {order}"),
+        Effect::QueryOrder { order } => format!("look {order}"),
         Effect::Resnapshot { token } => format!("resnapshot {token}"),
         Effect::Answered { refused: Some(reason) } => format!("no: {reason}"),
-        Effect::Record(Record::Refused { refusal, .. }) => refused(refusal),
-        Effect::Record(Record::Breaker { breaker, tripped, .. }) => {
+        Effect::Event(EngineEvent::Refused { refusal, .. }) => refused(refusal),
+        Effect::Event(EngineEvent::Breaker { breaker, tripped, .. }) => {
             format!("{} {}", if *tripped { "trip" } else { "close" }, breaker.as_str())
         }
-        Effect::Record(Record::Guard { rule, .. }) => format!("guard {rule}"),
-        Effect::Record(Record::Transfer { kind, reference, .. }) if reference.starts_with("told-") => {
+        Effect::Event(EngineEvent::Guard { rule, .. }) => format!("guard {rule}"),
+        Effect::Event(EngineEvent::Transfer { kind, reference, .. }) if reference.starts_with("row-") => {
             format!("book {kind} {reference}")
         }
-        Effect::Record(Record::Activity { kind, reference, .. }) => format!("dismiss {kind} {reference}"),
+        Effect::Event(EngineEvent::Activity { kind, reference, .. }) => format!("dismiss {kind} {reference}"),
         _ => return None,
     })
 }

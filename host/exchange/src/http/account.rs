@@ -1,6 +1,6 @@
-//! What an account reads, and the making of its key.
+//! Queries of an account, and the creation of its key.
 
-use super::{Answer, Fail, Private, World};
+use super::{Answer, ApiError, Private, World};
 use crate::keys::{ApiKey, login};
 use crate::world::{Shared, is_open};
 use axum::Json;
@@ -12,20 +12,20 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The most orders or trades of one page.
+/// Maximum orders or trades per page.
 const PAGE: usize = 500;
-/// What an allowance without end looks like.
+/// The value of an unlimited allowance.
 const UNLIMITED: &str = "115792089237316195423570985008687907853269984665640564039457584007913129639935";
 
 pub(super) async fn create_key(State(shared): World, headers: HeaderMap) -> Answer {
     let (address, nonce) = login(shared.domains(), crate::clock::now(), &headers)?;
-    let key = shared.lock().create_key(address, nonce).ok_or(Fail::bad("Could not create api key"))?;
+    let key = shared.lock().create_key(address, nonce).ok_or(ApiError::bad("Could not create api key"))?;
     Ok(triple(&key))
 }
 
 pub(super) async fn derive_key(State(shared): World, headers: HeaderMap) -> Answer {
     let (address, nonce) = login(shared.domains(), crate::clock::now(), &headers)?;
-    let key = shared.lock().existing_key(address, nonce).ok_or(Fail::bad("Could not derive api key!"))?;
+    let key = shared.lock().existing_key(address, nonce).ok_or(ApiError::bad("Could not derive api key!"))?;
     Ok(triple(&key))
 }
 
@@ -52,8 +52,8 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Says whether a row, as it goes out, is asked for.
-    fn keeps(&self, row: &Value) -> bool {
+    /// Returns true if a row, as it is sent, matches the filter.
+    fn matches(&self, row: &Value) -> bool {
         let is = |key: &str, wanted: &Option<String>| {
             wanted.as_deref().is_none_or(|wanted| wanted.is_empty() || row[key].as_str() == Some(wanted))
         };
@@ -65,19 +65,19 @@ impl Filter {
             && self.before.is_none_or(|before| time.is_none_or(|time| time <= before))
     }
 
-    /// Returns how many rows the pages before had.
-    fn offset(&self) -> Result<usize, Fail> {
+    /// Returns the number of rows on earlier pages.
+    fn offset(&self) -> Result<usize, ApiError> {
         use base64::Engine;
         let Some(cursor) = self.next_cursor.as_deref().filter(|cursor| !cursor.is_empty()) else { return Ok(0) };
         let text = base64::engine::general_purpose::STANDARD.decode(cursor).ok();
         let offset = text.and_then(|text| String::from_utf8(text).ok()?.parse().ok());
-        offset.ok_or(Fail::bad("Invalid payload: next_cursor"))
+        offset.ok_or(ApiError::bad("Invalid payload: next_cursor"))
     }
 
     fn page(&self, rows: impl Iterator<Item = Value>) -> Answer {
         use base64::Engine;
         let offset = self.offset()?;
-        let mut rows = rows.filter(|row| self.keeps(row)).skip(offset);
+        let mut rows = rows.filter(|row| self.matches(row)).skip(offset);
         let data: Vec<Value> = rows.by_ref().take(PAGE).collect();
         let next = match rows.next() {
             Some(_) => offset.saturating_add(PAGE).to_string(),
@@ -90,7 +90,7 @@ impl Filter {
 
 pub(super) async fn orders(State(shared): World, Query(filter): Query<Filter>, private: Private) -> Answer {
     let world = shared.lock();
-    // By id the venue shows orders that are over, too (PROTOCOL 7.5).
+    // By id the venue also returns orders that are done (PROTOCOL 7.5).
     if let Some(id) = filter.id.as_deref().and_then(VenueOrderId::parse) {
         return filter.page(world.order_row(&private.caller, id).into_iter());
     }
@@ -98,9 +98,9 @@ pub(super) async fn orders(State(shared): World, Query(filter): Query<Filter>, p
 }
 
 pub(super) async fn order(State(shared): World, Path(id): Path<String>, private: Private) -> Answer {
-    let id = VenueOrderId::parse(&id).ok_or(Fail::bad("Invalid orderID"))?;
+    let id = VenueOrderId::parse(&id).ok_or(ApiError::bad("Invalid orderID"))?;
     let row = shared.lock().order_row(&private.caller, id);
-    // Orders that are over are no longer there under their id (PROTOCOL 7.5).
+    // Orders that are done are no longer found under their id (PROTOCOL 7.5).
     Ok(Json(row.filter(|row| row["status"].as_str().is_some_and(is_open))).into_response())
 }
 
@@ -119,11 +119,11 @@ pub(super) async fn balance(
     let balance = match read("asset_type") {
         "COLLATERAL" => world.venue().cash(private.caller.account),
         "CONDITIONAL" => {
-            let token = TokenId::parse(read("token_id")).ok_or(Fail::bad("Invalid token id"))?;
-            let token = world.venue().token_of(&token).ok_or(Fail::bad("Invalid token id"))?;
+            let token = TokenId::parse(read("token_id")).ok_or(ApiError::bad("Invalid token id"))?;
+            let token = world.venue().token_of(&token).ok_or(ApiError::bad("Invalid token id"))?;
             world.venue().shares(private.caller.account, token)
         }
-        _ => return Err(Fail::bad("Invalid asset type")),
+        _ => return Err(ApiError::bad("Invalid asset type")),
     };
     let allowances: BTreeMap<String, &str> = order::Exchange::ALL
         .iter()
@@ -137,7 +137,7 @@ pub(super) async fn update_balance(State(_): World, _: Private) -> Response {
     Json(json!({})).into_response()
 }
 
-/// What `cancel-market-orders` names.
+/// The parameters of `cancel-market-orders`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct MarketFilter {
     market: Option<String>,

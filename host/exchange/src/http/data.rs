@@ -1,9 +1,10 @@
-//! The Data API (PROTOCOL 15.2), both generations, under `/data-api`: what wallets own and did, public and by address.
+//! The Data API (PROTOCOL 15.2), both generations, under `/data-api`: holdings and activity of wallets, public and by
+//! address.
 
 use super::public::worth;
-use super::{Answer, Fail, World};
+use super::{Answer, ApiError, World};
 use crate::wire::{self, number};
-use crate::world::{Deed, Deeds, Holding, Inside};
+use crate::world::{ActivityFilter, ActivityRow, Holding, Inside};
 use axum::extract::{Query, State};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -13,7 +14,7 @@ use order::Address;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// The most rows of one page.
+/// Maximum rows per page.
 const PAGE_MAX: usize = 1_000;
 
 pub(super) fn routes() -> Router<crate::world::Shared> {
@@ -38,32 +39,32 @@ enum Generation {
 }
 use Generation::{V1, V2};
 
-/// A question's parameters; others are ignored, as the venue does.
+/// Query parameters; others are ignored, as the venue does.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct DataQuery {
     user: String,
-    /// Condition ids, with commas.
+    /// Condition ids, separated by commas.
     #[serde(alias = "condition_id", alias = "condition_ids")]
     market: String,
     limit: Option<usize>,
     offset: Option<usize>,
     /// The second generation's offset.
     cursor: Option<usize>,
-    /// Whether only the taking halves of trades are wanted; so without a word of it.
+    /// True if only the taking halves of trades are selected, which is the default.
     #[serde(rename = "takerOnly", alias = "taker_only")]
     taker_only: Option<bool>,
     side: String,
 }
 
-impl Asked {
-    fn wallet(&self) -> Result<Option<Address>, Fail> {
-        let invalid = || Fail::bad("invalid user: expected an address of 0x and 40 hexadecimal digits");
+impl DataQuery {
+    fn wallet(&self) -> Result<Option<Address>, ApiError> {
+        let invalid = || ApiError::bad("invalid user: expected an address of 0x and 40 hexadecimal digits");
         if self.user.is_empty() { Ok(None) } else { Address::parse(&self.user).map(Some).ok_or_else(invalid) }
     }
 
-    fn wallet_or_fail(&self) -> Result<Address, Fail> {
-        self.wallet()?.ok_or(Fail::bad("required query param 'user' not provided"))
+    fn wallet_or_fail(&self) -> Result<Address, ApiError> {
+        self.wallet()?.ok_or(ApiError::bad("required query param 'user' not provided"))
     }
 
     fn wants(&self, market: &Market) -> bool {
@@ -72,8 +73,8 @@ impl Asked {
     }
 }
 
-type Parameters = Query<Asked>;
-type Rows = fn(&Inside, &Asked, Generation) -> Result<Vec<Value>, Fail>;
+type Parameters = Query<DataQuery>;
+type Rows = fn(&Inside, &DataQuery, Generation) -> Result<Vec<Value>, ApiError>;
 
 async fn list(State(shared): World, Query(asked): Parameters, generation: Generation, rows: Rows) -> Answer {
     let rows = rows(&shared.lock(), &asked, generation)?;
@@ -103,7 +104,7 @@ async fn value(State(shared): World, Query(asked): Parameters, generation: Gener
     .into_response())
 }
 
-fn positions(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+fn positions(world: &Inside, asked: &DataQuery, generation: Generation) -> Result<Vec<Value>, ApiError> {
     let wallet = asked.wallet_or_fail()?;
     let holdings = world.holdings(wallet);
     let held = holdings.iter().filter(|(_, holding)| !holding.size.is_zero());
@@ -116,13 +117,13 @@ fn positions(world: &Inside, asked: &Asked, generation: Generation) -> Result<Ve
     Ok(rows.collect())
 }
 
-fn closed(world: &Inside, asked: &Asked, _: Generation) -> Result<Vec<Value>, Fail> {
+fn closed(world: &Inside, asked: &DataQuery, _: Generation) -> Result<Vec<Value>, ApiError> {
     let wallet = asked.wallet_or_fail()?;
     let gone = world.holdings(wallet).into_iter().filter(|(_, holding)| holding.size.is_zero());
     let rows = gone.filter_map(|(token, holding)| {
         let market = world.venue().market(token.market()).filter(|market| asked.wants(market))?;
         let mut row = about(world, market, token, V1);
-        put(
+        insert_all(
             &mut row,
             [
                 ("proxyWallet", json!(wallet.to_string())),
@@ -139,7 +140,7 @@ fn closed(world: &Inside, asked: &Asked, _: Generation) -> Result<Vec<Value>, Fa
     Ok(rows.collect())
 }
 
-/// All that a position's row is made of.
+/// The inputs of a position's row.
 struct Row<'a> {
     world: &'a Inside,
     wallet: Address,
@@ -159,7 +160,7 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
     let price = money(worth(world, *token));
     let end = market.end.map_or_else(String::new, |end| end.iso().chars().take(10).collect());
     match generation {
-        V1 => put(
+        V1 => insert_all(
             &mut fields,
             [
                 ("proxyWallet", json!(wallet.to_string())),
@@ -179,7 +180,7 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
                 ("negativeRisk", json!(market.neg_risk)),
             ],
         ),
-        V2 => put(
+        V2 => insert_all(
             &mut fields,
             [
                 ("proxy_wallet", json!(wallet.to_string())),
@@ -212,62 +213,67 @@ fn position(row: &Row<'_>, generation: Generation) -> Value {
     fields.into()
 }
 
-fn trades(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+fn trades(world: &Inside, asked: &DataQuery, generation: Generation) -> Result<Vec<Value>, ApiError> {
     let taker_only = asked.taker_only.unwrap_or(true);
     let deeds = world.deeds(asked.wallet()?).into_iter().rev();
-    let trades = deeds.filter(|deed| deed.kind == Deeds::Trade);
+    let trades = deeds.filter(|deed| deed.kind == ActivityFilter::Trade);
     let wanted = trades.filter(|deed| (deed.taker || !taker_only) && of_side(asked, deed));
-    Ok(wanted.filter_map(|deed| told(world, asked, generation, &deed)).map(Value::from).collect())
+    Ok(wanted.filter_map(|deed| activity_row(world, asked, generation, &deed)).map(Value::from).collect())
 }
 
-fn activity(world: &Inside, asked: &Asked, generation: Generation) -> Result<Vec<Value>, Fail> {
+fn activity(world: &Inside, asked: &DataQuery, generation: Generation) -> Result<Vec<Value>, ApiError> {
     let deeds = world.deeds(Some(asked.wallet_or_fail()?)).into_iter().rev();
     let rows = deeds.filter(|deed| of_side(asked, deed)).filter_map(|deed| {
         let whole = money(deed.whole?);
-        let mut row = told(world, asked, generation, &deed)?;
-        if matches!(deed.kind, Deeds::Split | Deeds::Merge | Deeds::Conversion) {
+        let mut row = activity_row(world, asked, generation, &deed)?;
+        if matches!(deed.kind, ActivityFilter::Split | ActivityFilter::Merge | ActivityFilter::Conversion) {
             blur(&mut row, generation);
         }
-        put(&mut row, [("type", json!(deed.kind.word()))]);
+        insert_all(&mut row, [("type", json!(deed.kind.as_str()))]);
         match generation {
-            V1 => put(&mut row, [("usdcSize", whole)]),
-            V2 => put(&mut row, [("usdc_size", whole), ("is_combo", json!(false))]),
+            V1 => insert_all(&mut row, [("usdcSize", whole)]),
+            V2 => insert_all(&mut row, [("usdc_size", whole), ("is_combo", json!(false))]),
         }
         Some(row.into())
     });
     Ok(rows.collect())
 }
 
-/// What is about several tokens names none of them, as the venue has it.
+/// Clears the token fields of an activity that concerns several tokens, as the venue does.
 fn blur(row: &mut Map<String, Value>, generation: Generation) {
     let names = match generation {
         V1 => ["asset", "oppositeOutcome", "oppositeAsset", "outcomeIndex"],
         V2 => ["token_id", "opposite_outcome", "opposite_token_id", "outcome_index"],
     };
     let [asset, other_outcome, other_asset, index] = names;
-    [asset, other_outcome, other_asset, "outcome"].into_iter().for_each(|name| put(row, [(name, json!(""))]));
-    put(row, [(index, json!(999)), ("price", json!(0))]);
+    [asset, other_outcome, other_asset, "outcome"].into_iter().for_each(|name| insert_all(row, [(name, json!(""))]));
+    insert_all(row, [(index, json!(999)), ("price", json!(0))]);
 }
 
-fn of_side(asked: &Asked, deed: &Deed) -> bool {
-    asked.side.is_empty() || (deed.kind == Deeds::Trade && wire::side(deed.side) == asked.side)
+fn of_side(asked: &DataQuery, deed: &ActivityRow) -> bool {
+    asked.side.is_empty() || (deed.kind == ActivityFilter::Trade && wire::side(deed.side) == asked.side)
 }
 
-/// A deed with what all lists tell of it.
-fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> Option<Map<String, Value>> {
+/// Returns an activity with the fields that all lists have.
+fn activity_row(
+    world: &Inside,
+    asked: &DataQuery,
+    generation: Generation,
+    deed: &ActivityRow,
+) -> Option<Map<String, Value>> {
     let market = world.venue().market(deed.token.market()).filter(|market| asked.wants(market))?;
     let mut row = about(world, market, deed.token, generation);
     let (wallet, hash) = match generation {
         V1 => ("proxyWallet", "transactionHash"),
         V2 => ("proxy_wallet", "transaction_hash"),
     };
-    put(
+    insert_all(
         &mut row,
         [
             (wallet, json!(deed.wallet.to_string())),
             (hash, json!(deed.hash)),
             ("timestamp", json!(deed.at.seconds())),
-            ("side", json!(if deed.kind == Deeds::Trade { wire::side(deed.side) } else { "" })),
+            ("side", json!(if deed.kind == ActivityFilter::Trade { wire::side(deed.side) } else { "" })),
             ("size", shares(deed.size)),
             ("price", ratio(deed.value, deed.size)),
         ],
@@ -280,7 +286,7 @@ fn told(world: &Inside, asked: &Asked, generation: Generation, deed: &Deed) -> O
     Some(row)
 }
 
-/// What all rows tell of their token.
+/// Returns the fields that every row has about its token.
 fn about(world: &Inside, market: &Market, token: TokenIx, generation: Generation) -> Map<String, Value> {
     let names = match generation {
         V1 => ["asset", "conditionId", "eventSlug", "outcomeIndex", "oppositeOutcome", "oppositeAsset"],
@@ -289,7 +295,7 @@ fn about(world: &Inside, market: &Market, token: TokenIx, generation: Generation
     let [asset, condition, event, index, other_outcome, other_asset] = names;
     let other = other(token);
     let mut row = Map::new();
-    put(
+    insert_all(
         &mut row,
         [
             (asset, json!(wire::asset(market, token))),
@@ -307,7 +313,7 @@ fn about(world: &Inside, market: &Market, token: TokenIx, generation: Generation
     row
 }
 
-fn put<const N: usize>(row: &mut Map<String, Value>, fields: [(&str, Value); N]) {
+fn insert_all<const N: usize>(row: &mut Map<String, Value>, fields: [(&str, Value); N]) {
     row.extend(fields.map(|(name, value)| (name.to_owned(), value)));
 }
 
@@ -328,14 +334,14 @@ fn shares(size: Size) -> Value {
     number(&size.to_string())
 }
 
-/// Dollars a share.
+/// Dollars per share.
 fn ratio(value: Usd, size: Size) -> Value {
     let scaled = i128::from(value.micros()).saturating_mul(1_000_000);
     let micros = scaled.checked_div(i128::from(size.micros())).unwrap_or(0);
     money(Usd(i64::try_from(micros).unwrap_or(i64::MAX)))
 }
 
-/// So many per cent of `cost` that `gain` is, with two decimals.
+/// Returns `gain` as a percentage of `cost`, with two decimals.
 fn percent(gain: Usd, cost: Usd) -> Value {
     let basis_points = i128::from(gain.micros()).saturating_mul(10_000).checked_div(i128::from(cost.micros()));
     let micros = basis_points.unwrap_or(0).saturating_mul(10_000);

@@ -1,8 +1,8 @@
-//! Gamma, the venue's catalog (PROTOCOL 15.1), under `/gamma` because its paths are also the order book's. Markets that exclude
-//! each other are one event, every other market is one of its own; all are tagged `local`.
+//! Gamma, the venue's catalog (PROTOCOL 15.1), under `/gamma` because its paths clash with the order book's. Markets
+//! that exclude each other form one event, every other market is its own event; all are tagged `local`.
 
 use super::public::{Quote, last_trade, worth};
-use super::{Answer, Fail, World};
+use super::{Answer, ApiError, World};
 use crate::wire::{self, number};
 use crate::world::{Inside, Shared, Shown, exclusive};
 use axum::extract::{Path, Query, State};
@@ -12,7 +12,7 @@ use axum::{Json, Router};
 use model::{EventId, Market, MarketIx, Side, Usd};
 use serde_json::{Map, Value, json};
 
-/// The most rows of one page.
+/// Maximum rows per page.
 const PAGE_MAX: usize = 100;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -28,24 +28,24 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/gamma/tags", get(|| async { Json(json!([tag()])) }))
 }
 
-/// The number of the one tag that all markets have.
+/// The id of the single tag that all markets have.
 const TAG: &str = "1";
 
 fn tag() -> Value {
     json!({"id": TAG, "label": "Local", "slug": "local"})
 }
 
-/// A question's parameters; names that come several times are kept all.
+/// Query parameters; repeated names are all kept.
 #[derive(Debug)]
-struct Asked(Vec<(String, String)>);
+struct CatalogQuery(Vec<(String, String)>);
 
-impl Asked {
+impl CatalogQuery {
     fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(key, _)| key == name).flat_map(|(_, value)| value.split(','))
     }
 
-    fn number(&self, name: &'static str) -> Result<Option<usize>, Fail> {
-        let read = |text: &str| text.parse().ok().ok_or_else(|| Fail::bad(format!("invalid {name}")));
+    fn number(&self, name: &'static str) -> Result<Option<usize>, ApiError> {
+        let read = |text: &str| text.parse().ok().ok_or_else(|| ApiError::bad(format!("invalid {name}")));
         self.all(name).next().map(read).transpose()
     }
 
@@ -54,21 +54,21 @@ impl Asked {
         wanted.peek().is_none() || wanted.any(is)
     }
 
-    /// Says whether closed ones are meant, which are left out unless they are asked for.
+    /// Returns true if markets in this state are selected; closed ones are only on request.
     fn wants(&self, closed: bool) -> bool {
         closed == (self.all("closed").next().unwrap_or("false") == "true")
     }
 
-    /// Says whether a market is one of those that are meant.
-    fn keeps_market(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
+    /// Returns true if a market is selected.
+    fn matches_market(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
         self.among("id", |id| id == wire::gamma_id(ix))
             && self.among("slug", |slug| slug == market.slug)
             && self.wants(world.venue().resolution(ix).is_some())
             && self.fits(world, ix, market)
     }
 
-    /// Says whether an event is one of those that are meant; it is over when all its markets are.
-    fn keeps_event(&self, world: &Inside, event: &Shown) -> bool {
+    /// Returns true if an event is selected; it is closed when all its markets are.
+    fn matches_event(&self, world: &Inside, event: &Shown) -> bool {
         let listed = |ix: &MarketIx| world.venue().market(*ix).is_some_and(|market| self.fits(world, *ix, market));
         self.among("id", |id| id == event.id)
             && self.among("slug", |slug| slug == event.slug)
@@ -76,12 +76,12 @@ impl Asked {
             && event.markets.iter().any(listed)
     }
 
-    /// Says whether what is asked of a market, names apart, is so.
+    /// Returns true if a market matches all filters except those on names.
     fn fits(&self, world: &Inside, ix: MarketIx, market: &Market) -> bool {
         let condition = market.condition.to_string();
         let [yes, no] = market.tokens.map(|token| token.to_string());
         let end = market.end.unwrap_or_default().iso();
-        // ISO times of one form compare as texts do.
+        // ISO times of the same format compare like texts.
         let until = |name: &str, fits: &dyn Fn(&str) -> bool| self.all(name).next().is_none_or(fits);
         let liquid = |least: &str| Usd::parse(least).is_some_and(|least| liquidity(world, ix) >= least);
         self.among("condition_ids", |id| id == condition)
@@ -97,26 +97,26 @@ fn is_over(world: &Inside, event: &Shown) -> bool {
     event.markets.iter().all(|ix| world.venue().resolution(*ix).is_some())
 }
 
-/// What a list has in it.
+/// The rows of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Of {
     Markets,
     Events,
 }
 
-/// Returns the rows from `offset` on, and where the next page begins.
-fn rows(world: &Inside, asked: &Asked, offset: usize, of: Of) -> Result<(Vec<Value>, Option<usize>), Fail> {
+/// Returns the rows from `offset` on, and the offset of the next page.
+fn rows(world: &Inside, asked: &CatalogQuery, offset: usize, of: Of) -> Result<(Vec<Value>, Option<usize>), ApiError> {
     let limit = asked.number("limit")?.unwrap_or(20).clamp(1, PAGE_MAX);
     let next = offset.saturating_add(limit);
     Ok(match of {
         Of::Markets => {
             let mut kept =
-                world.venue().listed().filter(|(ix, market)| asked.keeps_market(world, *ix, market)).skip(offset);
+                world.venue().listed().filter(|(ix, market)| asked.matches_market(world, *ix, market)).skip(offset);
             let page = kept.by_ref().take(limit).map(|(ix, market)| show_market(world, ix, market)).collect();
             (page, kept.next().map(|_| next))
         }
         Of::Events => {
-            let mut kept = world.events().filter(|event| asked.keeps_event(world, event)).skip(offset);
+            let mut kept = world.events().filter(|event| asked.matches_event(world, event)).skip(offset);
             let page = kept.by_ref().take(limit).map(|event| show_event(world, &event)).collect();
             (page, kept.next().map(|_| next))
         }
@@ -126,28 +126,28 @@ fn rows(world: &Inside, asked: &Asked, offset: usize, of: Of) -> Result<(Vec<Val
 type Parameters = Query<Vec<(String, String)>>;
 
 async fn markets(State(shared): World, Query(query): Parameters) -> Answer {
-    list(&shared, &Asked(query), Of::Markets)
+    list(&shared, &CatalogQuery(query), Of::Markets)
 }
 
 async fn events(State(shared): World, Query(query): Parameters) -> Answer {
-    list(&shared, &Asked(query), Of::Events)
+    list(&shared, &CatalogQuery(query), Of::Events)
 }
 
-fn list(shared: &Shared, asked: &Asked, of: Of) -> Answer {
+fn list(shared: &Shared, asked: &CatalogQuery, of: Of) -> Answer {
     let offset = asked.number("offset")?.unwrap_or(0);
     Ok(Json(rows(&shared.lock(), asked, offset, of)?.0).into_response())
 }
 
 async fn market_page(State(shared): World, Query(query): Parameters) -> Answer {
-    page(&shared, &Asked(query), "markets", Of::Markets)
+    page(&shared, &CatalogQuery(query), "markets", Of::Markets)
 }
 
 async fn event_page(State(shared): World, Query(query): Parameters) -> Answer {
-    page(&shared, &Asked(query), "events", Of::Events)
+    page(&shared, &CatalogQuery(query), "events", Of::Events)
 }
 
 /// The last page has no cursor.
-fn page(shared: &Shared, asked: &Asked, name: &str, of: Of) -> Answer {
+fn page(shared: &Shared, asked: &CatalogQuery, name: &str, of: Of) -> Answer {
     let offset = asked.number("after_cursor")?.unwrap_or(0);
     let (rows, next) = rows(&shared.lock(), asked, offset, of)?;
     let mut answer = Map::new();
@@ -177,17 +177,17 @@ async fn event_by_slug(State(shared): World, Path(slug): Path<String>) -> Answer
 fn one_market(shared: &Shared, is: impl Fn(MarketIx, &Market) -> bool) -> Answer {
     let world = shared.lock();
     let found = world.venue().listed().find(|(ix, market)| is(*ix, market));
-    let (ix, market) = found.ok_or(Fail::not_found("not found"))?;
+    let (ix, market) = found.ok_or(ApiError::not_found("not found"))?;
     Ok(Json(show_market(&world, ix, market)).into_response())
 }
 
 fn one_event(shared: &Shared, is: impl Fn(&Shown) -> bool) -> Answer {
     let world = shared.lock();
-    let event = world.events().find(is).ok_or(Fail::not_found("not found"))?;
+    let event = world.events().find(is).ok_or(ApiError::not_found("not found"))?;
     Ok(Json(show_event(&world, &event)).into_response())
 }
 
-/// Lists stand as JSON inside a text, as the real catalog has them.
+/// Encodes a list as JSON inside a text, as the real catalog does.
 fn text_of(list: [String; 2]) -> String {
     json!(list).to_string()
 }
@@ -196,7 +196,7 @@ fn head_of(event: &Shown) -> Value {
     json!({"id": event.id, "ticker": event.slug, "slug": event.slug, "title": event.title})
 }
 
-/// Returns what is in a market's book, in dollars.
+/// Returns the liquidity in a market's book, in dollars.
 fn liquidity(world: &Inside, ix: MarketIx) -> Usd {
     let levels = [Side::Buy, Side::Sell].map(|side| world.venue().levels(ix.token(0), side)).concat();
     let depth = levels.iter().filter_map(|level| level.price.cost_floor(level.size));
@@ -249,7 +249,8 @@ fn show_market(world: &Inside, ix: MarketIx, market: &Market) -> Value {
     row
 }
 
-/// What only markets of an event have that exclude each other. The one for whoever is not named is known by its slug.
+/// Returns the fields that only markets of an exclusive event have. The market for all unnamed outcomes is recognized
+/// by its slug.
 fn exclusive_fields(event: EventId, market: &Market) -> [(String, Value); 3] {
     let other = market.slug.split('-').any(|word| word == "other");
     [("negRiskMarketID", event.to_string().into()), ("negRiskRequestID", "".into()), ("negRiskOther", other.into())]

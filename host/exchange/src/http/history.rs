@@ -1,7 +1,7 @@
-//! Charts: prices of the past, and the trades of a market.
+//! Charts: past prices, and the trades of a market.
 
 use super::public::with_token;
-use super::{Answer, Fail, World};
+use super::{Answer, ApiError, World};
 use crate::world::{Inside, Shared};
 use axum::body::Bytes;
 use axum::extract::{Path, Query, State};
@@ -12,9 +12,9 @@ use model::{TokenId, TokenIx};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// The most tokens of one question.
+/// Maximum tokens per request.
 const TOKENS_MAX: usize = 20;
-/// Trades of a market that are shown.
+/// Number of trades returned for a market.
 const TRADES_SHOWN: usize = 50;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -24,7 +24,7 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/markets/live-activity/{condition}", get(activity))
 }
 
-/// Which part of the past: an interval up to now, or from a second to a second.
+/// A range of the past: an interval up to now, or from one second to another.
 #[derive(Deserialize)]
 struct Span {
     interval: Option<String>,
@@ -51,11 +51,11 @@ struct Many {
 }
 
 impl Span {
-    /// Reads what a query's texts say.
-    fn of(query: &Map<String, Value>) -> Result<Self, Fail> {
+    /// Reads the query parameters.
+    fn of(query: &Map<String, Value>) -> Result<Self, ApiError> {
         let text = |name: &str| query.get(name).and_then(Value::as_str);
         let number = |name: &'static str| {
-            let wrong = || Fail::bad(format!("Invalid payload: {name}"));
+            let wrong = || ApiError::bad(format!("Invalid payload: {name}"));
             text(name).map(|text| text.parse().ok().ok_or_else(wrong)).transpose()
         };
         let interval = text("interval").map(str::to_owned);
@@ -63,7 +63,7 @@ impl Span {
     }
 
     /// Returns the first and the last second, and the seconds between points.
-    fn bounds(&self) -> Result<[u64; 3], Fail> {
+    fn bounds(&self) -> Result<[u64; 3], ApiError> {
         const DAY: u64 = 86_400;
         let now = crate::clock::now().seconds();
         let back = match self.interval.as_deref() {
@@ -76,7 +76,7 @@ impl Span {
             Some("1h") => Some(DAY / 24),
             Some(_) => None,
         };
-        let back = back.ok_or(Fail::bad("Invalid payload: interval, or startTs and endTs, is needed"))?;
+        let back = back.ok_or(ApiError::bad("Invalid payload: interval, or startTs and endTs, is needed"))?;
         let apart = self.fidelity.unwrap_or(1).saturating_mul(60);
         Ok([now.saturating_sub(back), self.end.unwrap_or(now), apart])
     }
@@ -89,9 +89,9 @@ async fn history(State(shared): World, Query(asked): Query<One>) -> Answer {
 }
 
 async fn histories(State(shared): World, body: Bytes) -> Answer {
-    let asked: Many = serde_json::from_slice(&body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let asked: Many = serde_json::from_slice(&body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     if asked.markets.len() > TOKENS_MAX {
-        return Err(Fail::bad("Payload exceeds the limit"));
+        return Err(ApiError::bad("Payload exceeds the limit"));
     }
     let bounds = asked.span.bounds()?;
     let world = shared.lock();

@@ -1,6 +1,6 @@
-//! What an account was notified of.
+//! The notifications of an account.
 
-use super::{Answer, Fail, Private, World};
+use super::{Answer, ApiError, Private, World};
 use crate::world::Shared;
 use axum::extract::{Query, State};
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ async fn list(State(shared): World, private: Private) -> Response {
 
 async fn forget(State(shared): World, Query(query): Query<BTreeMap<String, String>>, private: Private) -> Answer {
     let read = |text: &String| text.split(',').map(|id| id.trim().parse()).collect::<Result<Vec<u64>, _>>();
-    let ids = query.get("ids").map(read).transpose().ok().ok_or(Fail::bad("Invalid payload: ids"))?;
+    let ids = query.get("ids").map(read).transpose().ok().ok_or(ApiError::bad("Invalid payload: ids"))?;
     shared.lock().drop_notices(&private.caller, ids.as_deref());
     Ok(Json("OK").into_response())
 }

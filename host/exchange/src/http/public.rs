@@ -1,6 +1,6 @@
-//! What anybody may read: time, markets and books.
+//! Public queries: time, markets and books.
 
-use super::{Answer, Fail, World};
+use super::{Answer, ApiError, World};
 use crate::wire::{self, WireBook};
 use crate::world::{Inside, Shared, exclusive};
 use axum::extract::{Path, Query, State};
@@ -15,7 +15,7 @@ async fn version(State(shared): World) -> Response {
     Json(json!({"version": shared.lock().order_version()})).into_response()
 }
 
-/// The most tokens of one request for books.
+/// Maximum tokens per request for books.
 const BOOKS_MAX: usize = 500;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -52,16 +52,16 @@ struct Token {
     side: String,
 }
 
-/// Does something with a token that the venue lists.
+/// Applies a function to a token that the venue lists.
 pub(super) fn with_token<T>(
     shared: &Shared,
     id: &str,
     read: impl FnOnce(&Inside, TokenIx, &Market) -> T,
-) -> Result<T, Fail> {
-    let id = TokenId::parse(id).ok_or(Fail::bad("Invalid token id"))?;
+) -> Result<T, ApiError> {
+    let id = TokenId::parse(id).ok_or(ApiError::bad("Invalid token id"))?;
     let world = shared.lock();
-    let token = world.venue().token_of(&id).ok_or(Fail::NO_BOOK)?;
-    let market = world.venue().market(token.market()).ok_or(Fail::NO_BOOK)?;
+    let token = world.venue().token_of(&id).ok_or(ApiError::NO_BOOK)?;
+    let market = world.venue().market(token.market()).ok_or(ApiError::NO_BOOK)?;
     Ok(read(&world, token, market))
 }
 
@@ -70,9 +70,9 @@ async fn book(State(shared): World, Query(query): Query<Token>) -> Answer {
 }
 
 async fn books(State(shared): World, body: axum::body::Bytes) -> Answer {
-    let asked: Vec<Token> = serde_json::from_slice(&body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let asked: Vec<Token> = serde_json::from_slice(&body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     if asked.len() > BOOKS_MAX {
-        return Err(Fail::bad("Payload exceeds the limit"));
+        return Err(ApiError::bad("Payload exceeds the limit"));
     }
     Ok(Json(known_books(&shared, asked.iter().map(|token| token.token_id.as_str()))).into_response())
 }
@@ -98,7 +98,7 @@ async fn price(State(shared): World, Query(query): Query<Token>) -> Answer {
     let side = match query.side.to_ascii_uppercase().as_str() {
         "BUY" => Side::Buy,
         "SELL" => Side::Sell,
-        _ => return Err(Fail::bad("Invalid side")),
+        _ => return Err(ApiError::bad("Invalid side")),
     };
     with_token(&shared, &query.token_id, |world, token, _| {
         let price = world.venue().best(token, side).map(|level| level.price.to_string()).unwrap_or_default();
@@ -134,15 +134,15 @@ impl Quote {
 
 async fn midpoint(State(shared): World, Query(query): Query<Token>) -> Answer {
     let quote = with_token(&shared, &query.token_id, |world, token, _| Quote::of(world, token))?;
-    Ok(Json(json!({ "mid": quote.ok_or(Fail::NO_BOOK)?.midpoint() })).into_response())
+    Ok(Json(json!({ "mid": quote.ok_or(ApiError::NO_BOOK)?.midpoint() })).into_response())
 }
 
 async fn spread(State(shared): World, Query(query): Query<Token>) -> Answer {
     let quote = with_token(&shared, &query.token_id, |world, token, _| Quote::of(world, token))?;
-    Ok(Json(json!({ "spread": quote.ok_or(Fail::NO_BOOK)?.spread() })).into_response())
+    Ok(Json(json!({ "spread": quote.ok_or(ApiError::NO_BOOK)?.spread() })).into_response())
 }
 
-/// Returns price and side of a token's last trade, which may have been one of its market's other token.
+/// Returns price and side of a token's last trade, which may have been on the market's other token.
 pub(super) fn last_trade(world: &Inside, token: TokenIx) -> Option<(String, &'static str)> {
     let (traded, price, side, _) = world.venue().last_trade(token.market())?;
     Some(if traded == token {
@@ -177,7 +177,7 @@ async fn fee_rate(State(shared): World, Query(query): Query<Token>) -> Answer {
     with_token(&shared, &query.token_id, |_, _, market| Json(json!({ "base_fee": base_fee(market) })).into_response())
 }
 
-/// The fee of the first version, which nobody computes with any more.
+/// The fee of the first version, which is not used in any calculation.
 const fn base_fee(market: &Market) -> u32 {
     if market.fee.rate_micros == 0 { 0 } else { 1_000 }
 }
@@ -188,8 +188,8 @@ async fn markets(State(shared): World) -> Response {
     Json(json!({"limit": 1_000, "count": data.len(), "next_cursor": "LTE=", "data": data})).into_response()
 }
 
-pub(super) fn listed<'a>(world: &'a Inside, condition: &str) -> Result<(MarketIx, &'a Market), Fail> {
-    let unknown = || Fail::not_found("market not found");
+pub(super) fn listed<'a>(world: &'a Inside, condition: &str) -> Result<(MarketIx, &'a Market), ApiError> {
+    let unknown = || ApiError::not_found("market not found");
     let condition = ConditionId::parse(condition).ok_or_else(unknown)?;
     let ix = world.venue().market_of(condition).ok_or_else(unknown)?;
     Ok((ix, world.venue().market(ix).ok_or_else(unknown)?))
@@ -250,7 +250,7 @@ pub(super) fn full_market(world: &Inside, market: &Market) -> Value {
     })
 }
 
-/// Returns what a share is worth: the middle of the book, or what it pays once the market is resolved.
+/// Returns the value of a share: the mid price of the book, or the payout once the market is resolved.
 pub(super) fn worth(world: &Inside, token: TokenIx) -> model::Usd {
     let pays = world.venue().resolution(token.market());
     let [yes, no] = pays.unwrap_or_else(|| {
@@ -286,7 +286,7 @@ async fn clob_market(State(shared): World, Path(condition): Path<String>) -> Ans
         "c": market.condition.to_string(),
     });
     let delay_s = world.faults().sports_delay_s(market);
-    // The venue leaves these out where they say nothing.
+    // The venue omits these fields if they are empty.
     if let Some(fields) = answer.as_object_mut() {
         if delay_s > 0 {
             fields.insert("sd".to_owned(), delay_s.into());

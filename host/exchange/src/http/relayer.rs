@@ -1,8 +1,8 @@
-//! The relayer of deposit wallets (PROTOCOL 17), under `/relayer`: a batch of calls that a wallet's owner signed goes in, and is
-//! asked for until the chain has it.
+//! The relayer of deposit wallets (PROTOCOL 17), under `/relayer`: accepts a batch of calls signed by a wallet's owner
+//! and reports its state until it is on the chain.
 
-use super::{Answer, Fail, Private, World};
-use crate::batch::{Batch, Call, Wanted};
+use super::{Answer, ApiError, Private, World};
+use crate::batch::{Batch, BatchCall, Call};
 use crate::keys::Request;
 use crate::world::{Shared, Submission};
 use axum::body::Bytes;
@@ -16,13 +16,13 @@ use order::{Address, SignatureType, Wallet};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What stands before the relayer's own paths here.
+/// Path prefix of the relayer on this exchange.
 const PREFIX: &str = "/relayer";
 /// The factory that batches are sent to.
 const FACTORY: &str = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07";
-/// The most calls of one batch.
+/// Maximum calls per batch.
 const CALLS_MAX: usize = 50;
-/// The longest remark.
+/// Maximum characters of the metadata.
 const METADATA_MAX: usize = 500;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -34,77 +34,77 @@ pub(super) fn routes() -> Router<Shared> {
         .route("/exchange/relayer-key", post(make_key))
 }
 
-/// The venue makes these keys on its website; here whoever has an API key makes one.
+/// Creates a relayer key. The venue does so on its website; here any holder of an API key can.
 async fn make_key(State(shared): World, private: Private) -> Answer {
     let now = crate::clock::now();
-    let key = shared.lock().keys_of(&private.caller).add_relayer(now).ok_or(Fail::bad("Could not create api key"))?;
+    let key =
+        shared.lock().keys_of(&private.caller).add_relayer(now).ok_or(ApiError::bad("Could not create api key"))?;
     Ok(Json(json!({"apiKey": key, "address": private.caller.address.checksummed()})).into_response())
 }
 
-/// A request with a key of the relayer, or signed with a builder's.
+/// A request with a relayer key, or signed with a builder's key.
 struct Relayed(Bytes);
 
 impl axum::extract::FromRequest<Shared> for Relayed {
-    type Rejection = Fail;
+    type Rejection = ApiError;
 
-    async fn from_request(request: axum::extract::Request, shared: &Shared) -> Result<Self, Fail> {
+    async fn from_request(request: axum::extract::Request, shared: &Shared) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let body = axum::body::to_bytes(body, super::BODY_MAX).await;
-        let body = body.ok().ok_or(Fail::bad("Payload exceeds the limit"))?;
+        let body = body.ok().ok_or(ApiError::bad("Payload exceeds the limit"))?;
         may_relay(shared, &parts.method, &parts.uri, &parts.headers, &body)?;
         Ok(Self(body))
     }
 }
 
-fn may_relay(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), Fail> {
+fn may_relay(shared: &Shared, method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<(), ApiError> {
     let path = uri.path().strip_prefix(PREFIX).unwrap_or_default();
     let request = Request { method: method.as_str(), path, headers, body };
     if shared.lock().may_relay(&request) {
         return Ok(());
     }
-    Err(Fail { status: StatusCode::UNAUTHORIZED, ..Fail::bad("invalid authorization") })
+    Err(ApiError { status: StatusCode::UNAUTHORIZED, ..ApiError::bad("invalid authorization") })
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-struct Asked {
+struct RelayerQuery {
     address: String,
     #[serde(rename = "type")]
     kind: String,
 }
 
-impl Asked {
-    fn address(&self) -> Result<Address, Fail> {
+impl RelayerQuery {
+    fn address(&self) -> Result<Address, ApiError> {
         let invalid =
-            || Fail::bad(format!("invalid address `{}`: expected 0x and 40 hexadecimal digits", self.address));
+            || ApiError::bad(format!("invalid address `{}`: expected 0x and 40 hexadecimal digits", self.address));
         Address::parse(&self.address).ok_or_else(invalid)
     }
 }
 
-async fn params(State(shared): World, Query(asked): Query<Asked>, _: Relayed) -> Answer {
+async fn params(State(shared): World, Query(asked): Query<RelayerQuery>, _: Relayed) -> Answer {
     only_wallets(&asked.kind)?;
     let address = asked.address()?;
     let nonce = shared.lock().wallet_nonce(address).to_string();
     Ok(Json(json!({"address": address.checksummed(), "nonce": nonce})).into_response())
 }
 
-async fn deployed(State(shared): World, Query(asked): Query<Asked>) -> Answer {
+async fn deployed(State(shared): World, Query(asked): Query<RelayerQuery>) -> Answer {
     let deployed = shared.lock().is_deployed(asked.address()?);
     Ok(Json(json!({ "deployed": deployed })).into_response())
 }
 
 async fn transaction(State(shared): World, Path(id): Path<String>, _: Relayed) -> Answer {
-    let told = shared.lock().transaction(&id).ok_or(Fail::not_found("transaction not found"))?;
-    let answer =
-        json!({"transaction_id": id, "transaction_hash": told.hash, "state": told.state, "error_msg": told.error});
+    let record = shared.lock().transaction(&id).ok_or(ApiError::not_found("transaction not found"))?;
+    let answer = json!({"transaction_id": id, "transaction_hash": record.hash, "state": record.state, "error_msg": record.error});
     Ok(Json(answer).into_response())
 }
 
-fn only_wallets(kind: &str) -> Result<(), Fail> {
+fn only_wallets(kind: &str) -> Result<(), ApiError> {
     if kind == "WALLET" {
         return Ok(());
     }
-    Err(Fail::bad(format!("the type `{kind}` is not relayed here; expected WALLET")))
+    Err(ApiError::bad(format!("the type `{kind}` is not relayed here; expected WALLET")))
 }
 
 #[derive(Deserialize)]
@@ -138,16 +138,16 @@ struct PostedCall {
 
 async fn submit(State(shared): World, Relayed(body): Relayed) -> Answer {
     let posted: Posted =
-        serde_json::from_slice(&body).map_err(|error| Fail::bad(format!("invalid payload: {error}")))?;
+        serde_json::from_slice(&body).map_err(|error| ApiError::bad(format!("invalid payload: {error}")))?;
     let submission = read(&posted)?;
     let id = shared.lock().submit(submission)?;
     let answer: Value = json!({"transactionID": id, "transactionHash": null, "state": "STATE_NEW"});
     Ok(Json(answer).into_response())
 }
 
-/// Checks all that can be said of a batch without the ledger: its form, its signature, and whether its calls are ones that are
+/// Checks everything about a batch that does not need the ledger: its format, its signature, and that its calls may be
 /// relayed.
-fn read(posted: &Posted) -> Result<Submission, Fail> {
+fn read(posted: &Posted) -> Result<Submission, ApiError> {
     only_wallets(&posted.kind)?;
     let address = |name: &str, text: &str| Address::parse(text).ok_or_else(|| invalid(name, text));
     let number = |name: &str, text: &str| text.parse::<u64>().ok().ok_or_else(|| invalid(name, text));
@@ -155,42 +155,43 @@ fn read(posted: &Posted) -> Result<Submission, Fail> {
         return Err(invalid("to", &posted.to));
     }
     if posted.metadata.chars().count() > METADATA_MAX {
-        return Err(Fail::bad(format!("metadata is longer than {METADATA_MAX} characters")));
+        return Err(ApiError::bad(format!("metadata is longer than {METADATA_MAX} characters")));
     }
-    let told = posted.wallet.as_ref().ok_or(Fail::bad("depositWalletParams is missing"))?;
-    if told.calls.is_empty() || told.calls.len() > CALLS_MAX {
-        return Err(Fail::bad(format!("{} calls; expected 1 to {CALLS_MAX}", told.calls.len())));
+    let wallet_params = posted.wallet.as_ref().ok_or(ApiError::bad("depositWalletParams is missing"))?;
+    if wallet_params.calls.is_empty() || wallet_params.calls.len() > CALLS_MAX {
+        return Err(ApiError::bad(format!("{} calls; expected 1 to {CALLS_MAX}", wallet_params.calls.len())));
     }
-    let (from, wallet) = (address("from", &posted.from)?, address("depositWallet", &told.deposit_wallet)?);
+    let (from, wallet) = (address("from", &posted.from)?, address("depositWallet", &wallet_params.deposit_wallet)?);
     if Wallet::find(from, wallet).map(Wallet::signature_type) != Some(SignatureType::Deposit) {
-        return Err(Fail::bad(format!("{wallet} is no deposit wallet of {from}")));
+        return Err(ApiError::bad(format!("{wallet} is not a deposit wallet of {from}")));
     }
-    let (nonce, deadline_s) = (number("nonce", &posted.nonce)?, number("deadline", &told.deadline)?);
-    let calls = told.calls.iter().map(call).collect::<Result<Vec<Call>, Fail>>()?;
+    let (nonce, deadline_s) = (number("nonce", &posted.nonce)?, number("deadline", &wallet_params.deadline)?);
+    let calls = wallet_params.calls.iter().map(call).collect::<Result<Vec<Call>, ApiError>>()?;
     let batch = Batch { wallet, nonce, deadline_s, calls };
     if !batch.is_signed_by(Shared::CHAIN, from, &posted.signature) {
-        return Err(Fail::bad("invalid signature"));
+        return Err(ApiError::bad("invalid signature"));
     }
-    let wanted = batch.calls.iter().map(wanted).collect::<Result<Vec<Wanted>, Fail>>()?;
+    let wanted = batch.calls.iter().map(wanted).collect::<Result<Vec<BatchCall>, ApiError>>()?;
     Ok(Submission { from, batch, wanted })
 }
 
-fn call(told: &PostedCall) -> Result<Call, Fail> {
-    let target = Address::parse(&told.target).ok_or_else(|| invalid("target", &told.target))?;
-    if told.value != "0" {
-        return Err(invalid("value", &told.value));
+fn call(posted_call: &PostedCall) -> Result<Call, ApiError> {
+    let target = Address::parse(&posted_call.target).ok_or_else(|| invalid("target", &posted_call.target))?;
+    if posted_call.value != "0" {
+        return Err(invalid("value", &posted_call.value));
     }
-    let digits = told.data.strip_prefix("0x").unwrap_or_default();
-    let data = hex::decode(digits).ok_or_else(|| invalid("data", &told.data))?;
+    let digits = posted_call.data.strip_prefix("0x").unwrap_or_default();
+    let data = hex::decode(digits).ok_or_else(|| invalid("data", &posted_call.data))?;
     Ok(Call { target, data })
 }
 
-fn wanted(call: &Call) -> Result<Wanted, Fail> {
-    let blocked = || Fail::bad(format!("call blocked: calls of this function of {} are not permitted", call.target));
+fn wanted(call: &Call) -> Result<BatchCall, ApiError> {
+    let blocked =
+        || ApiError::bad(format!("call blocked: calls of this function of {} are not permitted", call.target));
     call.wanted().ok_or_else(blocked)
 }
 
-fn invalid(name: &str, text: &str) -> Fail {
+fn invalid(name: &str, text: &str) -> ApiError {
     let shown: String = text.chars().take(80).collect();
-    Fail::bad(format!("invalid {name} `{shown}`"))
+    ApiError::bad(format!("invalid {name} `{shown}`"))
 }

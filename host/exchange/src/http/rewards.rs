@@ -1,9 +1,8 @@
-//! What the venue pays besides fills. This exchange pays neither rewards nor rebates and knows no builders; it says so in the
-//! venue's shapes, so that clients that ask are answered. Scoring is what it would be: a resting order of enough shares near
-//! the middle.
+//! Rewards, rebates and builder programs. This exchange pays none; it returns empty results in the venue's formats, so
+//! that clients get valid responses. Order scoring works: a resting order of enough shares near the mid price scores.
 
 use super::public::{Quote, with_token};
-use super::{Answer, Fail, Private, World};
+use super::{Answer, ApiError, Private, World};
 use crate::world::Shared;
 use axum::extract::{Path, Query, State};
 use axum::response::{IntoResponse, Response};
@@ -13,9 +12,9 @@ use model::{Price, VenueOrderId};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// How far from the middle an order may stand to score, in micro-dollars.
+/// Maximum distance of a scoring order from the mid price, in micro-dollars.
 const MAX_SPREAD: u32 = 45_000;
-/// The most ids of one question.
+/// Maximum ids per request.
 const IDS_MAX: usize = 500;
 
 pub(super) fn routes() -> Router<Shared> {
@@ -52,8 +51,8 @@ async fn private_object(_: Private) -> Response {
     Json(json!({})).into_response()
 }
 
-async fn builder_fees(Path(code): Path<String>) -> Fail {
-    Fail::not_found(format!("builder code {code} not found"))
+async fn builder_fees(Path(code): Path<String>) -> ApiError {
+    ApiError::not_found(format!("builder code {code} not found"))
 }
 
 async fn tier(_: Private) -> Response {
@@ -66,9 +65,9 @@ async fn scoring(State(shared): World, Query(query): Query<BTreeMap<String, Stri
 }
 
 async fn many_scoring(State(shared): World, private: Private) -> Answer {
-    let ids: Vec<String> = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let ids: Vec<String> = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     if ids.len() > IDS_MAX {
-        return Err(Fail::bad("Payload exceeds the limit"));
+        return Err(ApiError::bad("Payload exceeds the limit"));
     }
     let mut all = Map::new();
     for id in ids {
@@ -78,8 +77,8 @@ async fn many_scoring(State(shared): World, private: Private) -> Answer {
     Ok(Json(all).into_response())
 }
 
-fn scores(shared: &Shared, private: &Private, id: &str) -> Result<bool, Fail> {
-    let id = VenueOrderId::parse(id).ok_or(Fail::bad("Invalid orderID"))?;
+fn scores(shared: &Shared, private: &Private, id: &str) -> Result<bool, ApiError> {
+    let id = VenueOrderId::parse(id).ok_or(ApiError::bad("Invalid orderID"))?;
     let Some(row) = shared.lock().order_row(&private.caller, id).filter(|row| row["status"] == "LIVE") else {
         return Ok(false);
     };

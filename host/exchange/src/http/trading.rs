@@ -1,11 +1,11 @@
-//! Orders in, and cancels. Signatures are checked outside the lock: they cost more than matching.
+//! Order placement and cancels. Signatures are checked outside the lock: they cost more than matching.
 
 use super::account::MarketFilter;
-use super::{Answer, Fail, Private, World};
-use crate::fail::stamp;
+use super::{Answer, ApiError, Private, World};
+use crate::error::stamp;
 use crate::keys::Holder;
 use crate::wire::{PostAnswer, PostOrder};
-use crate::world::{Asked, Bucket, Inside, Shared, Wants};
+use crate::world::{Bucket, Inside, OrderRequest, Shared, Wants};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -16,19 +16,19 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The most orders of one request (PROTOCOL 4.4).
+/// Maximum orders per request (PROTOCOL 4.4).
 const ORDERS_MAX: usize = 15;
-/// The most ids of one cancel (PROTOCOL 21).
+/// Maximum ids per cancel (PROTOCOL 21).
 const CANCEL_MAX: usize = 1_000;
 
-/// Does what costs so many tokens, and says in the answer, good or bad, what is left of them.
+/// Runs an action that costs `count` tokens, and adds the remaining ones to its response or error.
 fn rated(shared: &Shared, caller: &Holder, (bucket, count): (Bucket, usize), act: impl FnOnce() -> Answer) -> Answer {
     let rate = shared.lock().admit(caller, bucket, count)?;
-    Ok(stamp(act().unwrap_or_else(Fail::into_response), rate))
+    Ok(stamp(act().unwrap_or_else(ApiError::into_response), rate))
 }
 
 pub(super) async fn post_order(State(shared): World, private: Private) -> Answer {
-    let posted: PostOrder = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
+    let posted: PostOrder = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid order payload"))?;
     hold(&shared, &private.caller, std::slice::from_ref(&posted)).await;
     rated(&shared, &private.caller, (Bucket::Orders, 1), || {
         Ok(Json(place(&shared, &private.caller, &posted)?).into_response())
@@ -37,13 +37,13 @@ pub(super) async fn post_order(State(shared): World, private: Private) -> Answer
 
 pub(super) async fn post_orders(State(shared): World, private: Private) -> Answer {
     let posted: Vec<PostOrder> =
-        serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid order payload"))?;
+        serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid order payload"))?;
     if posted.len() > ORDERS_MAX {
         let text = format!("Too many orders in payload: {}, max allowed: {ORDERS_MAX}", posted.len());
-        return Err(Fail::bad(text));
+        return Err(ApiError::bad(text));
     }
     hold(&shared, &private.caller, &posted).await;
-    // A refused one says so in its own answer; the others stand.
+    // A refused order is reported in its own element; the others stand.
     rated(&shared, &private.caller, (Bucket::Orders, posted.len()), || {
         let answers = posted.iter().map(|posted| {
             place(&shared, &private.caller, posted).unwrap_or_else(|fail| PostAnswer {
@@ -56,28 +56,29 @@ pub(super) async fn post_orders(State(shared): World, private: Private) -> Answe
     })
 }
 
-/// Waits as long as the venue holds what would match at once; the answer waits with it, and nobody can cancel meanwhile.
+/// Waits as long as the venue holds orders that would match immediately; the response waits too, and the orders cannot
+/// be cancelled meanwhile.
 async fn hold(shared: &Shared, caller: &Holder, posted: &[PostOrder]) {
     if shared.lock().faults().taker_delay_ms == 0 {
         return;
     }
     let now = crate::clock::now();
-    let asked = posted.iter().filter_map(|posted| Asked::read(now, caller, posted).ok());
+    let asked = posted.iter().filter_map(|posted| OrderRequest::read(now, caller, posted).ok());
     let held = asked.map(|asked| shared.lock().held_ms(&asked)).max().unwrap_or(0);
     if held > 0 {
         tokio::time::sleep(Duration::from_millis(held)).await;
     }
 }
 
-fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, Fail> {
-    let asked = Asked::read(crate::clock::now(), caller, posted)?;
-    shared.lock().takes(Wants::Place(asked.kind))?;
+fn place(shared: &Shared, caller: &Holder, posted: &PostOrder) -> Result<PostAnswer, ApiError> {
+    let asked = OrderRequest::read(crate::clock::now(), caller, posted)?;
+    shared.lock().check_accepts(Wants::Place(asked.kind))?;
     let exchange = shared.lock().exchange(&asked)?;
     let id = asked.verify(caller, shared.domains(), exchange)?;
     let mut inside = shared.lock();
     let placed = inside.place(caller, &asked, id)?;
     if inside.loses_answer() {
-        return Err(Fail { status: StatusCode::GATEWAY_TIMEOUT, ..Fail::bad("") });
+        return Err(ApiError { status: StatusCode::GATEWAY_TIMEOUT, ..ApiError::bad("") });
     }
     Ok(placed)
 }
@@ -89,14 +90,14 @@ struct Cancel {
 }
 
 pub(super) async fn cancel(State(shared): World, private: Private) -> Answer {
-    let asked: Cancel = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let asked: Cancel = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     cancel_ids(&shared, &private.caller, vec![asked.order_id])
 }
 
 pub(super) async fn cancel_many(State(shared): World, private: Private) -> Answer {
-    let asked: Vec<String> = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let asked: Vec<String> = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     if asked.len() > CANCEL_MAX {
-        return Err(Fail::bad("Payload exceeds the limit"));
+        return Err(ApiError::bad("Payload exceeds the limit"));
     }
     cancel_ids(&shared, &private.caller, asked)
 }
@@ -104,11 +105,11 @@ pub(super) async fn cancel_many(State(shared): World, private: Private) -> Answe
 fn cancel_ids(shared: &Shared, caller: &Holder, texts: Vec<String>) -> Answer {
     let mut ids = Vec::with_capacity(texts.len());
     for text in &texts {
-        ids.push(VenueOrderId::parse(text).ok_or(Fail::bad("Invalid orderID"))?);
+        ids.push(VenueOrderId::parse(text).ok_or(ApiError::bad("Invalid orderID"))?);
     }
     rated(shared, caller, (Bucket::Cancels, ids.len()), || {
         let mut inside = shared.lock();
-        inside.takes(Wants::Cancel)?;
+        inside.check_accepts(Wants::Cancel)?;
         let cancelled = inside.cancel(caller, &ids);
         drop(inside);
         let open = |id: &&VenueOrderId| !cancelled.contains(id);
@@ -118,11 +119,11 @@ fn cancel_ids(shared: &Shared, caller: &Holder, texts: Vec<String>) -> Answer {
     })
 }
 
-/// Cancels what is not named one by one: costs one token, and one more for each order that it cancels, which may be owed.
+/// Cancels by filter: costs one token, plus one for each cancelled order, which may overdraw the bucket.
 fn cancel_where(shared: &Shared, caller: &Holder, cancel: impl FnOnce(&mut Inside) -> Vec<VenueOrderId>) -> Answer {
     let mut inside = shared.lock();
     inside.admit(caller, Bucket::Cancels, 1)?;
-    inside.takes(Wants::Cancel)?;
+    inside.check_accepts(Wants::Cancel)?;
     let cancelled = cancel(&mut inside);
     let rate = inside.spend(caller, Bucket::Cancels, i64::try_from(cancelled.len()).unwrap_or(i64::MAX));
     Ok(stamp(cancelled_answer(&cancelled, &BTreeMap::new()), rate))
@@ -138,7 +139,7 @@ pub(super) async fn cancel_all(State(shared): World, private: Private) -> Answer
 }
 
 pub(super) async fn cancel_market(State(shared): World, private: Private) -> Answer {
-    let filter: MarketFilter = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
+    let filter: MarketFilter = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid payload"))?;
     cancel_where(&shared, &private.caller, |inside| {
         inside.cancel_market(&private.caller, filter.market(), filter.asset())
     })
@@ -152,8 +153,8 @@ struct Heartbeat {
 }
 
 pub(super) async fn heartbeat(State(shared): World, private: Private) -> Answer {
-    let said: Heartbeat = serde_json::from_slice(&private.body).ok().ok_or(Fail::bad("Invalid payload"))?;
-    let id = said.heartbeat_id.unwrap_or_default();
+    let request: Heartbeat = serde_json::from_slice(&private.body).ok().ok_or(ApiError::bad("Invalid payload"))?;
+    let id = request.heartbeat_id.unwrap_or_default();
     Ok(match shared.lock().heartbeat(&private.caller, &id) {
         Ok(next) => Json(json!({ "heartbeat_id": next })).into_response(),
         Err(expected) => {

@@ -1,22 +1,22 @@
-//! An account's keys besides the one that trades: keys that only read, and keys that name a builder.
+//! Non-trading keys of an account: read-only keys, builder keys and relayer keys.
 
 use super::{ApiKey, Keys};
 use model::Time;
 use order::Address;
 
-/// The most of each kind, those that are over included.
+/// Maximum keys of each kind, revoked ones included.
 const KEYS_MAX: usize = 50;
 
-/// What an account made, oldest first.
+/// The keys of an account, oldest first.
 #[derive(Debug)]
 pub(crate) struct Others {
     root: [u8; 32],
     address: Address,
     made: u64,
     readonly: Vec<String>,
-    /// The key, when it was made, and when it ended.
+    /// The key, its creation time, and its revocation time.
     builders: Vec<(ApiKey, Time, Option<Time>)>,
-    /// Keys of the relayer, and when they were made.
+    /// Relayer keys, and their creation times.
     relayer: Vec<(String, Time)>,
 }
 
@@ -29,13 +29,13 @@ impl Others {
         self.address
     }
 
-    /// Returns a key that nobody has; keys for trading count from zero, these from the other end.
+    /// Returns an unused key; trading keys count up from zero, these down from the maximum.
     fn fresh(&mut self) -> ApiKey {
         self.made = self.made.saturating_add(1);
         Keys::new(self.root).derive(self.address, u64::MAX.saturating_sub(self.made))
     }
 
-    /// Makes a key that only reads and returns its id; none if there are too many.
+    /// Creates a read-only key and returns its id; `None` if there are too many.
     pub(crate) fn add_readonly(&mut self) -> Option<String> {
         if self.readonly.len() >= KEYS_MAX {
             return None;
@@ -45,19 +45,19 @@ impl Others {
         Some(id)
     }
 
-    /// Returns the ids of the keys that only read.
+    /// Returns the ids of the read-only keys.
     pub(crate) fn readonly(&self) -> &[String] {
         &self.readonly
     }
 
-    /// Ends a key that only reads; false if there is none of this id.
+    /// Deletes a read-only key; false if there is none with this id.
     pub(crate) fn drop_readonly(&mut self, id: &str) -> bool {
         let before = self.readonly.len();
         self.readonly.retain(|key| key != id);
         self.readonly.len() < before
     }
 
-    /// Makes a builder's key; none if there are too many.
+    /// Creates a builder key; `None` if there are too many.
     pub(crate) fn add_builder(&mut self, now: Time) -> Option<ApiKey> {
         if self.builders.len() >= KEYS_MAX {
             return None;
@@ -67,12 +67,12 @@ impl Others {
         Some(key)
     }
 
-    /// Returns the builder's keys.
+    /// Returns the builder keys.
     pub(crate) fn builders(&self) -> &[(ApiKey, Time, Option<Time>)] {
         &self.builders
     }
 
-    /// Makes a key of the relayer and returns its id; none if there are too many.
+    /// Creates a relayer key and returns its id; `None` if there are too many.
     pub(crate) fn add_relayer(&mut self, now: Time) -> Option<String> {
         if self.relayer.len() >= KEYS_MAX {
             return None;
@@ -82,12 +82,12 @@ impl Others {
         Some(id)
     }
 
-    /// Returns the keys of the relayer.
+    /// Returns the relayer keys.
     pub(crate) fn relayer(&self) -> &[(String, Time)] {
         &self.relayer
     }
 
-    /// Ends all builder's keys.
+    /// Revokes all builder keys.
     pub(crate) fn revoke_builders(&mut self, now: Time) {
         for (_, _, revoked) in &mut self.builders {
             revoked.get_or_insert(now);

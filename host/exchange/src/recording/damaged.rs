@@ -1,31 +1,32 @@
-//! Files whose end is missing or damaged: a recorder was killed, a disk was full. What is whole is read, and what is not is said.
+//! Files with a missing or damaged end, from a killed recorder or a full disk. Complete lines are read, and the damage
+//! is reported.
 
 use flate2::bufread::GzDecoder;
 use std::cell::RefCell;
 use std::io::{self, BufRead, ErrorKind, Read};
 use std::rc::Rc;
 
-/// Bytes that are read at once.
+/// Bytes read at once.
 const PART: usize = 64 * 1024;
-/// The longest line that is held back until its end is there; a longer one is no line of ours.
+/// Maximum bytes of an incomplete line; a longer one cannot be a line of a recording.
 const LINE_MAX: usize = 1024 * 1024;
 
-/// Why a file ended before its end, once that is known.
+/// The reason why a file ended early, once it is known.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Damage(Rc<RefCell<Option<String>>>);
+pub struct Damage(Rc<RefCell<Option<String>>>);
 
 impl Damage {
-    /// Returns why the file ended early; none if it did not.
-    pub(super) fn take(&self) -> Option<String> {
+    /// Returns the reason why the file ended early; `None` if it did not.
+    pub fn reason(&self) -> Option<String> {
         self.0.borrow_mut().take()
     }
 }
 
-/// Gives the whole lines of a file up to where it is damaged. A line that the damage cut off could look whole and say something else, so it
-/// is left out.
+/// Yields the complete lines of a file up to its damage. A line cut off by the damage could look complete but have
+/// another value, so it is dropped.
 pub(super) struct WholeLines<R> {
     inner: R,
-    /// What was read, from `given` to `whole` in whole lines.
+    /// Bytes read so far; `given` to `whole` are complete lines.
     held: Vec<u8>,
     given: usize,
     whole: usize,
@@ -40,7 +41,7 @@ impl<R: Read> WholeLines<R> {
         (lines, damage)
     }
 
-    /// Reads on until there is a whole line, or the end.
+    /// Reads until there is a complete line, or the end.
     fn fill(&mut self) -> io::Result<()> {
         self.held.drain(..self.given);
         (self.given, self.whole) = (0, 0);
@@ -70,7 +71,7 @@ impl<R: Read> Read for WholeLines<R> {
         if self.given == self.whole && !self.is_over {
             let begun = !self.held.is_empty() || self.given > 0;
             match self.fill() {
-                // What was never a file of this kind is no damaged one.
+                // A file that never was of this kind is not a damaged one.
                 Err(error) if is_damage(&error) && (begun || !self.held.is_empty()) => {
                     self.is_over = true;
                     self.held.clear();
@@ -90,8 +91,8 @@ impl<R: Read> Read for WholeLines<R> {
     }
 }
 
-/// Unpacks the members of a gzip file, one after the other. Zeros behind the last one, as some tools and torn disks leave them, are no part
-/// of it.
+/// Decompresses the members of a gzip file, one after the other. Trailing zeros, as some tools and damaged disks leave
+/// them, are ignored.
 pub(super) struct Members<R> {
     now: Option<GzDecoder<R>>,
 }
@@ -131,7 +132,7 @@ fn skip_zeros(bytes: &mut impl BufRead) -> io::Result<()> {
     }
 }
 
-/// What a decoder says of data, as opposed to what a disk says.
+/// Returns true if the error is a decoder's, as opposed to an I/O error.
 fn is_damage(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput)
 }
@@ -147,7 +148,7 @@ mod tests {
 
     const ROWS: usize = 5_000;
 
-    /// A recording of many rows, which differ so that they do not pack into nothing.
+    /// A recording of many rows, which differ so that they do not compress to nearly nothing.
     fn recording() -> Vec<u8> {
         let mut text = "market_slug,asset_id,event_type,price,side,size,hash,timestamp\n".to_owned();
         let mut draw: u64 = 7;
@@ -182,7 +183,7 @@ mod tests {
         // Only the checksum and the length are missing.
         let (count, torn, why) = frames(&whole[..whole.len() - 8], "a.csv.gz");
         assert!((count, torn) == (ROWS, 0) && !why.is_empty(), "{count} {torn} {why}");
-        // A wrong checksum: the lines are there.
+        // A wrong checksum, with all lines present.
         let mut wrong = whole.clone();
         let at = wrong.len() - 8;
         wrong[at] ^= 1;
@@ -198,13 +199,13 @@ mod tests {
         let half = text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
         let two = [packed(&text[..half]), vec![0; 7], packed(&text[half..])].concat();
         assert_eq!(frames(&two, "a.csv.gz"), (ROWS, 0, String::new()));
-        // What is behind it and no gzip is damage.
+        // Trailing bytes that are not gzip count as damage.
         let (count, _, why) = frames(&[packed(&text), b"rubbish of some length".to_vec()].concat(), "a.csv.gz");
         assert!(count == ROWS && !why.is_empty(), "{count} {why}");
     }
 
     #[test]
-    fn what_is_no_gzip_at_all_is_refused_and_so_is_utf_16() {
+    fn a_file_that_is_not_gzip_is_refused_and_so_is_utf_16() {
         let dir = testkit::Scratch::new("no-gzip");
         std::fs::write(dir.join("a.csv.gz"), recording()).unwrap();
         assert!(read_file(&dir.join("a.csv.gz")).is_err());
@@ -212,7 +213,7 @@ mod tests {
         let wide: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
         std::fs::write(dir.join("a.csv"), wide).unwrap();
         assert!(read_file(&dir.join("a.csv")).unwrap_err().to_string().contains("UTF-16"));
-        // The mark of UTF-8 costs nothing, plain or packed.
+        // A UTF-8 byte order mark loses nothing, plain or compressed.
         let marked = format!("\u{feff}{text}").into_bytes();
         assert_eq!(frames(&marked, "a.csv"), (ROWS, 0, String::new()));
         assert_eq!(frames(&packed(&marked), "a.csv.gz"), (ROWS, 0, String::new()));

@@ -1,31 +1,32 @@
-//! Plays a recording: which of its frames are due, as changes of the market's one book, in terms of its first token.
+//! Plays a recording: emits the frames that are due as changes of the market's one book, in terms of its first token.
 //!
-//! The recorder kept the frames of both tokens, which are mirrors of each other: a bid for one at p is an ask of the other
-//! at 1 - p. The player takes those of the first token; the exchange makes the mirror itself, as the venue does.
+//! The recorder kept the frames of both tokens, which mirror each other: a bid for one at p is an ask for the other at
+//! 1 - p. The player uses those of the first token; the exchange derives the mirror itself, as the venue does.
 
 use super::reader::{Frame, FrameKind, Recording};
 use model::{Level, Price, Side, Size, TickSize};
 
-/// A silence is shortened to this, in milliseconds of the recording: it may be a break of the recorder.
+/// Longest gap between frames, in milliseconds of the recording; longer ones are shortened, because the recorder may
+/// have paused.
 const SILENCE_MAX_MS: u64 = 5_000;
-/// After a silence this long, a whole book is a new session of the recorder.
+/// After a gap this long, a whole book starts a new session of the recorder.
 const BREAK_MS: u64 = 60_000;
 
-/// Something to do to the market's book, in terms of the first token.
+/// A change of the market's book, in terms of the first token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// A price off the grid follows: the grid becomes finer.
+    /// The grid becomes finer, because a price off it follows.
     Tick(TickSize),
-    /// The whole book is now this.
+    /// Replaces the whole book.
     Book {
         /// Bids, in any order.
         bids: Vec<Level>,
         /// Asks, in any order.
         asks: Vec<Level>,
-        /// Whether a session starts anew: nothing of before holds, and listeners need a snapshot.
+        /// True if a new session starts: the earlier state is void, and listeners need a snapshot.
         fresh: bool,
     },
-    /// The total size at one price is now this.
+    /// Sets the total size at one price.
     Level {
         /// BUY is a bid.
         side: Side,
@@ -36,33 +37,33 @@ pub enum Step {
     },
 }
 
-/// A recording on its way.
+/// The playback state of a recording.
 #[derive(Debug)]
 pub struct Player {
     frames: Vec<Frame>,
-    /// The next frame, and when it is due in milliseconds of the recording since the start.
+    /// Index of the next frame, and its due time in milliseconds of the recording since the start.
     next: usize,
     due_ms: u64,
-    /// The venue's time of the frame before.
+    /// The venue's time of the previous frame.
     last_ms: Option<u64>,
     tick: TickSize,
 }
 
 impl Player {
-    /// Returns a player that is about to play the first frame.
+    /// Returns a player positioned at the first frame.
     pub fn new(recording: &Recording) -> Self {
         let frames = recording.frames.iter().filter(|frame| frame.outcome == 0).cloned().collect();
         Self { frames, next: 0, due_ms: 0, last_ms: None, tick: TickSize::CENT }
     }
 
-    /// Returns the grid as it stands.
+    /// Returns the current grid.
     pub fn tick(&self) -> TickSize {
         self.tick
     }
 
-    /// Adds all that is due by `elapsed_ms`, in milliseconds of the recording since the start. At the end it begins again.
+    /// Appends all steps due by `elapsed_ms`, in milliseconds of the recording since the start. At the end it restarts.
     pub fn play(&mut self, elapsed_ms: u64, steps: &mut Vec<Step>) {
-        // A recording without frames plays nothing, rather than for ever.
+        // A recording without frames plays nothing instead of looping forever.
         while let Some(frame) = self.frames.get(self.next).filter(|_| self.due_ms <= elapsed_ms) {
             let silence = self.last_ms.map_or(BREAK_MS, |last| frame.time_ms.saturating_sub(last));
             let fresh = frame.kind == FrameKind::Book && silence >= BREAK_MS;
@@ -87,7 +88,7 @@ impl Player {
     }
 }
 
-/// Writes a frame as steps and returns the grid after it.
+/// Converts a frame to steps and returns the grid after it.
 fn write(frame: &Frame, fresh: bool, mut tick: TickSize, steps: &mut Vec<Step>) -> TickSize {
     for (_, price, _) in &frame.levels {
         for finer in [TickSize::MILL, TickSize::from_micros(100).unwrap_or(TickSize::MILL)] {

@@ -1,57 +1,58 @@
-//! Reads a recorded underlying (CSV, one price a row) and the markets that were decided by it (JSON Lines, with their real
-//! ids, strikes and outcomes). Both plain or gzip; lines that cannot be rows are counted and skipped.
+//! Reads a recorded underlying (CSV, one price per row) and the markets that it decided (JSON Lines, with their real
+//! ids, strikes and outcomes). Both plain or gzip; lines that are not valid rows are counted and skipped.
 
 mod decided;
 
-use super::reader::{ReadError, open, unix_ms};
+use super::columns::unix_ms;
+use super::reader::{ReadError, open};
 use model::{Market, Usd};
 use std::io::{BufRead, Read};
 use std::path::Path;
 
-/// The most prices: a fortnight of one a second.
+/// Maximum number of prices: two weeks at one per second.
 pub const PRICES_MAX: usize = 1_209_600;
-/// The most markets: as many as an exchange lists.
+/// Maximum number of markets: as many as an exchange lists.
 pub const MARKETS_MAX: usize = sim::venue::MARKETS_MAX;
-/// The longest line of a market; real ones have 5 KB.
+/// Maximum bytes of a market's line; real ones have 5 KB.
 const LINE_MAX: u64 = 256 * 1024;
 
-/// A recorded price of something, in the unit of the strikes (1e-18 dollars).
+/// A recorded price series, in the unit of the strikes (1e-18 dollars).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prices {
-    /// Milliseconds since the epoch, and the price from then on; rising.
+    /// Milliseconds since the epoch, and the price from then on; in increasing order.
     pub rows: Vec<(u64, u128)>,
-    /// Lines that were no rows.
+    /// Lines that were not rows.
     pub torn_lines: u64,
-    /// Why the file ends early; empty if it does not.
+    /// Reason why the file ends early; empty if it does not.
     pub ends_early: String,
 }
 
-/// A market that was decided by a price, as it was.
+/// A recorded market that was decided by a price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decided {
-    /// The market; its first token pays if the price ends at or above the strike. When it ends here depends on the speed, so
-    /// it has no end yet.
+    /// The market; its first token pays if the price ends at or above the strike. Its end depends on the playback
+    /// speed, so it is not set yet.
     pub market: Market,
-    /// From when the price counts, in milliseconds since the epoch.
+    /// Start of the price window, in milliseconds since the epoch.
     pub start_ms: u64,
-    /// When it is decided, likewise.
+    /// Time of the decision, in the same unit.
     pub end_ms: u64,
-    /// The price to beat; where the file has none it is the price at the start.
+    /// The strike price; if the file has none, the price at the start.
     pub strike: Option<u128>,
-    /// What a share of each token paid; where the file does not say, the price decides.
+    /// Payout per share of each token; if the file has none, the price decides.
     pub pays: Option<[Usd; 2]>,
 }
 
-/// Markets of a file.
+/// The markets of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecidedMarkets {
-    /// In the order of their starts.
+    /// Sorted by start time.
     pub markets: Vec<Decided>,
-    /// Lines that were no markets.
+    /// Lines that were not markets.
     pub torn_lines: u64,
-    /// The first of them, with what is wrong.
+    /// The first such line, with its error.
     pub first_torn: String,
-    /// Why the file ends early; empty if it does not.
+    /// Reason why the file ends early; empty if it does not.
     pub ends_early: String,
 }
 
@@ -80,13 +81,13 @@ pub fn read_prices(path: &Path) -> Result<Prices, ReadError> {
             return Err(ReadError::TooMany { what: "prices", limit: PRICES_MAX });
         }
     }
-    prices.ends_early = damage.take().unwrap_or_default();
+    prices.ends_early = damage.reason().unwrap_or_default();
     prices.rows.sort_unstable_by_key(|(time, _)| *time);
     prices.rows.dedup_by_key(|(time, _)| *time);
     if prices.rows.is_empty() { Err(ReadError::Empty { what: "prices" }) } else { Ok(prices) }
 }
 
-/// Reads a file of markets, one JSON object a line.
+/// Reads a file of markets, one JSON object per line.
 ///
 /// # Errors
 /// [`ReadError`] if it cannot be read, has no markets or too many.
@@ -120,7 +121,7 @@ pub fn read_markets(path: &Path) -> Result<DecidedMarkets, ReadError> {
             return Err(ReadError::TooMany { what: "markets", limit: MARKETS_MAX });
         }
     }
-    found.ends_early = damage.take().unwrap_or_default();
+    found.ends_early = damage.reason().unwrap_or_default();
     found.markets.sort_by_key(|market| (market.start_ms, market.market.condition));
     found.markets.dedup_by_key(|market| market.market.condition);
     if found.markets.is_empty() { Err(ReadError::Empty { what: "markets" }) } else { Ok(found) }

@@ -1,19 +1,20 @@
-//! Reads full-depth recordings: CSV, plain or gzip, one row a price level, columns found by the header. Adjacent rows of
-//! one token, kind, time and hash are one frame of the venue. Lines that cannot be rows (two writes run together) are
-//! counted and skipped: one torn line must not cost the game.
+//! Reads full-depth recordings: CSV, plain or gzip, one row per price level, columns found by the header. Adjacent rows
+//! of one token, kind, time and hash form one frame of the venue. Lines that are not valid rows (two writes run
+//! together) are counted and skipped, so that one torn line does not lose the game.
 
+use super::columns::{Columns, Row};
 use super::damaged::{Damage, Members, WholeLines};
 use csv::StringRecord;
 use model::{Price, Side, Size, TokenId};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
-/// The most frames of one recording; the largest known one has under 7,000.
+/// Maximum frames per recording; the largest known one has under 7,000.
 pub const FRAMES_MAX: usize = 2_000_000;
-/// The most levels of one frame.
+/// Maximum levels per frame.
 pub const LEVELS_MAX: usize = 2_000;
 
-/// What a frame does.
+/// The effect of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FrameKind {
     /// The levels replace the token's whole book.
@@ -22,14 +23,14 @@ pub enum FrameKind {
     Change,
 }
 
-/// One frame of the venue, as it was recorded.
+/// One recorded frame of the venue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The venue's time in milliseconds since the epoch.
     pub time_ms: u64,
-    /// Which of the recording's tokens.
+    /// Index of the token in the recording.
     pub outcome: u32,
-    /// What it does.
+    /// The effect.
     pub kind: FrameKind,
     /// Levels in the order of the rows; BUY is a bid.
     pub levels: Vec<(Side, Price, Size)>,
@@ -42,17 +43,17 @@ pub struct Recording {
     pub slug: String,
     /// Both tokens, in the order of their first frames.
     pub tokens: [TokenId; 2],
-    /// The tokens' outcome names where the recorder knew them.
+    /// The tokens' outcome names, if the recorder knew them.
     pub outcomes: [Option<String>; 2],
-    /// All frames in the order of their arrival.
+    /// All frames in order of arrival.
     pub frames: Vec<Frame>,
-    /// Lines that were no rows.
+    /// Lines that were not rows.
     pub torn_lines: u64,
-    /// Why it ends early; empty if it does not, as far as its packing shows.
+    /// Reason why it ends early; empty if it does not, as far as the compression shows.
     pub ends_early: String,
 }
 
-/// Why a recording cannot be used.
+/// Reasons why a recording cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// The file cannot be read.
@@ -60,7 +61,7 @@ pub enum ReadError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -70,7 +71,7 @@ pub enum ReadError {
         /// The file.
         path: PathBuf,
     },
-    /// The text is no CSV at all.
+    /// The text is not CSV.
     #[error("reading the recording as CSV")]
     Csv(#[from] csv::Error),
     /// A column is missing.
@@ -84,7 +85,7 @@ pub enum ReadError {
     /// There are not exactly two tokens.
     #[error("the recording has {found} tokens, expected the 2 of one market")]
     Tokens {
-        /// How many there are.
+        /// Number of tokens.
         found: usize,
     },
     /// A column of a file of prices is missing.
@@ -93,37 +94,40 @@ pub enum ReadError {
         /// Its name.
         column: &'static str,
     },
-    /// Nothing in the file is what is wanted.
+    /// The file has no usable rows.
     #[error("the file has no {what}")]
     Empty {
-        /// What is wanted.
+        /// Kind of the missing rows.
         what: &'static str,
     },
-    /// More than fits.
+    /// Too many rows.
     #[error("the file has more than {limit} {what}")]
     TooMany {
-        /// What.
+        /// Kind of the rows.
         what: &'static str,
-        /// How many fit.
+        /// The limit.
         limit: usize,
     },
-    /// More frames than fit.
+    /// Too many frames.
     #[error("the recording has more than {FRAMES_MAX} frames")]
     TooLong,
 }
 
-/// Reads a recording from a file; a name that ends in `.gz` is unpacked on the way.
+/// Reads a recording from a file; a name that ends in `.gz` is decompressed.
 ///
 /// # Errors
-/// [`ReadError`] if the file is no recording of one market.
+/// [`ReadError`] if the file is not a recording of one market.
 pub fn read_file(path: &Path) -> Result<Recording, ReadError> {
     let (text, damage) = open(path)?;
     let recording = read(text)?;
-    Ok(Recording { ends_early: damage.take().unwrap_or_default(), ..recording })
+    Ok(Recording { ends_early: damage.reason().unwrap_or_default(), ..recording })
 }
 
-/// Opens a file; one whose name ends in `.gz` is unpacked on the way. A damaged end costs only what stands there.
-pub(super) fn open(path: &Path) -> Result<(impl BufRead, Damage), ReadError> {
+/// Opens a file; one whose name ends in `.gz` is decompressed. A damaged end loses only the data there.
+///
+/// # Errors
+/// [`ReadError`] if it cannot be read, or is UTF-16.
+pub fn open(path: &Path) -> Result<(impl BufRead + use<>, Damage), ReadError> {
     let file =
         files::open(path, files::Links::Follow).map_err(|source| ReadError::Io { path: path.to_owned(), source })?;
     let reader = BufReader::new(file);
@@ -143,17 +147,22 @@ pub(super) fn open(path: &Path) -> Result<(impl BufRead, Damage), ReadError> {
 /// Reads a recording from text.
 ///
 /// # Errors
-/// [`ReadError`] if the text is no recording of one market.
+/// [`ReadError`] if the text is not a recording of one market.
 pub fn read(text: impl Read) -> Result<Recording, ReadError> {
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(text);
-    let columns = Columns::find(rows.headers()?)?;
+    let header = rows.headers()?;
+    let missing = |column| ReadError::Column { column };
+    if header.iter().all(|name| name.trim() != "market_slug") {
+        return Err(missing("market_slug"));
+    }
+    let columns = Columns::find(header).map_err(missing)?;
     let mut builder = Builder::default();
     let mut record = StringRecord::new();
     loop {
         match rows.read_record(&mut record) {
             Ok(false) => break,
-            Ok(true) => builder.take(columns.row(&record))?,
-            // Bytes that are no text; anything else is the file's end.
+            Ok(true) => builder.add_row(columns.row(&record).ok())?,
+            // Bytes that are not UTF-8; any other error ends the file.
             Err(error) if matches!(error.kind(), csv::ErrorKind::Utf8 { .. }) => {
                 builder.torn = builder.torn.saturating_add(1)
             }
@@ -163,90 +172,7 @@ pub fn read(text: impl Read) -> Result<Recording, ReadError> {
     builder.finish()
 }
 
-/// Where the columns are.
-struct Columns {
-    count: usize,
-    slug: usize,
-    token: usize,
-    kind: usize,
-    price: usize,
-    side: usize,
-    size: usize,
-    time: usize,
-    hash: Option<usize>,
-    outcome: Option<usize>,
-}
-
-/// One row, parsed.
-struct Row<'a> {
-    slug: &'a str,
-    token: TokenId,
-    kind: FrameKind,
-    level: (Side, Price, Size),
-    time_ms: u64,
-    hash: &'a str,
-    outcome: &'a str,
-}
-
-impl Columns {
-    fn find(header: &StringRecord) -> Result<Self, ReadError> {
-        let place = |column: &'static str| header.iter().position(|name| name.trim() == column);
-        let need = |column| place(column).ok_or(ReadError::Column { column });
-        Ok(Self {
-            count: header.len(),
-            slug: need("market_slug")?,
-            token: need("asset_id")?,
-            kind: need("event_type")?,
-            price: need("price")?,
-            side: need("side")?,
-            size: need("size")?,
-            time: need("timestamp")?,
-            hash: place("hash"),
-            outcome: place("outcome_name"),
-        })
-    }
-
-    /// Returns the row of a record, or `None` if it is none.
-    fn row<'a>(&self, record: &'a StringRecord) -> Option<Row<'a>> {
-        if record.len() != self.count {
-            return None;
-        }
-        let side = match record.get(self.side)? {
-            "bid" | "BUY" => Side::Buy,
-            "ask" | "SELL" => Side::Sell,
-            _ => return None,
-        };
-        let kind = match record.get(self.kind)? {
-            "book" => FrameKind::Book,
-            "price_change" => FrameKind::Change,
-            _ => return None,
-        };
-        let optional = |place: Option<usize>| place.and_then(|place| record.get(place)).unwrap_or_default();
-        Some(Row {
-            slug: record.get(self.slug)?,
-            token: TokenId::parse(record.get(self.token)?)?,
-            kind,
-            level: (side, Price::parse(record.get(self.price)?)?, Size::parse(record.get(self.size)?)?),
-            time_ms: unix_ms(record.get(self.time)?)?,
-            hash: optional(self.hash),
-            outcome: optional(self.outcome),
-        })
-    }
-}
-
-/// Reads a Unix time as milliseconds: seconds, microseconds and nanoseconds are told from them by their size. What is below the seconds of
-/// 2001 is the clock of a recording that was made up.
-pub(super) fn unix_ms(text: &str) -> Option<u64> {
-    let value: u64 = text.parse().ok()?;
-    match value {
-        1_000_000_000..100_000_000_000 => value.checked_mul(1_000),
-        0..100_000_000_000_000 => Some(value),
-        100_000_000_000_000..100_000_000_000_000_000 => value.checked_div(1_000),
-        _ => value.checked_div(1_000_000),
-    }
-}
-
-/// Gathers rows into frames.
+/// Groups rows into frames.
 #[derive(Default)]
 struct Builder {
     slug: String,
@@ -258,7 +184,7 @@ struct Builder {
 }
 
 impl Builder {
-    fn take(&mut self, row: Option<Row<'_>>) -> Result<(), ReadError> {
+    fn add_row(&mut self, row: Option<Row<'_>>) -> Result<(), ReadError> {
         let Some(row) = row else {
             self.torn = self.torn.saturating_add(1);
             return Ok(());
@@ -278,20 +204,21 @@ impl Builder {
         if self.slug.is_empty() {
             row.slug.clone_into(&mut self.slug);
         }
+        let kind = if row.is_book { FrameKind::Book } else { FrameKind::Change };
+        let level = (row.side, row.price.1, row.size.1);
         let full = self.frames.len() >= FRAMES_MAX;
         let same_frame = self.frames.last_mut().filter(|frame| {
             frame.outcome == outcome
-                && frame.kind == row.kind
+                && frame.kind == kind
                 && frame.time_ms == row.time_ms
                 && self.hash == row.hash
                 && frame.levels.len() < LEVELS_MAX
         });
         match same_frame {
-            Some(frame) => frame.levels.push(row.level),
+            Some(frame) => frame.levels.push(level),
             None if full => return Err(ReadError::TooLong),
             None => {
-                let Row { time_ms, kind, level, .. } = row;
-                self.frames.push(Frame { time_ms, outcome, kind, levels: vec![level] });
+                self.frames.push(Frame { time_ms: row.time_ms, outcome, kind, levels: vec![level] });
                 row.hash.clone_into(&mut self.hash);
             }
         }
@@ -341,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_recording_of_one_market_is_refused_by_name() {
+    fn a_file_that_is_not_a_recording_of_one_market_is_refused_by_name() {
         let error = |text: &str| read(text.as_bytes()).unwrap_err().to_string();
         assert!(error("a,b\n1,2\n").contains("no column `market_slug`"));
         assert!(error("").contains("no column"));
@@ -352,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_no_recording_and_refused_at_once() {
+    fn a_pipe_is_not_a_recording_and_refused_at_once() {
         let dir = testkit::Scratch::new("recording-pipe");
         let path = dir.join("recording.csv");
         testkit::named_pipe(&path);

@@ -1,11 +1,11 @@
-//! The catalog's events: a market that stands alone is an event of its own, markets that exclude each other are one together.
+//! The catalog's events: a market that stands alone is its own event, markets that exclude each other form one.
 
 use super::Inside;
 use crate::wire;
 use model::{EventId, Market, MarketIx};
 use std::collections::BTreeMap;
 
-/// Slugs and titles of events of several markets, as far as somebody gave them any.
+/// Slugs and titles of events with several markets, if any were set.
 #[derive(Debug, Default)]
 pub(super) struct Names(BTreeMap<EventId, (String, String)>);
 
@@ -15,26 +15,26 @@ impl Names {
     }
 }
 
-/// An event as the catalog shows it.
+/// An event in the catalog.
 #[derive(Debug, Clone)]
 pub(crate) struct Shown {
-    /// Gamma's number: that of its first market.
+    /// Gamma's id: that of its first market.
     pub(crate) id: String,
     pub(crate) slug: String,
     pub(crate) title: String,
-    /// In the order in which they were listed.
+    /// In listing order.
     pub(crate) markets: Vec<MarketIx>,
-    /// The venue's id, where its markets exclude each other.
+    /// The venue's id, if its markets exclude each other.
     pub(crate) exclusive: Option<EventId>,
 }
 
-/// Returns the event of a market whose rivals can win only where it loses.
+/// Returns the event of a market that belongs to an exclusive event.
 pub(crate) fn exclusive(market: &Market) -> Option<EventId> {
     market.event.filter(|_| market.neg_risk)
 }
 
 impl Inside {
-    /// Returns the event that a market belongs to.
+    /// Returns the event of a market.
     pub(crate) fn event_of(&self, ix: MarketIx, market: &Market) -> Shown {
         let exclusive = exclusive(market);
         let markets = exclusive.map_or_else(|| vec![ix], |event| self.venue.event_markets(event));
@@ -47,13 +47,13 @@ impl Inside {
         Shown { id: wire::gamma_id(first), slug, title, markets, exclusive }
     }
 
-    /// Returns all events, each once.
+    /// Returns every event once.
     pub(crate) fn events(&self) -> impl Iterator<Item = Shown> {
         let shown = self.venue.listed().map(|(ix, market)| (ix, self.event_of(ix, market)));
         shown.filter(|(ix, event)| event.markets.first() == Some(ix)).map(|(_, event)| event)
     }
 
-    /// Returns the id of a market's question: of an event's, the event's id with the question's place in it as last byte.
+    /// Returns the id of a market's question; in an event, it is the event's id with the question's index as last byte.
     pub(crate) fn question_id(&self, ix: MarketIx, market: &Market) -> String {
         let Some(mut event) = exclusive(market) else { return market.condition.to_string() };
         let place = self.venue.event_markets(event).iter().position(|one| *one == ix);

@@ -1,88 +1,88 @@
-//! What the exchange does wrong, or refuses to do, because somebody told it to (`PUT /exchange/faults`): the ways in which the real
-//! venue fails, on demand.
+//! Injected faults (`PUT /exchange/faults`): failures and refusals of the real venue, on demand.
 
 use super::Inside;
 use super::listeners::Garble;
-use crate::fail::Fail;
+use crate::error::ApiError;
 use axum::http::{Method, StatusCode};
 use model::{ConditionId, Market, MarketIx, OrderKind};
 use serde::{Deserialize, Serialize};
 
-/// How long a restarting engine asks to wait, in seconds; the real one says so at times (PROTOCOL 9).
+/// Wait requested by a restarting engine, in seconds; the real one sends it sometimes (PROTOCOL 9).
 const RETRY_AFTER_S: u64 = 1;
-/// The longest delay of an answer.
+/// Maximum delay of a response.
 pub(crate) const DELAY_MAX_MS: u64 = 60_000;
 
-/// The longest sports delay.
+/// Maximum sports delay.
 const SPORTS_DELAY_MAX_S: u64 = 60;
 
-/// What the venue takes (PROTOCOL 11).
+/// The venue's trading mode (PROTOCOL 11).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum TradingMode {
-    /// Everything.
+    /// Accepts everything.
     #[default]
     Normal,
-    /// Nothing: its matching engine restarts.
+    /// Accepts nothing: the matching engine is restarting.
     Restarting,
-    /// Orders that only rest, and cancels.
+    /// Accepts orders that only rest, and cancels.
     PostOnly,
-    /// Cancels.
+    /// Accepts only cancels.
     CancelOnly,
-    /// Nothing, not even cancels.
+    /// Accepts nothing, not even cancels.
     Disabled,
 }
 
-/// All switches. What a request leaves out is as if it had never been told.
+/// All switches. A switch missing in a request has its default.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Faults {
-    /// What is taken.
+    /// The trading mode.
     pub(crate) mode: TradingMode,
-    /// The other traders do nothing: books change by the members' orders alone.
+    /// The other traders do nothing: books change only by the members' orders.
     pub(crate) still: bool,
     /// A missing heartbeat cancels nothing.
     pub(crate) patient: bool,
-    /// The market channel says nothing of books and trades; PONGs go on. When it ends, the books come anew.
+    /// The market channel sends no books or trades; PONGs continue. When it ends, the books are sent again.
     pub(crate) frozen: bool,
-    /// Of a thousand frames to a connection of the market channel, so many are left out.
+    /// Of a thousand frames to a market channel connection, this many are dropped.
     pub(crate) drop_per_mille: u32,
-    /// Of a thousand, so many are sent twice.
+    /// Of a thousand, this many are sent twice.
     pub(crate) duplicate_per_mille: u32,
-    /// Of a thousand, so many are sent after the next one.
+    /// Of a thousand, this many are sent after the next one.
     pub(crate) reorder_per_mille: u32,
-    /// Closes so many connections of the market channel now, the oldest first.
+    /// Closes this many market channel connections now, the oldest first.
     pub(crate) close_connections: u32,
-    /// Of the next placements, so many act and are answered with a gateway's timeout.
+    /// This many of the next placements take effect and are answered with a gateway timeout.
     pub(crate) lose_answers: u32,
-    /// The next requests, so many, are answered with a gateway's 502 and do nothing.
+    /// This many of the next requests are answered with a gateway's 502 and have no effect.
     pub(crate) break_requests: u32,
-    /// The next GET requests, so many, are refused for the rate of their address, for a minute.
+    /// This many of the next GET requests are refused for one minute by the address rate limit.
     pub(crate) refuse_reads: u32,
-    /// The next cancels of named orders, so many, are refused in the same way; cancels of a market and of everything are taken.
+    /// This many of the next cancels of named orders are refused in the same way; cancels of a market and of everything
+    /// are accepted.
     pub(crate) refuse_cancels: u32,
-    /// Of the next answers with a list to GET requests, so many have one field of one row as another kind of JSON.
+    /// This many of the next list responses to GET requests have one field of one row replaced by another kind of JSON.
     pub(crate) spoil_rows: u32,
-    /// Of the next trades of members, so many are retried and fail.
+    /// This many of the next trades of members are retried and fail.
     pub(crate) fail_settlements: u32,
     /// `GET /version` answers 3: orders on all tokens are signed for Exchange V3 (PROTOCOL 1.4).
     pub(crate) version_3: bool,
-    /// Nobody is held to the rate limits.
+    /// No rate limit is enforced.
     pub(crate) unlimited: bool,
-    /// Orders that would match are held for so many milliseconds and looked at again (PROTOCOL 6, taker delay).
+    /// Orders that would match are held for this many milliseconds and then matched (PROTOCOL 6, taker delay).
     pub(crate) taker_delay_ms: u64,
-    /// Orders that would match are answered `delayed`, and looked at so many seconds later (PROTOCOL 6, sports delay).
+    /// Orders that would match are answered `delayed`, and matched this many seconds later (PROTOCOL 6, sports delay).
     pub(crate) sports_delay_s: u64,
-    /// The conditions of the markets that have this delay; all if none is named.
+    /// The conditions of the markets with this delay; all markets if empty.
     pub(crate) sports_delay_markets: Vec<String>,
-    /// Of the next transactions of the relayer, so many fail on the chain.
+    /// This many of the next relayer transactions fail on the chain.
     pub(crate) fail_relayed: u32,
-    /// Every answer takes so many milliseconds longer.
+    /// Every response takes this many milliseconds longer.
     pub(crate) delay_ms: u64,
 }
 
 impl Faults {
-    /// Returns how long a market holds orders that would match, in seconds.
+    /// Returns a market's delay of orders that would match, in seconds.
     pub(crate) fn sports_delay_s(&self, market: &Market) -> u64 {
         let condition = market.condition.to_string();
         let named = &self.sports_delay_markets;
@@ -90,26 +90,28 @@ impl Faults {
     }
 }
 
-/// What somebody wants to do.
+/// The kind of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Wants {
-    /// Place an order of this kind.
+    /// Places an order of this kind.
     Place(OrderKind),
-    /// Cancel.
+    /// Cancels orders.
     Cancel,
 }
 
 impl TradingMode {
-    /// Refuses what is not taken, in the venue's words.
-    fn check(self, wants: Wants) -> Result<(), Fail> {
-        let unavailable = |text| Fail { status: StatusCode::SERVICE_UNAVAILABLE, ..Fail::bad(text) };
+    /// Refuses a request that the mode does not accept, with the venue's error text.
+    fn check(self, wants: Wants) -> Result<(), ApiError> {
+        let unavailable = |text| ApiError { status: StatusCode::SERVICE_UNAVAILABLE, ..ApiError::bad(text) };
         match (self, wants) {
             (Self::Normal, _) | (Self::PostOnly | Self::CancelOnly, Wants::Cancel) => Ok(()),
             (Self::PostOnly, Wants::Place(kind)) if kind.is_post_only() => Ok(()),
-            (Self::Restarting, _) => {
-                Err(Fail { status: StatusCode::TOO_EARLY, retry_after: Some(RETRY_AFTER_S), ..Fail::bad("Too Early") })
-            }
-            (Self::PostOnly, Wants::Place(_)) => Err(Fail {
+            (Self::Restarting, _) => Err(ApiError {
+                status: StatusCode::TOO_EARLY,
+                retry_after: Some(RETRY_AFTER_S),
+                ..ApiError::bad("Too Early")
+            }),
+            (Self::PostOnly, Wants::Place(_)) => Err(ApiError {
                 code: Some("post_only_mode"),
                 retry_after: Some(RETRY_AFTER_S),
                 ..unavailable("post-only mode: only post-only orders and cancels are allowed")
@@ -123,7 +125,7 @@ impl TradingMode {
 }
 
 impl Inside {
-    /// Returns the switches as they stand.
+    /// Returns the current switches.
     pub(crate) const fn faults(&self) -> &Faults {
         &self.faults
     }
@@ -132,19 +134,21 @@ impl Inside {
     ///
     /// # Errors
     /// If a value is out of range.
-    pub(crate) fn set_faults(&mut self, faults: Faults) -> Result<(), Fail> {
+    pub(crate) fn set_faults(&mut self, faults: Faults) -> Result<(), ApiError> {
         for (name, value) in [("delay_ms", faults.delay_ms), ("taker_delay_ms", faults.taker_delay_ms)] {
             if value > DELAY_MAX_MS {
-                return Err(Fail::bad(format!("{name} is {value}; it takes 0 to {DELAY_MAX_MS}")));
+                return Err(ApiError::bad(format!("{name} is {value}; expected 0 to {DELAY_MAX_MS}")));
             }
         }
         if faults.sports_delay_s > SPORTS_DELAY_MAX_S {
-            let told = faults.sports_delay_s;
-            return Err(Fail::bad(format!("sports_delay_s is {told}; it takes 0 to {SPORTS_DELAY_MAX_S}")));
+            let delay_s = faults.sports_delay_s;
+            return Err(ApiError::bad(format!("sports_delay_s is {delay_s}; expected 0 to {SPORTS_DELAY_MAX_S}")));
         }
         let unknown = |text: &&String| ConditionId::parse(text).is_none_or(|id| self.venue.market_of(id).is_none());
         if let Some(text) = faults.sports_delay_markets.iter().find(unknown) {
-            return Err(Fail::bad(format!("sports_delay_markets has `{text}`; it takes conditions of listed markets")));
+            return Err(ApiError::bad(format!(
+                "sports_delay_markets has `{text}`; expected conditions of listed markets"
+            )));
         }
         let rates = [
             ("drop_per_mille", faults.drop_per_mille),
@@ -153,7 +157,7 @@ impl Inside {
         ];
         for (name, value) in rates {
             if value > 1_000 {
-                return Err(Fail::bad(format!("{name} is {value}; it takes 0 to 1000")));
+                return Err(ApiError::bad(format!("{name} is {value}; expected 0 to 1000")));
             }
         }
         let [drop, duplicate, reorder] = rates.map(|(_, value)| value);
@@ -164,7 +168,7 @@ impl Inside {
         self.faults = Faults { close_connections: 0, ..faults };
         if thaws {
             let count = u32::try_from(self.venue.markets().len()).unwrap_or(u32::MAX);
-            (0..count).for_each(|market| self.tell_books(MarketIx(market)));
+            (0..count).for_each(|market| self.publish_books(MarketIx(market)));
         }
         Ok(())
     }
@@ -174,28 +178,29 @@ impl Inside {
         if self.faults.version_3 { 3 } else { 2 }
     }
 
-    /// Says whether the venue takes this now.
-    pub(crate) fn takes(&self, wants: Wants) -> Result<(), Fail> {
+    /// Checks that the venue accepts this request now.
+    pub(crate) fn check_accepts(&self, wants: Wants) -> Result<(), ApiError> {
         self.faults.mode.check(wants)
     }
 
-    /// Says whether the answer to this placement is lost.
+    /// Returns true if the response to this placement is lost.
     pub(crate) fn loses_answer(&mut self) -> bool {
         take_one(&mut self.faults.lose_answers)
     }
 
-    /// Returns how many answers are still to be spoilt, and counts one of them.
+    /// Returns the number of responses still to be corrupted, and counts one of them.
     pub(crate) fn spoils_row(&mut self) -> Option<u32> {
         let left = self.faults.spoil_rows;
         take_one(&mut self.faults.spoil_rows).then_some(left)
     }
 
-    /// Says whether this request meets a broken gateway.
+    /// Returns true if this request hits a broken gateway.
     pub(crate) fn breaks_request(&mut self) -> bool {
         take_one(&mut self.faults.break_requests)
     }
 
-    /// Says whether the limit of addresses refuses this request. It answers before anything of the venue sees the request.
+    /// Returns true if the address rate limit refuses this request. It answers before any part of the venue sees the
+    /// request.
     pub(crate) fn refuses(&mut self, method: &Method, path: &str) -> bool {
         match *method {
             Method::GET => take_one(&mut self.faults.refuse_reads),
@@ -204,12 +209,12 @@ impl Inside {
         }
     }
 
-    /// Says whether the relayer's transaction that is about to be mined fails.
+    /// Returns true if the relayer transaction about to be mined fails.
     pub(super) fn fails_relayed(&mut self) -> bool {
         take_one(&mut self.faults.fail_relayed)
     }
 
-    /// Says whether the trade that just happened will fail to settle.
+    /// Returns true if the trade that just happened will fail to settle.
     pub(super) fn fails_settlement(&mut self) -> bool {
         take_one(&mut self.faults.fail_settlements)
     }

@@ -1,4 +1,4 @@
-//! Heartbeats (PROTOCOL 11): who has sent one must go on, or all open orders of the key are cancelled.
+//! Heartbeats (PROTOCOL 11): after the first one, a missing heartbeat cancels all open orders of the key.
 
 use super::Inside;
 use crate::keys::{Holder, uuid};
@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use sim::AccountId;
 use std::collections::BTreeMap;
 
-/// How long a heartbeat is good for, and how often the exchange looks.
+/// Validity of a heartbeat, and the interval of the check.
 const GOOD_FOR_MICROS: u64 = 10_000_000;
 const LOOK_MICROS: u64 = 5_000_000;
 
@@ -18,7 +18,7 @@ struct Beat {
     due: Time,
 }
 
-/// All accounts that began to send heartbeats.
+/// All accounts that have started sending heartbeats.
 #[derive(Debug, Default)]
 pub(super) struct Heartbeats {
     beats: BTreeMap<AccountId, Beat>,
@@ -27,10 +27,10 @@ pub(super) struct Heartbeats {
 }
 
 impl Inside {
-    /// Takes a heartbeat and returns the id of the next one. The first has no id.
+    /// Accepts a heartbeat and returns the id of the next one. The first has no id.
     ///
     /// # Errors
-    /// The id that was expected; the deadline stands then.
+    /// The expected id; the deadline then stands.
     pub(crate) fn heartbeat(&mut self, caller: &Holder, id: &str) -> Result<String, String> {
         if let Some(beat) = self.heartbeats.beats.get(&caller.account)
             && beat.id != id
@@ -49,7 +49,7 @@ impl Inside {
         Ok(next)
     }
 
-    /// Cancels the orders of those whose heartbeat is overdue. They may begin anew.
+    /// Cancels the orders of accounts whose heartbeat is overdue. They may start again.
     pub(super) fn watch_heartbeats(&mut self) {
         if self.faults.patient || self.now.since(self.heartbeats.looked) < LOOK_MICROS {
             return;
@@ -62,7 +62,7 @@ impl Inside {
             self.heartbeats.beats.remove(&account);
             let cancelled = self.venue.cancel_all(now, account);
             if !cancelled.is_empty() {
-                tracing::warn!(account = account.0, orders = cancelled.len(), "no heartbeat: its orders are cancelled");
+                tracing::warn!(account = account.0, orders = cancelled.len(), "heartbeat overdue; orders cancelled");
             }
             self.publish();
         }

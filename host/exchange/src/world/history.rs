@@ -1,12 +1,12 @@
-//! What each market was worth, minute by minute, for charts.
+//! Price history of each market, minute by minute, for charts.
 
 use model::{MarketIx, Price, Side, Time, TokenIx};
 use sim::Venue;
 use std::collections::{BTreeMap, VecDeque};
 
-/// A point is taken so often, in seconds.
+/// Sampling interval, in seconds.
 const EVERY_S: u64 = 60;
-/// Points kept of a market: two days.
+/// Points kept per market: two days.
 const POINTS_MAX: usize = 2_880;
 
 /// The prices of the first token of every market, oldest first.
@@ -17,7 +17,7 @@ pub(crate) struct History {
 }
 
 impl History {
-    /// Takes a point of every market if one is due: the middle of the book, or the last trade where a side is empty.
+    /// Samples every market if a sample is due: the mid price, or the last trade if one side is empty.
     pub(super) fn sample(&mut self, now: Time, venue: &Venue) {
         if now.seconds() < self.next_s {
             return;

@@ -1,4 +1,5 @@
-//! Who listens on the channels. A listener that does not keep up is let go: its queue ends, and its connection closes.
+//! The listeners of the channels. A listener that does not keep up is removed: its queue ends, and its connection
+//! closes.
 
 use super::Inside;
 use axum::extract::ws::Utf8Bytes;
@@ -7,16 +8,16 @@ use sim::AccountId;
 use std::collections::BTreeSet;
 use tokio::sync::mpsc;
 
-/// The most connections of one channel.
+/// Maximum connections per channel.
 const LISTENERS_MAX: usize = 1_000;
-/// The most frames that wait for one listener.
+/// Maximum queued frames per listener.
 const QUEUE_MAX: usize = 4_096;
 
-/// A listener's number.
+/// A listener's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ListenerId(u64);
 
-/// One end of a listener's queue.
+/// The receiving end of a listener's queue.
 #[derive(Debug)]
 pub(crate) struct Listening {
     pub(crate) id: ListenerId,
@@ -29,7 +30,7 @@ struct MarketListener {
     tokens: BTreeSet<TokenIx>,
     custom: bool,
     frames: mpsc::Sender<Utf8Bytes>,
-    /// A frame that goes out after the next one.
+    /// A frame to be sent after the next one.
     held: Option<Utf8Bytes>,
 }
 
@@ -37,7 +38,7 @@ struct MarketListener {
 struct UserListener {
     id: ListenerId,
     account: AccountId,
-    /// All markets if there is no set.
+    /// All markets if `None`.
     markets: Option<BTreeSet<MarketIx>>,
     frames: mpsc::Sender<Utf8Bytes>,
 }
@@ -48,13 +49,13 @@ pub(super) struct Listeners {
     count: u64,
     market: Vec<MarketListener>,
     user: Vec<UserListener>,
-    /// Whether the market channel says nothing.
+    /// True if the market channel is silenced.
     pub(super) frozen: bool,
     garble: Garble,
     chance: sim::Rng,
 }
 
-/// How many of a thousand frames go wrong, and how.
+/// Fault rates per thousand frames.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Garble {
     pub(super) drop: u32,
@@ -63,7 +64,7 @@ pub(super) struct Garble {
 }
 
 impl Garble {
-    /// Sends a frame to a listener, or not. Says whether it keeps up.
+    /// Sends a frame to a listener, or drops it. Returns false if the listener does not keep up.
     fn send(self, chance: &mut sim::Rng, listener: &mut MarketListener, frame: &Utf8Bytes) -> bool {
         let mut hits = |per_mille: u32| per_mille > 0 && chance.below(1_000) < u64::from(per_mille);
         if hits(self.drop) {
@@ -79,7 +80,7 @@ impl Garble {
     }
 }
 
-/// What a client of the market channel wants.
+/// A subscription request on the market channel.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MarketWish {
     pub(crate) tokens: Vec<TokenId>,
@@ -87,7 +88,7 @@ pub(crate) struct MarketWish {
     pub(crate) dump: bool,
 }
 
-/// What a client of the user channel wants: all markets if it names none.
+/// A subscription request on the user channel: all markets if none is named.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct UserWish {
     pub(crate) markets: Option<Vec<ConditionId>>,
@@ -99,14 +100,14 @@ impl Listeners {
         ListenerId(self.count)
     }
 
-    /// Says whether anybody hears of a market.
-    pub(super) fn hears(&self, market: MarketIx) -> bool {
+    /// Returns true if a market has a listener.
+    pub(super) fn has_listener(&self, market: MarketIx) -> bool {
         let tokens = [market.token(0), market.token(1)];
         self.market.iter().any(|listener| tokens.iter().any(|token| listener.tokens.contains(token)))
     }
 
-    /// Sends a frame to all who listen to one of the tokens.
-    pub(super) fn tell_market(&mut self, tokens: &[TokenIx], frame: &Utf8Bytes) {
+    /// Sends a frame to all listeners of one of the tokens.
+    pub(super) fn send_market(&mut self, tokens: &[TokenIx], frame: &Utf8Bytes) {
         if self.frozen {
             return;
         }
@@ -116,24 +117,24 @@ impl Listeners {
         });
     }
 
-    /// From now on, so many frames go wrong.
+    /// Sets the fault rates of future frames.
     pub(super) fn garble(&mut self, garble: Garble) {
         self.garble = garble;
     }
 
-    /// Lets the oldest of those who listen to the market channel go.
+    /// Removes the oldest market channel listeners.
     pub(super) fn close(&mut self, count: u32) {
         let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.market.len());
         self.market.drain(..count);
     }
 
-    /// Sends a frame to those of them who asked for the extra kinds of events.
-    pub(super) fn tell_custom(&mut self, token: TokenIx, frame: &Utf8Bytes) {
-        self.tell_custom_of([token, token], frame);
+    /// Sends a frame to the token's listeners that requested the extra kinds of events.
+    pub(super) fn send_custom(&mut self, token: TokenIx, frame: &Utf8Bytes) {
+        self.send_custom_of([token, token], frame);
     }
 
-    /// As [`Listeners::tell_custom`], once to whoever listens to either token.
-    pub(super) fn tell_custom_of(&mut self, tokens: [TokenIx; 2], frame: &Utf8Bytes) {
+    /// Sends a frame as [`Listeners::send_custom`] does, once to each listener of either token.
+    pub(super) fn send_custom_of(&mut self, tokens: [TokenIx; 2], frame: &Utf8Bytes) {
         if self.frozen {
             return;
         }
@@ -143,20 +144,20 @@ impl Listeners {
         });
     }
 
-    /// Sends a frame to all who asked for the extra kinds of events, whatever tokens they listen to.
-    pub(super) fn tell_all_custom(&mut self, frame: &Utf8Bytes) {
+    /// Sends a frame to all listeners that requested the extra kinds of events, whatever their tokens.
+    pub(super) fn broadcast_custom(&mut self, frame: &Utf8Bytes) {
         if !self.frozen {
             self.market.retain(|listener| !listener.custom || listener.frames.try_send(frame.clone()).is_ok());
         }
     }
 
-    /// Says whether anybody asked for the extra kinds of events of a token.
+    /// Returns true if a listener requested the extra kinds of events of a token.
     pub(super) fn wants_custom(&self, token: TokenIx) -> bool {
         self.market.iter().any(|listener| listener.custom && listener.tokens.contains(&token))
     }
 
     /// Sends a frame to an account's listeners.
-    pub(super) fn tell_user(&mut self, account: AccountId, market: MarketIx, frame: &Utf8Bytes) {
+    pub(super) fn send_user(&mut self, account: AccountId, market: MarketIx, frame: &Utf8Bytes) {
         self.user.retain(|listener| {
             let wanted = listener.markets.as_ref().is_none_or(|markets| markets.contains(&market));
             listener.account != account || !wanted || listener.frames.try_send(frame.clone()).is_ok()
@@ -165,7 +166,7 @@ impl Listeners {
 }
 
 impl Inside {
-    /// Adds a listener to the market channel; none if there are too many.
+    /// Adds a listener to the market channel; `None` if there are too many.
     pub(crate) fn listen_to_markets(&mut self) -> Option<Listening> {
         if self.listeners.market.len() >= LISTENERS_MAX {
             return None;
@@ -177,7 +178,7 @@ impl Inside {
         Some(Listening { id, frames })
     }
 
-    /// Adds to what a listener hears and sends the books of what is new to it.
+    /// Adds tokens to a listener and sends the books of the new ones.
     pub(crate) fn subscribe(&mut self, id: ListenerId, wish: &MarketWish) {
         let tokens: Vec<TokenIx> = wish.tokens.iter().filter_map(|token| self.venue.token_of(token)).collect();
         let Some(listener) = self.listeners.market.iter_mut().find(|listener| listener.id == id) else { return };
@@ -187,12 +188,12 @@ impl Inside {
         if wish.dump && !new.is_empty() {
             let books: Vec<_> = new.iter().filter_map(|token| self.book_event(*token)).collect();
             if let Ok(text) = serde_json::to_string(&books) {
-                self.listeners.tell_one(id, text.into());
+                self.listeners.send_one(id, text.into());
             }
         }
     }
 
-    /// Takes tokens from what a listener hears.
+    /// Removes tokens from a listener.
     pub(crate) fn unsubscribe(&mut self, id: ListenerId, tokens: &[TokenId]) {
         let tokens: Vec<TokenIx> = tokens.iter().filter_map(|token| self.venue.token_of(token)).collect();
         if let Some(listener) = self.listeners.market.iter_mut().find(|listener| listener.id == id) {
@@ -200,7 +201,7 @@ impl Inside {
         }
     }
 
-    /// Adds a listener to the user channel; none if there are too many.
+    /// Adds a listener to the user channel; `None` if there are too many.
     pub(crate) fn listen_to_account(&mut self, account: AccountId, wish: &UserWish) -> Option<Listening> {
         if self.listeners.user.len() >= LISTENERS_MAX {
             return None;
@@ -212,11 +213,11 @@ impl Inside {
         Some(Listening { id, frames })
     }
 
-    /// Adds markets to what a listener hears, or takes them away.
+    /// Adds markets to a listener, or removes them.
     pub(crate) fn change_markets(&mut self, id: ListenerId, conditions: &[ConditionId], add: bool) {
         let named = self.known(conditions);
         let listener = self.listeners.user.iter_mut().find(|listener| listener.id == id);
-        // Whoever hears all markets goes on hearing them.
+        // Listeners of all markets are unaffected.
         if let Some(markets) = listener.and_then(|listener| listener.markets.as_mut()) {
             if add {
                 markets.extend(named);
@@ -226,7 +227,7 @@ impl Inside {
         }
     }
 
-    /// Forgets a listener.
+    /// Removes a listener.
     pub(crate) fn hang_up(&mut self, id: ListenerId) {
         self.listeners.market.retain(|listener| listener.id != id);
         self.listeners.user.retain(|listener| listener.id != id);
@@ -238,7 +239,7 @@ impl Inside {
 }
 
 impl Listeners {
-    fn tell_one(&mut self, id: ListenerId, frame: Utf8Bytes) {
+    fn send_one(&mut self, id: ListenerId, frame: Utf8Bytes) {
         self.market.retain(|listener| listener.id != id || listener.frames.try_send(frame.clone()).is_ok());
     }
 }

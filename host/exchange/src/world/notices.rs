@@ -1,7 +1,7 @@
-//! What an account is notified of (PROTOCOL 7.6): its fills once they are on the chain, those that failed, and its cancels.
+//! Notifications of an account (PROTOCOL 7.6): its fills once they are on the chain, failed fills, and its cancels.
 
 use super::Inside;
-use super::tape::{Entry, Stage};
+use super::settlement::{Entry, Stage};
 use crate::keys::Holder;
 use crate::wire;
 use model::{OrderKind, Price, Side, Size, TokenIx, VenueOrderId};
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use sim::{AccountId, OpenOrder};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Kept of an account.
+/// Maximum notices kept per account.
 const KEPT_MAX: usize = 500;
-/// Kept so long, in seconds.
+/// Retention of notices, in seconds.
 const KEPT_S: u64 = 48 * 3_600;
 
-/// What it is about, by the venue's numbers.
+/// The kind of a notice, with the venue's numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     Cancel,
@@ -22,14 +22,14 @@ pub(super) enum Kind {
     Failed,
 }
 
-/// All accounts' notices, oldest first.
+/// The notices of all accounts, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Notices {
     last: u64,
     by_account: BTreeMap<AccountId, VecDeque<(u64, u64, Value)>>,
 }
 
-/// The part of an order that a notice is about.
+/// The part of an order that a notice concerns.
 struct About {
     account: AccountId,
     order: VenueOrderId,
@@ -42,7 +42,7 @@ struct About {
 }
 
 impl Inside {
-    /// Notes an order's end.
+    /// Adds the notice of an order's end.
     pub(super) fn notice_cancel(&mut self, order: &OpenOrder) {
         let about = About {
             account: order.account,
@@ -56,7 +56,7 @@ impl Inside {
         self.notice(Kind::Cancel, &about, "", &VenueOrderId([0; 32]).to_string());
     }
 
-    /// Notes what a trade that moved on means to each member in it.
+    /// Adds the notices of a trade's settlement progress for each member in it.
     pub(super) fn notice_trade(&mut self, entry: &Entry) {
         let kind = match entry.stage {
             Stage::Mined => Kind::Fill,
@@ -128,7 +128,7 @@ impl Inside {
         kept.map(|(_, _, row)| row.clone()).collect()
     }
 
-    /// Forgets notices of the caller: those named, or all.
+    /// Deletes notices of the caller: those named, or all.
     pub(crate) fn drop_notices(&mut self, caller: &Holder, ids: Option<&[u64]>) {
         if let Some(kept) = self.notices.by_account.get_mut(&caller.account) {
             kept.retain(|(id, ..)| ids.is_some_and(|ids| !ids.contains(id)));

@@ -1,6 +1,6 @@
-//! Orders as they are shown, open and over.
+//! Orders as displayed, open and done.
 
-use super::members::Members;
+use super::accounts::Accounts;
 use crate::wire;
 use model::{Size, VenueOrderId};
 use serde_json::{Value, json};
@@ -8,13 +8,13 @@ use sim::{Change, OpenOrder, Venue};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 
-/// Orders that are remembered after they ended.
+/// Maximum finished orders kept.
 const REMEMBERED_MAX: usize = 20_000;
 
-/// What is kept of an order besides what the venue knows.
+/// Data of an order beyond the venue's own.
 #[derive(Debug, Clone)]
 pub(super) struct Detail {
-    /// As it was last seen.
+    /// Its last known state.
     pub(super) order: OpenOrder,
     pub(super) status: &'static str,
     pub(super) trades: Vec<String>,
@@ -28,8 +28,8 @@ pub(super) struct Orders {
 }
 
 impl Orders {
-    /// Takes note of what happened to an order.
-    pub(super) fn note(&mut self, change: Change, order: &OpenOrder) -> &Detail {
+    /// Records a change of an order.
+    pub(super) fn record_change(&mut self, change: Change, order: &OpenOrder) -> &Detail {
         let status = match change {
             Change::Cancellation | Change::Refused(_) => "CANCELED",
             Change::Delayed => "DELAYED",
@@ -49,20 +49,20 @@ impl Orders {
         self.details.entry(order.id).insert_entry(detail).into_mut()
     }
 
-    /// Notes that an order took part in a trade.
+    /// Records that an order took part in a trade.
     pub(super) fn traded(&mut self, id: VenueOrderId, trade: &str) {
         if let Some(detail) = self.details.get_mut(&id) {
             detail.trades.push(trade.to_owned());
         }
     }
 
-    /// Returns an order as it was last seen.
+    /// Returns an order's last known state.
     pub(super) fn seen(&self, id: VenueOrderId) -> Option<OpenOrder> {
         self.details.get(&id).map(|detail| detail.order)
     }
 
-    /// Returns an order as REST shows it.
-    pub(super) fn row(&self, venue: &Venue, members: &Members, id: VenueOrderId) -> Option<Value> {
+    /// Returns an order in REST format.
+    pub(super) fn row(&self, venue: &Venue, members: &Accounts, id: VenueOrderId) -> Option<Value> {
         let detail = self.details.get(&id)?;
         let order = &detail.order;
         let market = venue.market(order.token.market())?;
@@ -87,13 +87,14 @@ impl Orders {
     }
 }
 
-/// Says whether an order of this status may still trade.
+/// Returns true if an order of this status may still trade.
 pub(crate) fn is_open(status: &str) -> bool {
     matches!(status, "LIVE" | "DELAYED")
 }
 
-/// Returns the status that the user channel tells with a change (PROTOCOL 8): as REST shows it, but for what comes of a delay.
-pub(super) fn told_status(change: Change, shown: &'static str) -> Cow<'static, str> {
+/// Returns the status that the user channel sends with a change (PROTOCOL 8): the same as on REST, except for outcomes
+/// of a delay.
+pub(super) fn user_channel_status(change: Change, shown: &'static str) -> Cow<'static, str> {
     match change {
         Change::Unmatched => "UNMATCHED".into(),
         Change::Refused(reject) => format!("CANCELED_{reject}").into(),
@@ -101,8 +102,8 @@ pub(super) fn told_status(change: Change, shown: &'static str) -> Cow<'static, s
     }
 }
 
-/// Says what a change is on the user channel. The rest of a FAK that met something ends as matched by what it met.
-pub(super) const fn word(change: Change) -> &'static str {
+/// Returns the user channel's name for a change. The rest of a FAK order that matched partly ends as matched.
+pub(super) const fn user_channel_type(change: Change) -> &'static str {
     match change {
         Change::Placement | Change::Delayed => "PLACEMENT",
         Change::Update | Change::Unmatched => "UPDATE",

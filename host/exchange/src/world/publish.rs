@@ -1,8 +1,8 @@
-//! What the venue tells becomes frames of the two channels.
+//! Converts the venue's events to frames of the two channels.
 
-use super::orders::{size, told_status, word};
-use super::past::Deal;
-use super::tape::{Entry, Stage};
+use super::activity::Deal;
+use super::orders::{size, user_channel_status, user_channel_type};
+use super::settlement::{Entry, Stage};
 use super::{Inside, Shown};
 use crate::wire::{self, BookEvent, PriceChange, PriceChanges};
 use axum::extract::ws::Utf8Bytes;
@@ -13,7 +13,7 @@ use sim::{Change, Event, OpenOrder, Trade};
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-/// Market frames hold at most this many entries.
+/// Maximum entries per market frame.
 const CHANGES_MAX: usize = 200;
 
 fn frame(value: &impl Serialize) -> Option<Utf8Bytes> {
@@ -29,7 +29,7 @@ fn event_message(event: &Shown) -> serde_json::Value {
 type LevelChange = (TokenIx, Side, Price, Size);
 
 impl Inside {
-    /// Sends all that happened since the last call.
+    /// Publishes all events since the last call.
     pub(super) fn publish(&mut self) {
         let mut levels: Vec<LevelChange> = Vec::new();
         let mut traded = BTreeSet::new();
@@ -38,42 +38,42 @@ impl Inside {
                 Event::Level { token, side, price, size, .. } => {
                     let another = levels.last().is_some_and(|(last, ..)| last.market() != token.market());
                     if another || levels.len() >= CHANGES_MAX {
-                        self.tell_levels(&mut levels);
+                        self.publish_levels(&mut levels);
                     }
                     levels.push((token, side, price, size));
                 }
-                Event::Order { at, change, order } => self.tell_order(at, change, &order),
+                Event::Order { at, change, order } => self.publish_order(at, change, &order),
                 Event::Trade(trade) => {
                     traded.insert(trade.token.market());
-                    self.tell_trade(trade);
+                    self.publish_trade(trade);
                 }
                 Event::Tick { market, old, new } => {
-                    self.tell_levels(&mut levels);
-                    self.tell_tick(market, old, new);
+                    self.publish_levels(&mut levels);
+                    self.publish_tick_size(market, old, new);
                 }
                 Event::Resolved { market, pays } => {
-                    self.tell_levels(&mut levels);
-                    self.tell_resolved(market, pays);
+                    self.publish_levels(&mut levels);
+                    self.publish_resolution(market, pays);
                 }
                 Event::Redeemed { account, token, size, value } => {
-                    self.note_act(self.now, account, Deal::Redeemed { token, size, value });
+                    self.record_activity(self.now, account, Deal::Redeemed { token, size, value });
                 }
                 Event::Turned { at, account, how, size, value, gone, got } => {
-                    self.note_act(at, account, Deal::Turned { how, size, value, gone, got });
+                    self.record_activity(at, account, Deal::Turned { how, size, value, gone, got });
                 }
                 Event::BookReset { market } => {
-                    self.tell_levels(&mut levels);
-                    self.tell_books(market);
+                    self.publish_levels(&mut levels);
+                    self.publish_books(market);
                 }
             }
         }
-        self.tell_levels(&mut levels);
-        traded.into_iter().for_each(|market| self.tell_books(market));
+        self.publish_levels(&mut levels);
+        traded.into_iter().for_each(|market| self.publish_books(market));
     }
 
-    fn tell_levels(&mut self, levels: &mut Vec<LevelChange>) {
+    fn publish_levels(&mut self, levels: &mut Vec<LevelChange>) {
         let Some(market) = levels.first().map(|(token, ..)| token.market()) else { return };
-        if self.listeners.hears(market) {
+        if self.listeners.has_listener(market) {
             let tokens = [market.token(0), market.token(1)];
             let hashes = tokens.map(|token| self.book(token).map(|book| book.hash).unwrap_or_default());
             let condition = self.venue.market(market).map(|market| market.condition.to_string());
@@ -85,9 +85,9 @@ impl Inside {
                 timestamp: self.now.millis().to_string(),
             };
             if let Some(frame) = frame(&changes) {
-                self.listeners.tell_market(&tokens, &frame);
+                self.listeners.send_market(&tokens, &frame);
             }
-            tokens.into_iter().for_each(|token| self.tell_best(token));
+            tokens.into_iter().for_each(|token| self.publish_best(token));
         }
         levels.clear();
     }
@@ -111,8 +111,8 @@ impl Inside {
         self.venue.best(token, side).map(|level| level.price.to_string()).unwrap_or_default()
     }
 
-    /// The extra event for those who asked for it.
-    fn tell_best(&mut self, token: TokenIx) {
+    /// Sends the extra best-price event to the listeners that requested it.
+    fn publish_best(&mut self, token: TokenIx) {
         if !self.listeners.wants_custom(token) {
             return;
         }
@@ -129,27 +129,27 @@ impl Inside {
             "timestamp": self.now.millis().to_string(),
         });
         if let Some(frame) = frame(&event) {
-            self.listeners.tell_custom(token, &frame);
+            self.listeners.send_custom(token, &frame);
         }
     }
 
-    /// Returns a token's book as the market channel has it.
+    /// Returns a token's book in market channel format.
     pub(super) fn book_event(&self, token: TokenIx) -> Option<BookEvent> {
         self.book(token).map(|book| BookEvent { event_type: "book", book })
     }
 
-    pub(super) fn tell_books(&mut self, market: MarketIx) {
-        if !self.listeners.hears(market) {
+    pub(super) fn publish_books(&mut self, market: MarketIx) {
+        if !self.listeners.has_listener(market) {
             return;
         }
         for token in [market.token(0), market.token(1)] {
             if let Some(frame) = self.book_event(token).as_ref().and_then(frame) {
-                self.listeners.tell_market(&[token], &frame);
+                self.listeners.send_market(&[token], &frame);
             }
         }
     }
 
-    fn tell_tick(&mut self, ix: MarketIx, old: TickSize, new: TickSize) {
+    fn publish_tick_size(&mut self, ix: MarketIx, old: TickSize, new: TickSize) {
         for token in [ix.token(0), ix.token(1)] {
             let Some(market) = self.venue.market(ix) else { return };
             let event = json!({
@@ -161,13 +161,13 @@ impl Inside {
                 "timestamp": self.now.millis().to_string(),
             });
             if let Some(frame) = frame(&event) {
-                self.listeners.tell_market(&[token], &frame);
+                self.listeners.send_market(&[token], &frame);
             }
         }
     }
 
-    /// Tells everybody who asked for such events of the markets from number `listed` on.
-    pub(super) fn tell_new(&mut self, listed: usize) {
+    /// Announces the markets from number `listed` on to all listeners that requested such events.
+    pub(super) fn publish_new_markets(&mut self, listed: usize) {
         let new = self.venue.listed().skip(listed).filter_map(|(ix, market)| {
             let tokens = market.tokens.map(|token| token.to_string());
             let title = event_message(&self.event_of(ix, market));
@@ -198,14 +198,14 @@ impl Inside {
         });
         let frames: Vec<_> = new.collect();
         for frame in &frames {
-            self.listeners.tell_all_custom(frame);
+            self.listeners.broadcast_custom(frame);
         }
     }
 
-    fn tell_resolved(&mut self, ix: MarketIx, pays: [Usd; 2]) {
+    fn publish_resolution(&mut self, ix: MarketIx, pays: [Usd; 2]) {
         let Some(market) = self.venue.market(ix) else { return };
         let [yes, no] = pays;
-        // Where both pay the same there is no winner to name.
+        // If both pay the same there is no winner.
         let winner = match yes.cmp(&no) {
             Ordering::Greater => Some(ix.token(0)),
             Ordering::Less => Some(ix.token(1)),
@@ -223,12 +223,12 @@ impl Inside {
             "tags": [],
         });
         if let Some(frame) = frame(&event) {
-            // Whoever hears one of the two tokens is told once.
-            self.listeners.tell_custom_of([ix.token(0), ix.token(1)], &frame);
+            // Listeners of both tokens receive it once.
+            self.listeners.send_custom_of([ix.token(0), ix.token(1)], &frame);
         }
     }
 
-    fn tell_trade(&mut self, trade: Trade) {
+    fn publish_trade(&mut self, trade: Trade) {
         let Some(market) = self.venue.market(trade.token.market()) else { return };
         let event = json!({
             "event_type": "last_trade_price",
@@ -241,7 +241,7 @@ impl Inside {
             "timestamp": trade.at.millis().to_string(),
         });
         if let Some(frame) = frame(&event) {
-            self.listeners.tell_market(&[trade.token], &frame);
+            self.listeners.send_market(&[trade.token], &frame);
         }
         let with_members = self.members.get(trade.account).is_some()
             || trade.parts.iter().any(|part| self.members.get(part.account).is_some());
@@ -254,11 +254,11 @@ impl Inside {
         }
         let fails = self.fails_settlement();
         let entry = self.tape.push(trade, fails);
-        self.tell_entry(&entry);
+        self.publish_settlement(&entry);
     }
 
     /// Sends a trade to each member in it.
-    fn tell_entry(&mut self, entry: &Entry) {
+    fn publish_settlement(&mut self, entry: &Entry) {
         for account in entry.accounts() {
             let Some(mut view) = self.tape.view(&self.venue, &self.members, entry, account) else { continue };
             let Some(member) = self.members.get(account) else { continue };
@@ -269,24 +269,25 @@ impl Inside {
                 fields.insert("timestamp".to_owned(), json!(self.now.millis().to_string()));
             }
             if let Some(frame) = frame(&view) {
-                self.listeners.tell_user(account, entry.trade.token.market(), &frame);
+                self.listeners.send_user(account, entry.trade.token.market(), &frame);
             }
         }
     }
 
-    /// Sends what settled further.
-    pub(super) fn settle(&mut self) {
-        for entry in self.tape.settle(self.now) {
+    /// Publishes settlement progress.
+    pub(super) fn publish_settlements(&mut self) {
+        for entry in self.tape.advance_due(self.now) {
             debug_assert_ne!(entry.stage, Stage::Matched, "settling moves on");
             if entry.stage == Stage::Failed {
                 self.take_back(&entry.trade);
             }
-            self.tell_entry(&entry);
+            self.publish_settlement(&entry);
             self.notice_trade(&entry);
         }
     }
 
-    /// A trade failed on chain: its members' halves never happened. The others' are the house's loss.
+    /// Reverses a trade that failed on the chain: its members' halves never happened. The other side's loss is the
+    /// house's.
     fn take_back(&mut self, trade: &Trade) {
         for part in &trade.parts {
             let maker = part.price.cost_floor(part.size).unwrap_or_default();
@@ -302,10 +303,10 @@ impl Inside {
         }
     }
 
-    fn tell_order(&mut self, at: Time, change: Change, order: &OpenOrder) {
+    fn publish_order(&mut self, at: Time, change: Change, order: &OpenOrder) {
         let Some(member) = self.members.get(order.account) else { return };
         let Some(market) = self.venue.market(order.token.market()) else { return };
-        let detail = self.orders.note(change, order);
+        let detail = self.orders.record_change(change, order);
         let event = json!({
             "event_type": "order",
             "id": order.id.to_string(),
@@ -319,16 +320,16 @@ impl Inside {
             "price": order.price.to_string(),
             "associate_trades": if detail.trades.is_empty() { None } else { Some(&detail.trades) },
             "outcome": wire::outcome(market, order.token),
-            "type": word(change),
+            "type": user_channel_type(change),
             "created_at": order.created.seconds().to_string(),
             "expiration": order.kind.expiration_s().to_string(),
             "order_type": order.kind.as_str(),
-            "status": told_status(change, detail.status),
+            "status": user_channel_status(change, detail.status),
             "maker_address": member.funder.checksummed(),
             "timestamp": at.millis().to_string(),
         });
         if let Some(frame) = frame(&event) {
-            self.listeners.tell_user(order.account, order.token.market(), &frame);
+            self.listeners.send_user(order.account, order.token.market(), &frame);
         }
         if matches!(change, Change::Cancellation | Change::Refused(_)) {
             self.notice_cancel(order);

@@ -1,7 +1,8 @@
-//! The venue's rate limits of a signer (PROTOCOL 10.2): a bucket of orders and one of cancels. Everybody here is of the tier Standard.
+//! The venue's rate limits of a signer (PROTOCOL 10.2): a bucket of orders and one of cancels. Every account is of the
+//! tier Standard.
 
 use super::Inside;
-use crate::fail::{Fail, Rate};
+use crate::error::{ApiError, Rate};
 use crate::keys::Holder;
 use axum::http::StatusCode;
 use model::Time;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 /// Tokens are counted in millionths.
 const TOKEN: i64 = 1_000_000;
 
-/// Which bucket a request is for.
+/// The bucket of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Bucket {
     /// Placements.
@@ -21,7 +22,7 @@ pub(crate) enum Bucket {
 }
 
 impl Bucket {
-    /// Returns tokens a second and at most.
+    /// Returns tokens per second and the burst.
     const fn size(self) -> (i64, i64) {
         match self {
             Self::Orders => (40, 60),
@@ -36,18 +37,18 @@ struct Level {
     at: Time,
 }
 
-/// The buckets of all accounts; those that are missing are full.
+/// The buckets of all accounts; missing ones are full.
 #[derive(Debug, Default)]
 pub(super) struct Rates {
     levels: BTreeMap<(AccountId, Bucket), Level>,
 }
 
 impl Inside {
-    /// Takes what a request costs, whole or not at all.
+    /// Takes the tokens of a request, whole or not at all.
     ///
     /// # Errors
-    /// A 429 that says how long to wait.
-    pub(crate) fn admit(&mut self, caller: &Holder, bucket: Bucket, count: usize) -> Result<Rate, Fail> {
+    /// A 429 with the time to wait.
+    pub(crate) fn admit(&mut self, caller: &Holder, bucket: Bucket, count: usize) -> Result<Rate, ApiError> {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let level = self.level(caller, bucket);
         let cost = count.saturating_mul(TOKEN);
@@ -59,15 +60,15 @@ impl Inside {
         let seconds =
             u64::try_from(missing).unwrap_or(0).div_ceil(u64::try_from(rate.saturating_mul(TOKEN)).unwrap_or(1));
         let rate = self.rate(caller, bucket);
-        Err(Fail {
+        Err(ApiError {
             status: StatusCode::TOO_MANY_REQUESTS,
             retry_after: Some(seconds.max(1)),
             rate: Some(rate),
-            ..Fail::bad("Too Many Requests")
+            ..ApiError::bad("Too Many Requests")
         })
     }
 
-    /// Takes what a cancel of everything turned out to cost; the tier may owe.
+    /// Takes the tokens that a cancel by filter turned out to cost; may overdraw the bucket.
     pub(crate) fn spend(&mut self, caller: &Holder, bucket: Bucket, count: i64) -> Rate {
         let mut level = self.level(caller, bucket);
         if !self.faults().unlimited {
@@ -85,13 +86,13 @@ impl Inside {
         Rate { remaining: level.micros.div_euclid(TOKEN), reset_s: self.now.seconds().saturating_add(seconds) }
     }
 
-    /// Returns what is in a bucket now.
+    /// Returns the current level of a bucket.
     fn level(&self, caller: &Holder, bucket: Bucket) -> Level {
         let (rate, most) = bucket.size();
         let full = Level { micros: most.saturating_mul(TOKEN), at: self.now };
         let Some(level) = self.rates.levels.get(&(caller.account, bucket)) else { return full };
         let passed = i64::try_from(self.now.since(level.at)).unwrap_or(i64::MAX);
-        // A token a second is a millionth a microsecond.
+        // A token per second is a millionth per microsecond.
         let micros = level.micros.saturating_add(passed.saturating_mul(rate)).min(full.micros);
         Level { micros, at: self.now }
     }

@@ -1,37 +1,37 @@
-//! The relayer: batches that deposit wallets signed, on their way to the chain (PROTOCOL 17). What is mined happens on the
-//! simulated ledger, all calls of a batch together or none.
+//! The relayer: signed batches of deposit wallets on their way to the chain (PROTOCOL 17). Mining executes a batch on
+//! the simulated ledger, all of its calls or none.
 
 use super::{Inside, Settling};
-use crate::batch::{Batch, Wanted};
-use crate::fail::Fail;
+use crate::batch::{Batch, BatchCall};
+use crate::error::ApiError;
 use axum::http::StatusCode;
 use model::{ConditionId, MarketIx, Time};
 use order::Address;
-use sim::{AccountId, Turn};
+use sim::{AccountId, Conversion};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Transactions that are remembered.
+/// Maximum transactions kept.
 const REMEMBERED_MAX: usize = 10_000;
-/// Transactions on their way.
+/// Maximum pending transactions.
 const PENDING_MAX: usize = 1_000;
-/// Their numbers, from which their ids and hashes follow, begin where no trade's are.
+/// First transaction number; ids and hashes derive from the numbers, so these must not overlap with those of trades.
 const FIRST: u64 = 1 << 63;
 
-/// How far a transaction is.
+/// The state of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     New,
     Executed,
     Mined,
     Confirmed,
-    /// The chain did not do it.
+    /// The chain reverted it.
     Failed,
     /// It was not sent to the chain.
     Invalid,
 }
 
 impl State {
-    const fn word(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::New => "STATE_NEW",
             Self::Executed => "STATE_EXECUTED",
@@ -47,13 +47,13 @@ impl State {
     }
 }
 
-/// A batch whose form is good and that its wallet's owner signed.
+/// A batch with a valid format and its wallet owner's signature.
 #[derive(Debug)]
 pub(crate) struct Submission {
     /// The owner's key.
     pub(crate) from: Address,
     pub(crate) batch: Batch,
-    pub(crate) wanted: Vec<Wanted>,
+    pub(crate) wanted: Vec<BatchCall>,
 }
 
 #[derive(Debug, Clone)]
@@ -62,23 +62,23 @@ struct Transaction {
     account: AccountId,
     nonce: u64,
     deadline_s: u64,
-    wanted: Vec<Wanted>,
+    wanted: Vec<BatchCall>,
     at: Time,
     state: State,
     error: Option<String>,
 }
 
-/// All that the relayer knows.
+/// The relayer's state.
 #[derive(Debug)]
 pub(crate) struct Relayer {
     settling: Settling,
     nonces: BTreeMap<AccountId, u64>,
     transactions: BTreeMap<String, Transaction>,
-    /// The oldest first.
+    /// Transaction ids, oldest first.
     order: VecDeque<String>,
     pending: Vec<String>,
     made: u64,
-    /// The hash of what is being mined.
+    /// The hash of the transaction being mined.
     mining: Option<String>,
 }
 
@@ -95,7 +95,7 @@ impl Relayer {
         }
     }
 
-    /// Returns the hash of the transaction that is being mined.
+    /// Returns the hash of the transaction being mined.
     pub(super) fn mining(&self) -> Option<String> {
         self.mining.clone()
     }
@@ -104,7 +104,7 @@ impl Relayer {
         self.nonces.get(&account).copied().unwrap_or(0)
     }
 
-    fn keep(&mut self, id: String, transaction: Transaction) {
+    fn store(&mut self, id: String, transaction: Transaction) {
         self.pending.push(id.clone());
         self.order.push_back(id.clone());
         self.transactions.insert(id, transaction);
@@ -116,8 +116,8 @@ impl Relayer {
     }
 }
 
-/// How a transaction is told.
-pub(crate) struct Told {
+/// A transaction as reported to clients.
+pub(crate) struct TransactionStatus {
     pub(crate) state: &'static str,
     pub(crate) hash: Option<String>,
     pub(crate) error: Option<String>,
@@ -129,47 +129,47 @@ impl Inside {
         self.members.of_key(key).map_or(0, |account| self.relayer.nonce(account))
     }
 
-    /// Says whether a wallet is there.
+    /// Returns true if a wallet exists.
     pub(crate) fn is_deployed(&self, wallet: Address) -> bool {
         self.members.has_wallet(wallet)
     }
 
-    /// Takes a batch in and returns its transaction's id.
-    pub(crate) fn submit(&mut self, submission: Submission) -> Result<String, Fail> {
+    /// Accepts a batch and returns its transaction's id.
+    pub(crate) fn submit(&mut self, submission: Submission) -> Result<String, ApiError> {
         let Submission { from, batch, wanted } = submission;
-        let unknown = || Fail::bad(format!("{from} has no account here; make an API key first"));
+        let unknown = || ApiError::bad(format!("{from} has no account here; make an API key first"));
         let account = self.members.of_key(from).ok_or_else(unknown)?;
         if !self.members.bind_wallet(account, batch.wallet) {
-            return Err(Fail::bad(format!("{} is not the wallet of {from}", batch.wallet)));
+            return Err(ApiError::bad(format!("{} is not the wallet of {from}", batch.wallet)));
         }
         let (now_s, expected) = (self.now.seconds(), self.relayer.nonce(account));
         if batch.nonce != expected {
-            return Err(Fail::bad(format!("invalid nonce: {}, expected {expected}", batch.nonce)));
+            return Err(ApiError::bad(format!("invalid nonce: {}, expected {expected}", batch.nonce)));
         }
         if batch.deadline_s < now_s {
-            return Err(Fail::bad(format!("deadline {} has passed: it is {now_s}", batch.deadline_s)));
+            return Err(ApiError::bad(format!("deadline {} has passed: it is {now_s}", batch.deadline_s)));
         }
         if self.relayer.pending.len() >= PENDING_MAX {
-            return Err(Fail { status: StatusCode::TOO_MANY_REQUESTS, ..Fail::bad("Too Many Requests") });
+            return Err(ApiError { status: StatusCode::TOO_MANY_REQUESTS, ..ApiError::bad("Too Many Requests") });
         }
         self.relayer.made = self.relayer.made.saturating_add(1);
         let number = FIRST.saturating_add(self.relayer.made);
         let id = self.tape.id(number);
         let Batch { nonce, deadline_s, .. } = batch;
         let (at, state, error) = (self.now, State::New, None);
-        self.relayer.keep(id.clone(), Transaction { number, account, nonce, deadline_s, wanted, at, state, error });
+        self.relayer.store(id.clone(), Transaction { number, account, nonce, deadline_s, wanted, at, state, error });
         Ok(id)
     }
 
-    /// Returns how a transaction stands.
-    pub(crate) fn transaction(&self, id: &str) -> Option<Told> {
+    /// Returns the state of a transaction.
+    pub(crate) fn transaction(&self, id: &str) -> Option<TransactionStatus> {
         let transaction = self.relayer.transactions.get(id)?;
         let sent = !matches!(transaction.state, State::New | State::Invalid);
         let hash = sent.then(|| self.tape.hash(transaction.number));
-        Some(Told { state: transaction.state.word(), hash, error: transaction.error.clone() })
+        Some(TransactionStatus { state: transaction.state.as_str(), hash, error: transaction.error.clone() })
     }
 
-    /// Moves transactions on, the oldest first.
+    /// Advances transactions, the oldest first.
     pub(super) fn relay(&mut self) {
         for id in core::mem::take(&mut self.relayer.pending) {
             let Some(transaction) = self.relayer.transactions.get(&id).cloned() else { continue };
@@ -200,7 +200,7 @@ impl Inside {
         }
     }
 
-    /// What the wallet itself checks.
+    /// Repeats the wallet contract's own checks.
     fn still_valid(&self, transaction: &Transaction) -> Result<(), String> {
         let (Transaction { account, nonce, deadline_s, .. }, now_s) = (transaction, self.now.seconds());
         let expected = self.relayer.nonce(*account);
@@ -216,11 +216,11 @@ impl Inside {
     fn mine(&mut self, transaction: &Transaction) -> Result<(), String> {
         self.still_valid(transaction).map_err(reverted)?;
         if self.fails_relayed() {
-            return Err(reverted("because it was told to"));
+            return Err(reverted("injected fault"));
         }
-        let turns: Vec<Option<Turn>> =
+        let turns: Vec<Option<Conversion>> =
             transaction.wanted.iter().filter_map(|wanted| self.turn_of(wanted).transpose()).map(Result::ok).collect();
-        let Some(turns) = turns.into_iter().collect::<Option<Vec<Turn>>>() else {
+        let Some(turns) = turns.into_iter().collect::<Option<Vec<Conversion>>>() else {
             return Err(reverted("no such market for this contract, or arguments that it does not take"));
         };
         let done = self.venue.turn(self.now, transaction.account, &turns);
@@ -233,27 +233,29 @@ impl Inside {
         Ok(())
     }
 
-    /// Returns what a call turns on the ledger: nothing for an approval, an error where the contract would not do it.
-    fn turn_of(&self, wanted: &Wanted) -> Result<Option<Turn>, ()> {
+    /// Returns the ledger change of a call: `None` for an approval, an error if the contract would revert.
+    fn turn_of(&self, wanted: &BatchCall) -> Result<Option<Conversion>, ()> {
         Ok(Some(match wanted {
-            Wanted::Approval => return Ok(None),
-            Wanted::Reverts => return Err(()),
-            Wanted::Split { condition, size, neg_risk } => {
-                Turn::Split { market: self.market_at(*condition, *neg_risk)?, size: *size }
+            BatchCall::Approval => return Ok(None),
+            BatchCall::Reverts => return Err(()),
+            BatchCall::Split { condition, size, neg_risk } => {
+                Conversion::Split { market: self.market_at(*condition, *neg_risk)?, size: *size }
             }
-            Wanted::Merge { condition, size, neg_risk } => {
-                Turn::Merge { market: self.market_at(*condition, *neg_risk)?, size: *size }
+            BatchCall::Merge { condition, size, neg_risk } => {
+                Conversion::Merge { market: self.market_at(*condition, *neg_risk)?, size: *size }
             }
-            Wanted::Redeem { condition, neg_risk } => Turn::Redeem { market: self.market_at(*condition, *neg_risk)? },
-            Wanted::Convert { event, places, size } => {
+            BatchCall::Redeem { condition, neg_risk } => {
+                Conversion::Redeem { market: self.market_at(*condition, *neg_risk)? }
+            }
+            BatchCall::Convert { event, places, size } => {
                 let markets = self.venue.event_markets(*event);
                 let from: Option<Vec<MarketIx>> = places.iter().map(|place| markets.get(*place).copied()).collect();
-                Turn::Convert { event: *event, from: from.ok_or(())?, size: *size }
+                Conversion::Convert { event: *event, from: from.ok_or(())?, size: *size }
             }
         }))
     }
 
-    /// Returns a market that an adapter knows: each of the two knows its own kind.
+    /// Returns a market of an adapter's kind: each of the two knows only its own.
     fn market_at(&self, condition: ConditionId, neg_risk: bool) -> Result<MarketIx, ()> {
         let market = self.venue.market_of(condition).ok_or(())?;
         let fits = self.venue.market(market).is_some_and(|listed| listed.neg_risk == neg_risk);

@@ -1,23 +1,23 @@
-//! Who the other traders are: the seeded flow, recordings of real books, or traders who follow a recorded price.
+//! The other traders: the seeded flow, recordings of real books, or traders that follow a recorded price.
 
-use super::priced::Priced;
+use crate::priced::Priced;
 use crate::recording::{DecidedMarkets, Player, Prices, Recording, Step};
 use model::{ConditionId, EventId, FeeRate, Market, Size, TickSize, Time, TokenIx};
 use sha2::{Digest, Sha256};
 use sim::{Flow, MarketError, Venue};
 
-/// What a recorded market is given where the recording does not say.
+/// Default minimum size of a recorded market.
 const MIN_SIZE: Size = Size::shares(5);
-/// Sports pay this rate (PROTOCOL 16).
+/// The fee rate of sports markets (PROTOCOL 16).
 const FEE: FeeRate = FeeRate { rate_micros: 50_000 };
-/// A recorded market ends this long after the exchange started; recordings begin again when they end.
+/// A recorded market ends this long after the start of the exchange; recordings restart when they end.
 const LASTS_MICROS: u64 = model::time::DAY_MICROS;
-/// Of a thousand invented markets so many have their turn before somebody who waits for the exchange is heard.
+/// Number of invented markets that act before the lock is released for waiting clients.
 const MARKETS_AT_ONCE: usize = 64;
 /// A speed of one, in millionths.
 const REAL_TIME: u128 = 1_000_000;
 
-/// Why the markets cannot be listed.
+/// Reasons why the markets cannot be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// Two recordings of one market, or too many markets.
@@ -25,7 +25,7 @@ pub enum SourceError {
     Market {
         /// Its slug.
         slug: String,
-        /// Why.
+        /// The cause.
         error: MarketError,
     },
 }
@@ -38,31 +38,31 @@ pub(crate) enum Source {
     Priced(Box<Priced>),
 }
 
-/// Recordings on their way.
+/// The playback state of recordings.
 #[derive(Debug)]
 pub(crate) struct Recorded {
     markets: Vec<Market>,
     players: Vec<(TokenIx, Player)>,
-    /// In millionths of real time.
+    /// Speed in millionths of real time.
     speed: u64,
     started: Option<Time>,
     steps: Vec<Step>,
 }
 
 impl Source {
-    /// Returns the recordings as the other side; `speed` in millionths of real time.
+    /// Returns recordings as the other side; `speed` in millionths of real time.
     pub(crate) fn recordings(recordings: &[Recording], speed: u64, now: Time) -> Self {
         let markets = recordings.iter().map(|recording| market(recording, now)).collect();
         let players = recordings.iter().map(|recording| (TokenIx(0), Player::new(recording))).collect();
         Self::Recordings(Recorded { markets, players, speed, started: None, steps: Vec::new() })
     }
 
-    /// Returns markets that follow a recorded price and end as they did; `speed` in millionths of real time.
+    /// Returns markets that follow a recorded price and resolve as recorded; `speed` in millionths of real time.
     pub(crate) fn priced(prices: Prices, markets: DecidedMarkets, speed: u64, seed: u64) -> Self {
         Self::Priced(Box::new(Priced::new(prices, markets, speed, seed)))
     }
 
-    /// Lists the markets; those of a recorded price come as their time comes.
+    /// Lists the markets; those of a recorded price are listed when they are due.
     pub(crate) fn list(&mut self, venue: &mut Venue) -> Result<(), SourceError> {
         let markets = match self {
             Self::Flow(flow) => flow.markets(),
@@ -81,7 +81,7 @@ impl Source {
         Ok(())
     }
 
-    /// Returns the slug and the title of an event, if it has any.
+    /// Returns the slug and the title of an event, if it has them.
     pub(crate) fn event_names(&self, event: EventId) -> Option<(&'static str, &'static str)> {
         match self {
             Self::Flow(flow) => flow.event_names(event),
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    /// Lets them do what is due, or a part of it; returns whether all had their turn.
+    /// Runs the actions that are due, or a part of them; returns true once all have acted.
     pub(crate) fn step(&mut self, now: Time, venue: &mut Venue) -> bool {
         match self {
             Self::Flow(flow) => return flow.step_some(now, venue, MARKETS_AT_ONCE),
@@ -109,7 +109,7 @@ impl Recorded {
             player.play(elapsed_ms, &mut self.steps);
             for step in self.steps.drain(..) {
                 if let Err(error) = apply(now, venue, *token, step) {
-                    tracing::warn!(%error, "a step of a recording");
+                    tracing::warn!(%error, "playing a step of a recording failed");
                 }
             }
         }
@@ -124,7 +124,7 @@ fn apply(now: Time, venue: &mut Venue, token: TokenIx, step: Step) -> Result<(),
     }
 }
 
-/// Returns a recording's market: what it knows of itself, and the rest invented.
+/// Returns a recording's market: recorded fields where present, defaults for the rest.
 fn market(recording: &Recording, now: Time) -> Market {
     let [first, second] = &recording.tokens;
     let condition = Sha256::new().chain_update(b"condition").chain_update(first.0).chain_update(second.0).finalize();

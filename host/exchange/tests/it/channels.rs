@@ -1,4 +1,4 @@
-//! The two channels.
+//! Tests of the two channels.
 
 use crate::client::Rig;
 use crate::faults::faults;
@@ -17,7 +17,7 @@ pub(crate) async fn connect(rig: &Rig, channel: &str, hello: &Value) -> Socket {
     socket
 }
 
-/// Reads frames until one of the kind comes; objects of arrays one by one.
+/// Reads frames until one of this kind arrives; arrays are read object by object.
 pub(crate) async fn next(socket: &mut Socket, kind: &str) -> Value {
     let read = async {
         loop {
@@ -55,14 +55,14 @@ async fn a_market_listener_gets_books_changes_and_trades() {
 }
 
 #[tokio::test]
-async fn a_user_hears_of_its_own_orders_and_trades_until_they_are_confirmed() {
+async fn a_user_receives_its_own_orders_and_trades_until_they_are_confirmed() {
     let rig = Rig::new().await;
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
     let keys = &rig.credentials;
     let auth = json!({"apiKey": keys["apiKey"], "secret": keys["secret"], "passphrase": keys["passphrase"]});
     let mut socket = connect(&rig, "user", &json!({"type": "user", "auth": auth})).await;
-    // The sign-in has no answer; an order placed before it was read would not be heard.
+    // The sign-in has no response; events of an order placed before it was read would not be sent.
     tokio::time::sleep(Duration::from_millis(200)).await;
     let (status, placed) = rig.post(&rig.order(token, Side::Buy, "0.95", OrderKind::Fak)).await;
     assert_eq!(status, 200);
@@ -89,7 +89,7 @@ async fn a_user_with_wrong_credentials_is_hung_up_on() {
     tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap();
 }
 
-/// Counts how often each frame about a level change came within a second.
+/// Counts the frames with level changes, and the duplicates among them, within a second.
 async fn changes(rig: &Rig, token: &str) -> (u32, u32) {
     let hello = json!({"type": "market", "assets_ids": [token]});
     let mut socket = connect(rig, "market", &hello).await;
@@ -110,7 +110,7 @@ async fn changes(rig: &Rig, token: &str) -> (u32, u32) {
 }
 
 #[tokio::test]
-async fn frames_of_the_market_channel_get_lost_and_doubled_when_they_are_told_to() {
+async fn frames_of_the_market_channel_get_lost_and_doubled_on_request() {
     let rig = Rig::new().await;
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
@@ -126,7 +126,7 @@ async fn frames_of_the_market_channel_get_lost_and_doubled_when_they_are_told_to
 }
 
 #[tokio::test]
-async fn the_oldest_connection_is_closed_when_it_is_told_to() {
+async fn the_oldest_connection_is_closed_on_request() {
     let rig = Rig::new().await;
     let (market, _) = rig.market().await;
     let hello = json!({"type": "market", "assets_ids": [market["tokens"][0]["token_id"]]});

@@ -1,11 +1,11 @@
-//! A client that does just what a test says: headers and bodies are made here and nowhere else.
+//! A client whose headers and bodies are built here and not shared with other code, so that a test controls every byte.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE;
 use exchange::{Config, Running, start};
 use hmac::{Hmac, KeyInit, Mac};
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
-use order::{Account, Chain, Domains, Exchange, Listing, SigningKey, UnsignedOrder};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, SigningKey, UnsignedOrder};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -14,7 +14,7 @@ pub(crate) fn seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
-/// An exchange and somebody with a key there.
+/// An exchange and an account with a key there.
 pub(crate) struct Rig {
     pub(crate) running: Running,
     pub(crate) http: reqwest::Client,
@@ -61,12 +61,12 @@ impl Rig {
         send(self.http.get(self.url(path))).await
     }
 
-    /// Sends a request that shows no credentials.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+    /// Sends a request without credentials.
+    pub(crate) async fn request(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
         send(self.http.request(method, self.url(path)).body(body.to_string())).await
     }
 
-    /// Sends a private request, signed over `signed` while `body` is what is sent.
+    /// Sends a private request, signed over `signed` while `body` is sent.
     pub(crate) async fn l2_as(&self, method: Method, path: &str, body: &str, signed: &str) -> (u16, Value) {
         let timestamp = seconds().to_string();
         let secret = URL_SAFE.decode(self.credentials["secret"].as_str().unwrap()).unwrap();
@@ -90,7 +90,7 @@ impl Rig {
         self.l2_as(method, path, body, body).await
     }
 
-    /// Returns the first market, as `/markets` lists it, with its book of the first token.
+    /// Returns the first market in the format of `/markets`, with the book of its first token.
     pub(crate) async fn market(&self) -> (Value, Value) {
         let (_, page) = self.get("/markets").await;
         let market = page["data"][0].clone();
@@ -110,7 +110,7 @@ impl Rig {
         self.order_as(&account, Exchange::Standard, (token, side, price, size), kind)
     }
 
-    /// As [`Rig::order_of`], for a wallet of the key and signed for a contract.
+    /// Builds an order as [`Rig::order_of`] does, for a wallet of the key and signed for a contract.
     pub(crate) fn order_as(
         &self,
         account: &Account,
@@ -130,7 +130,7 @@ impl Rig {
             kind,
         };
         let tick = TickSize::parse("0.001").unwrap();
-        let listing = Listing { token_id: TokenId::parse(token).unwrap(), tick, exchange };
+        let listing = OrderTerms { token_id: TokenId::parse(token).unwrap(), tick, exchange };
         let order = UnsignedOrder::build(&new, account, &listing, self.salt.get(), 1).unwrap();
         let signed = order.sign(Domains::new(Chain::Polygon).of(exchange), &self.key);
         json!({

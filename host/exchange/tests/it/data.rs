@@ -1,4 +1,4 @@
-//! The Data API: what a wallet owns and did.
+//! The Data API: holdings and activity of a wallet.
 
 use crate::client::Rig;
 use crate::samples::{differences, shared};
@@ -13,7 +13,7 @@ async fn of_user(rig: &Rig, path: &str) -> Value {
     answer
 }
 
-/// Buys and sells some, so that there is something to tell; returns the market.
+/// Buys and sells some shares to create activity; returns the market.
 async fn trade(rig: &Rig) -> Value {
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
@@ -66,7 +66,7 @@ async fn a_position_is_what_was_traded_and_ends_as_a_redemption() {
     assert_eq!(page["pagination"], json!({"has_more": true, "next_cursor": "1"}));
 
     let end = json!({"condition": market["condition_id"], "pays": "1", "redeem": true});
-    assert_eq!(rig.ask(Method::POST, "/exchange/resolve", &end).await.0, 200);
+    assert_eq!(rig.request(Method::POST, "/exchange/resolve", &end).await.0, 200);
     assert_eq!(of_user(&rig, "positions").await, json!([]));
     let last = of_user(&rig, "activity").await[0].clone();
     assert_eq!((last["type"].as_str(), last["size"].as_f64()), (Some("REDEEM"), Some(15.0)), "{last}");
@@ -77,7 +77,7 @@ async fn a_position_is_what_was_traded_and_ends_as_a_redemption() {
 }
 
 #[tokio::test]
-async fn a_question_without_a_wallet_or_with_none_is_told_what_was_expected() {
+async fn a_query_without_a_valid_wallet_returns_the_expected_format() {
     let rig = Rig::new().await;
     let (status, answer) = rig.get("/data-api/positions").await;
     assert!(status == 400 && answer["error"].as_str().unwrap().contains("'user'"), "{answer}");

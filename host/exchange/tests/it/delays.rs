@@ -1,4 +1,4 @@
-//! The sports delay: what would match is answered at once, held, and settled later.
+//! The sports delay: orders that would match are answered immediately, held, and matched later.
 
 use crate::channels::{Socket, connect, next};
 use crate::client::Rig;
@@ -11,22 +11,22 @@ use std::time::{Duration, Instant};
 const REST: OrderKind = OrderKind::Gtc { post_only: false };
 const DELAY: Duration = Duration::from_secs(1);
 
-/// Listens to the account, in a market with a delay of a second.
+/// Opens the account's channel, in a market with a delay of a second.
 async fn delayed(rig: &Rig) -> (Value, String, Socket) {
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap().to_owned();
-    let told = json!({"sports_delay_s": 1, "sports_delay_markets": [market["condition_id"]]});
-    assert_eq!(faults(rig, told).await.0, 200);
+    let settings = json!({"sports_delay_s": 1, "sports_delay_markets": [market["condition_id"]]});
+    assert_eq!(faults(rig, settings).await.0, 200);
     let keys = &rig.credentials;
     let auth = json!({"apiKey": keys["apiKey"], "secret": keys["secret"], "passphrase": keys["passphrase"]});
     let socket = connect(rig, "user", &json!({"type": "user", "auth": auth})).await;
-    // The sign-in has no answer; an order placed before it was read would not be heard.
+    // The sign-in has no response; events of an order placed before it was read would not be sent.
     tokio::time::sleep(Duration::from_millis(200)).await;
     (market, token, socket)
 }
 
-/// Waits for the next word of an order.
-async fn word(socket: &mut Socket, id: &Value) -> (String, String) {
+/// Waits for the next event of an order.
+async fn next_status(socket: &mut Socket, id: &Value) -> (String, String) {
     loop {
         let event = next(socket, "order").await;
         if event["id"] == *id {
@@ -36,7 +36,7 @@ async fn word(socket: &mut Socket, id: &Value) -> (String, String) {
     }
 }
 
-fn said(kind: &str, status: &str) -> (String, String) {
+fn status(kind: &str, status: &str) -> (String, String) {
     (kind.to_owned(), status.to_owned())
 }
 
@@ -45,8 +45,8 @@ async fn a_marketable_order_is_delayed_cannot_be_cancelled_and_matches_then() {
     let rig = Rig::new().await;
     let (market, token, mut socket) = delayed(&rig).await;
     let asked = Instant::now();
-    let (status, answer) = rig.post(&rig.order(&token, Side::Buy, "0.95", OrderKind::Fak)).await;
-    assert_eq!((status, &answer["status"], &answer["success"]), (200, &json!("delayed"), &json!(true)), "{answer}");
+    let (code, answer) = rig.post(&rig.order(&token, Side::Buy, "0.95", OrderKind::Fak)).await;
+    assert_eq!((code, &answer["status"], &answer["success"]), (200, &json!("delayed"), &json!(true)), "{answer}");
     assert_eq!((&answer["takingAmount"], &answer["tradeIDs"]), (&json!(""), &json!([])));
     let id = &answer["orderID"];
     let path = format!("/data/order/{}", id.as_str().unwrap());
@@ -55,18 +55,18 @@ async fn a_marketable_order_is_delayed_cannot_be_cancelled_and_matches_then() {
     assert_eq!(cancelled["canceled"], json!([]));
     let (_, cancelled) = rig.l2(Method::DELETE, "/cancel-all", "").await;
     assert_eq!(cancelled["canceled"], json!([]));
-    assert_eq!(word(&mut socket, id).await, said("PLACEMENT", "DELAYED"));
-    assert!(asked.elapsed() < DELAY, "the answer waited for the delay");
+    assert_eq!(next_status(&mut socket, id).await, status("PLACEMENT", "DELAYED"));
+    assert!(asked.elapsed() < DELAY, "the response waited for the delay");
     let trade = next(&mut socket, "trade").await;
-    assert!(asked.elapsed() >= DELAY, "it was not held");
+    assert!(asked.elapsed() >= DELAY, "the order was not held");
     assert_eq!((&trade["taker_order_id"], &trade["status"]), (id, &json!("MATCHED")));
     loop {
-        if word(&mut socket, id).await == said("UPDATE", "MATCHED") {
+        if next_status(&mut socket, id).await == status("UPDATE", "MATCHED") {
             break;
         }
     }
     let (_, order) = rig.l2(Method::GET, &format!("/data/orders?id={}", id.as_str().unwrap()), "").await;
-    // It names ten shares at 0.95; its dollars buy more at the price that is there.
+    // It has ten shares at 0.95; its dollars buy more at the current price.
     let order = &order["data"][0];
     assert_eq!((&order["original_size"], &order["status"]), (&json!("10"), &json!("MATCHED")));
     assert!(order["size_matched"].as_str().unwrap().parse::<f64>().unwrap() > 10.0, "{order}");
@@ -89,7 +89,7 @@ async fn what_only_rests_and_other_markets_are_not_delayed() {
     let (_, page) = rig.get("/markets").await;
     let other = &page["data"][1];
     let (_, clob) = rig.get(&format!("/clob-markets/{}", other["condition_id"].as_str().unwrap())).await;
-    assert_eq!(clob.get("sd"), None, "absent where there is none");
+    assert_eq!(clob.get("sd"), None, "absent if there is no delay");
     let token = other["tokens"][0]["token_id"].as_str().unwrap();
     assert_eq!(rig.post(&rig.order(token, Side::Buy, "0.95", OrderKind::Fak)).await.1["status"], "matched");
     let (status, why) = faults(&rig, json!({"sports_delay_s": 61})).await;
@@ -98,8 +98,8 @@ async fn what_only_rests_and_other_markets_are_not_delayed() {
     assert!(status == 400 && why["error"].as_str().unwrap().contains("0x12"), "{why}");
 }
 
-/// Places our own sale alone between the best prices, and a purchase that would meet it; takes the sale away during the delay.
-/// Returns the purchase's id.
+/// Places our own sale alone between the best prices, and a purchase that would match it; cancels the sale during the
+/// delay. Returns the purchase's id.
 async fn bait(rig: &Rig, token: &str, kind: OrderKind) -> Value {
     let (_, book) = rig.get(&format!("/book?token_id={token}")).await;
     let best = |side: &str| Price::parse(book[side].as_array().unwrap().last().unwrap()["price"].as_str().unwrap());
@@ -118,23 +118,23 @@ async fn bait(rig: &Rig, token: &str, kind: OrderKind) -> Value {
 async fn an_order_whose_other_side_went_rests_unmatched_or_is_refused() {
     let rig = Rig::new().await;
     let (market, token, mut socket) = delayed(&rig).await;
-    // Nobody else comes to meet it: what is free to buy is bought now, and the others rest from then on.
-    let told =
+    // No other orders arrive: the resting shares are bought now, and the other traders stay still from then on.
+    let settings =
         |delay| json!({"still": true, "sports_delay_s": delay, "sports_delay_markets": [market["condition_id"]]});
-    assert_eq!(faults(&rig, told(0)).await.0, 200);
+    assert_eq!(faults(&rig, settings(0)).await.0, 200);
     let bought = rig.post(&rig.order_of(&token, Side::Buy, "0.95", "200", OrderKind::Fak)).await.1;
     assert_eq!(bought["status"], "matched", "{bought}");
     tokio::time::sleep(Duration::from_millis(300)).await;
-    assert_eq!(faults(&rig, told(1)).await.0, 200);
+    assert_eq!(faults(&rig, settings(1)).await.0, 200);
     let cases = [
-        (OrderKind::Fok, said("CANCELLATION", "CANCELED_FOK orders are fully filled or killed"), "CANCELED"),
-        (REST, said("UPDATE", "UNMATCHED"), "LIVE"),
+        (OrderKind::Fok, status("CANCELLATION", "CANCELED_FOK orders are fully filled or killed"), "CANCELED"),
+        (REST, status("UPDATE", "UNMATCHED"), "LIVE"),
     ];
-    for (kind, expected, status) in cases {
+    for (kind, expected, final_status) in cases {
         let id = bait(&rig, &token, kind).await;
-        assert_eq!(word(&mut socket, &id).await, said("PLACEMENT", "DELAYED"));
-        assert_eq!(word(&mut socket, &id).await, expected);
+        assert_eq!(next_status(&mut socket, &id).await, status("PLACEMENT", "DELAYED"));
+        assert_eq!(next_status(&mut socket, &id).await, expected);
         let (_, row) = rig.l2(Method::GET, &format!("/data/orders?id={}", id.as_str().unwrap()), "").await;
-        assert_eq!(row["data"][0]["status"], status, "{row}");
+        assert_eq!(row["data"][0]["status"], final_status, "{row}");
     }
 }

@@ -1,4 +1,4 @@
-//! Events of several markets that exclude each other.
+//! Tests of events with several markets that exclude each other.
 
 use crate::client::Rig;
 use exchange::Config;
@@ -70,7 +70,7 @@ async fn an_event_is_listed_once_with_all_its_markets_and_prices_that_make_a_dol
     }
     let slug = event["slug"].as_str().unwrap();
     assert_eq!(rig.get(&format!("/gamma/events/slug/{slug}")).await.1["id"], event["id"]);
-    // Whatever stands alone says nothing of it.
+    // Markets that stand alone have none of these fields.
     let (market, _) = rig.market().await;
     assert_eq!((&market["neg_risk"], &market["neg_risk_market_id"]), (&json!(false), &json!("")));
     let (_, alone) = rig.get(&format!("/clob-markets/{}", market["condition_id"].as_str().unwrap())).await;
@@ -110,7 +110,7 @@ async fn one_call_ends_the_whole_event_and_pays_the_winner() {
     };
     let resolve = async |condition: &Value, pays: &str| {
         let end = json!({"condition": condition, "pays": pays, "redeem": true});
-        rig.ask(Method::POST, "/exchange/resolve", &end).await
+        rig.request(Method::POST, "/exchange/resolve", &end).await
     };
     let (status, answer) = resolve(&markets[0]["conditionId"], "0.5").await;
     assert!(status == 400 && answer.to_string().contains("exactly one pays YES"), "{answer}");
@@ -125,7 +125,7 @@ async fn one_call_ends_the_whole_event_and_pays_the_winner() {
         let won = if place == 0 { (1.0, 0.0) } else { (0.0, 1.0) };
         assert_eq!((price(market, 0), price(market, 1)), won, "{market}");
     }
-    assert_eq!(rig.get("/gamma/events?limit=100").await.1.as_array().unwrap().len(), 5, "the others go on");
+    assert_eq!(rig.get("/gamma/events?limit=100").await.1.as_array().unwrap().len(), 5, "the other events stay open");
 }
 
 #[tokio::test]
@@ -141,5 +141,5 @@ async fn the_flow_ends_its_event_by_itself() {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("the event goes on after ten seconds");
+    panic!("the event is still open after ten seconds");
 }

@@ -1,4 +1,4 @@
-//! The exchange fails on demand, in the venue's own ways, and cancels the orders of those who fall silent.
+//! The exchange fails on demand, in the venue's own ways, and cancels the orders of accounts whose heartbeats stop.
 
 use crate::client::Rig;
 use model::{OrderKind, Side};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 pub(crate) async fn faults(rig: &Rig, faults: Value) -> (u16, Value) {
-    rig.ask(Method::PUT, "/exchange/faults", &faults).await
+    rig.request(Method::PUT, "/exchange/faults", &faults).await
 }
 
 #[tokio::test]
@@ -34,13 +34,13 @@ async fn each_trading_mode_takes_what_it_says_and_refuses_in_the_venues_words() 
         assert_eq!(faults(&rig, json!({ "mode": mode })).await.0, 200);
         for (only, expected) in [(false, resting), (true, post_only)] {
             let (status, answer) = rig.place_far(only).await;
-            let said = answer["error"].as_str().unwrap_or_default();
-            assert_eq!((status, said), expected, "{mode}, post-only {only}: {answer}");
+            let message = answer["error"].as_str().unwrap_or_default();
+            assert_eq!((status, message), expected, "{mode}, post-only {only}: {answer}");
         }
         assert_eq!(rig.l2(Method::DELETE, "/cancel-all", "").await.0, cancel, "{mode}");
     }
     let (status, answer) = faults(&rig, json!({ "mode": "odd" })).await;
-    assert!(status == 400 && answer["error"].as_str().unwrap().contains("these are no faults"), "{answer}");
+    assert!(status == 400 && answer["error"].as_str().unwrap().contains("invalid faults"), "{answer}");
     assert_eq!(faults(&rig, json!({ "delay_ms": 60_001 })).await.0, 400);
 }
 
@@ -64,7 +64,7 @@ async fn a_limit_of_addresses_refuses_reads_or_named_cancels_and_says_for_how_lo
     let url = format!("http://{}/time", rig.running.addr);
     let refused = rig.http.get(&url).send().await.unwrap();
     assert_eq!((refused.status().as_u16(), refused.headers()["retry-after"].to_str().unwrap()), (429, "60"));
-    assert!(!refused.headers().contains_key("poly-ratelimit-remaining"), "it is no limit of a signer");
+    assert!(!refused.headers().contains_key("poly-ratelimit-remaining"), "it is not a signer's limit");
     assert_eq!(rig.http.get(&url).send().await.unwrap().status(), 200);
     let none = "[]";
     assert_eq!(rig.l2(Method::DELETE, "/cancel-all", "").await.0, 200);
@@ -73,7 +73,7 @@ async fn a_limit_of_addresses_refuses_reads_or_named_cancels_and_says_for_how_lo
 }
 
 #[tokio::test]
-async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
+async fn an_account_that_falls_silent_after_a_heartbeat_loses_all_open_orders() {
     let rig = Rig::new().await;
     assert_eq!(rig.place_far(false).await.0, 200);
     let beat = |id: Value| json!({ "heartbeat_id": id }).to_string();
@@ -81,7 +81,7 @@ async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
     assert_eq!(status, 200, "{first}");
     let (status, wrong) = rig.l2(Method::POST, "/v1/heartbeats", &beat(json!("nonsense"))).await;
     assert_eq!((status, &wrong["error_msg"]), (400, &json!("Invalid Heartbeat ID")));
-    assert_eq!(wrong["heartbeat_id"], first["heartbeat_id"], "it tells what it expected");
+    assert_eq!(wrong["heartbeat_id"], first["heartbeat_id"], "the error contains the expected id");
     let (status, second) = rig.l2(Method::POST, "/v1/heartbeats", &beat(first["heartbeat_id"].clone())).await;
     assert!(status == 200 && second["heartbeat_id"] != first["heartbeat_id"], "{second}");
     let open = async || rig.l2(Method::GET, "/data/orders", "").await.1["data"].as_array().unwrap().len();
@@ -93,7 +93,7 @@ async fn whoever_falls_silent_after_a_heartbeat_loses_all_open_orders() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("the orders of a silent account stand after 20 s");
+    panic!("the orders of a silent account are still open after 20 s");
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn the_rate_limits_admit_a_burst_whole_or_not_at_all() {
     let placed = statuses.iter().filter(|(status, _)| *status == 200).count() * 15;
     let (_, open) = rig.l2(Method::GET, "/data/orders", "").await;
     assert_eq!(open["count"], json!(placed));
-    // Cancels have a bucket of their own; all of them may be owed.
+    // Cancels have a separate bucket; all of them may overdraw it.
     let (status, answer) = rig.l2(Method::DELETE, "/cancel-all", "").await;
     assert_eq!((status, answer["canceled"].as_array().unwrap().len()), (200, placed));
     faults(&rig, json!({ "unlimited": true })).await;
@@ -159,8 +159,8 @@ async fn what_would_match_is_held_and_what_rests_is_not() {
     let asked = std::time::Instant::now();
     let answer = rig.post(&rig.order(token, Side::Buy, "0.95", OrderKind::Fak)).await.1;
     assert_eq!(answer["status"], "matched", "{answer}");
-    assert!(asked.elapsed() >= Duration::from_millis(300), "it was not held");
-    // Whoever were held now would not be answered in time.
+    assert!(asked.elapsed() >= Duration::from_millis(300), "the order was not held");
+    // An order held this long would not be answered in time.
     faults(&rig, json!({ "taker_delay_ms": 60_000 })).await;
     for post_only in [false, true] {
         let resting = tokio::time::timeout(Duration::from_secs(20), rig.place_far(post_only)).await;

@@ -1,4 +1,4 @@
-//! The exchange over real sockets, spoken to in raw HTTP and held against the venue's samples.
+//! Tests the exchange over real sockets with raw HTTP, and compares it with the venue's samples.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Questions about many tokens say what the questions about one say.
+//! Batch queries return the same data as the single queries.
 
 use crate::client::Rig;
 use reqwest::Method;
@@ -9,12 +9,12 @@ async fn many_tokens_are_answered_as_one_is_and_unknown_ones_left_out() {
     let rig = Rig::new().await;
     let (market, _) = rig.market().await;
     let token = market["tokens"][0]["token_id"].as_str().unwrap();
-    let asked = json!([{ "token_id": token }, { "token_id": "123" }, { "token_id": "no number" }]);
-    // The market moves between two questions, so they are asked again until they agree.
+    let asked = json!([{ "token_id": token }, { "token_id": "123" }, { "token_id": "not a number" }]);
+    // The market moves between two requests, so they are repeated until they agree.
     for (many, one, field) in [("/midpoints", "/midpoint", "mid"), ("/spreads", "/spread", "spread")] {
         let mut last = (Value::Null, Value::Null);
         for _ in 0..50 {
-            let all = rig.ask(Method::POST, many, &asked).await.1;
+            let all = rig.request(Method::POST, many, &asked).await.1;
             assert_eq!(all.as_object().unwrap().len(), 1, "{all}");
             last = (all[token].clone(), rig.get(&format!("{one}?token_id={token}")).await.1[field].clone());
             if last.0 == last.1 {
@@ -24,14 +24,14 @@ async fn many_tokens_are_answered_as_one_is_and_unknown_ones_left_out() {
         assert!(last.0 == last.1 && last.0.is_string(), "{many}: {last:?}");
     }
     let sides = json!([{ "token_id": token, "side": "BUY" }, { "token_id": token, "side": "SELL" }]);
-    let prices = rig.ask(Method::POST, "/prices", &sides).await.1;
+    let prices = rig.request(Method::POST, "/prices", &sides).await.1;
     let price = |side: &str| prices[token][side].as_str().unwrap().parse::<f64>().unwrap();
     assert!(price("BUY") < price("SELL"), "{prices}");
-    assert_eq!(rig.ask(Method::POST, "/prices", &asked).await.0, 400, "a price has a side");
-    assert_eq!(rig.ask(Method::POST, "/midpoints", &json!({})).await.0, 400);
+    assert_eq!(rig.request(Method::POST, "/prices", &asked).await.0, 400, "a price query needs a side");
+    assert_eq!(rig.request(Method::POST, "/midpoints", &json!({})).await.0, 400);
     let too_many: Vec<Value> = (0..501).map(|_| json!({ "token_id": token })).collect();
-    assert_eq!(rig.ask(Method::POST, "/spreads", &Value::Array(too_many)).await.0, 400);
-    let (status, trades) = rig.ask(Method::POST, "/last-trades-prices", &asked).await;
+    assert_eq!(rig.request(Method::POST, "/spreads", &Value::Array(too_many)).await.0, 400);
+    let (status, trades) = rig.request(Method::POST, "/last-trades-prices", &asked).await;
     assert!(status == 200 && trades.as_array().unwrap().len() <= 1, "{trades}");
     let simplified = rig.get("/sampling-simplified-markets").await.1;
     let first = &simplified["data"][0];

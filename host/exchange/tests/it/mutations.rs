@@ -1,4 +1,4 @@
-//! Bodies that no client sends: the exchange refuses them in the venue's way and goes on.
+//! Invalid bodies: the exchange refuses them with the venue's errors and continues.
 
 use crate::client::Rig;
 use crate::faults::faults;
@@ -9,7 +9,7 @@ use sim::Rng;
 
 const ROUNDS: usize = 1_500;
 
-/// Draws a place below `end`.
+/// Draws an index below `end`.
 fn below(rng: &mut Rng, end: usize) -> usize {
     usize::try_from(rng.below(u64::try_from(end).unwrap().max(1))).unwrap()
 }
@@ -38,7 +38,7 @@ async fn spoiled_bodies_are_refused_and_the_exchange_goes_on() {
         let (method, path, body) = &whole[below(&mut rng, whole.len())];
         let mut body = body.clone();
         for _ in 0..=below(&mut rng, 3) {
-            // The bodies are ASCII, so that every place is a boundary.
+            // The bodies are ASCII, so that every index is a character boundary.
             let place = below(&mut rng, body.len() + 1);
             match below(&mut rng, 3) {
                 0 => body.truncate(place),

@@ -1,4 +1,4 @@
-//! What is accepted, what is refused and in which words, and what becomes of money.
+//! Accepted orders, refused orders with their error texts, and the effect on balances.
 
 use crate::client::{Rig, seconds};
 use model::{OrderKind, Side};
@@ -33,7 +33,7 @@ async fn an_order_rests_is_listed_and_is_cancelled_once() {
     let (_, answer) = rig.l2(Method::DELETE, "/order", &cancel).await;
     assert_eq!(answer, json!({"canceled": [], "not_canceled": {id: "already canceled or matched"}}));
     let (_, one) = rig.l2(Method::GET, &format!("/data/order/{id}"), "").await;
-    assert_eq!(one, Value::Null, "orders that are over are gone under their id");
+    assert_eq!(one, Value::Null, "orders that are done are not found by id");
     let (_, over) = rig.l2(Method::GET, &format!("/data/orders?id={id}"), "").await;
     assert_eq!(over["data"][0]["status"], "CANCELED");
 }
@@ -64,7 +64,7 @@ async fn a_marketable_order_trades_moves_money_and_settles() {
 async fn a_market_buy_spends_its_dollars_whatever_they_buy() {
     let rig = Rig::new().await;
     let still = json!({"still": true, "unlimited": true});
-    assert_eq!(rig.ask(Method::PUT, "/exchange/faults", &still).await.0, 200);
+    assert_eq!(rig.request(Method::PUT, "/exchange/faults", &still).await.0, 200);
     let (market, _) = rig.market().await;
     let token = token(&market);
     let (_, clob) = rig.get(&format!("/clob-markets/{}", market["condition_id"].as_str().unwrap())).await;
@@ -129,7 +129,7 @@ async fn what_is_wrong_is_refused_in_the_venues_words_and_changes_nothing() {
     for (order, words) in cases {
         let (status, answer) = rig.post(&order).await;
         assert_eq!(status, 400, "{words}: {answer}");
-        assert!(text(&answer).contains(words), "{answer} does not say `{words}`");
+        assert!(text(&answer).contains(words), "{answer} does not contain `{words}`");
     }
     let (_, open) = rig.l2(Method::GET, "/data/orders", "").await;
     assert_eq!(open["count"], 0);
@@ -167,7 +167,7 @@ async fn a_batch_has_an_answer_for_each_and_a_limit() {
 }
 
 #[tokio::test]
-async fn who_cannot_prove_a_key_reads_and_does_nothing() {
+async fn a_caller_without_a_valid_key_can_read_and_change_nothing() {
     let rig = Rig::new().await;
     let (status, answer) = rig.l2_as(Method::GET, "/data/orders", "", "tampered").await;
     assert_eq!((status, text(&answer)), (401, "Unauthorized/Invalid api key"));

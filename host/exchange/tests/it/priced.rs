@@ -1,4 +1,4 @@
-//! Markets that follow a recorded price and end as they did.
+//! Markets that follow a recorded price and resolve as recorded.
 
 use crate::channels::{connect, next};
 use crate::client::Rig;
@@ -63,13 +63,13 @@ async fn rig(folder: &Folder, markets: &str) -> Rig {
     Rig::with(Config { priced: Some(priced), speed_micros: 30_000_000, ..Config::seeded(5) }).await
 }
 
-/// What the best bid is; a book near a dollar has no asks.
+/// Returns the best bid; a book near a dollar has no asks.
 async fn bid(rig: &Rig, token: &str) -> f64 {
     let (_, answer) = rig.get(&format!("/price?token_id={token}&side=BUY")).await;
     answer["price"].as_str().and_then(|price| price.parse().ok()).unwrap_or(0.0)
 }
 
-/// Each filter of the catalog lets everything through, or nothing.
+/// Checks that each filter of the catalog lets everything through, or nothing.
 async fn filters(rig: &Rig) {
     for (all, none) in [
         ("tag_id=1", "tag_id=2"),
@@ -87,14 +87,15 @@ async fn filters(rig: &Rig) {
 #[tokio::test]
 async fn books_follow_the_price_and_markets_end_as_they_did_or_as_the_price_says() {
     let folder = Folder::new("follow");
-    // The price ends above both strikes. The first market says so, the second says the opposite (its word counts), the
-    // third says nothing and has no strike: above its start. The fourth is listed when the hour before it begins.
+    // The price ends above both strikes. The first market's record says so, the second's says the opposite (the record
+    // counts), the third has neither record nor strike: it resolves above its start. The fourth is listed an hour
+    // before it begins.
     let markets = [
         market(1, 0, 120, Some(1_004 * DOLLAR), Some(["1", "0"])),
         market(2, 0, 120, Some(1_004 * DOLLAR), Some(["0", "1"])),
         market(3, 30, 120, None, None),
         market(4, 3_600 + 60, 3_600 + 120, None, None),
-        "no market\n".to_owned(),
+        "not a market\n".to_owned(),
     ];
     let rig = rig(&folder, &markets.concat()).await;
     let hello = json!({"type": "market", "assets_ids": ["11", "31"], "custom_feature_enabled": true});
@@ -113,13 +114,13 @@ async fn books_follow_the_price_and_markets_end_as_they_did_or_as_the_price_says
     for _ in 0..2 {
         winners.push(next(&mut socket, "market_resolved").await["winning_asset_id"].clone());
     }
-    assert_eq!(winners, ["11", "31"], "each of its two is told once");
+    assert_eq!(winners, ["11", "31"], "each of its two tokens is reported once");
     let (_, second) = rig.get("/gamma/markets/slug/price-2").await;
     assert_eq!((second["closed"].as_bool(), second["outcomePrices"].as_str()), (Some(true), Some("[\"0\",\"1\"]")));
 }
 
 #[tokio::test]
-async fn files_that_are_none_are_named_with_what_was_expected() {
+async fn invalid_files_are_named_with_what_was_expected() {
     let folder = Folder::new("none");
     let good = (folder.write("p.csv", &prices()), folder.write("m.jsonl", &market(1, 0, 9, None, None)));
     let odd = folder.write("odd.csv", "when,value\n1,2\n");
@@ -132,8 +133,8 @@ async fn files_that_are_none_are_named_with_what_was_expected() {
         let files = PricedFiles { prices: prices.clone(), markets: markets.clone() };
         let error = start(Config { priced: Some(files), ..Config::seeded(5) }).await.unwrap_err();
         let source = std::error::Error::source(&error).unwrap();
-        let said = format!("{error}: {source}");
-        assert!(said.contains(expected), "{said}");
+        let message = format!("{error}: {source}");
+        assert!(message.contains(expected), "{message}");
     }
 }
 

@@ -1,4 +1,4 @@
-//! The relayer: what a deposit wallet's owner signs happens on the ledger, and nothing else does.
+//! The relayer: batches signed by a deposit wallet's owner are executed on the ledger, and no others.
 
 use crate::client::{Rig, seconds};
 use crate::events::event;
@@ -14,8 +14,8 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// A rig whose account is a deposit wallet, with a key of the relayer.
-struct Desk {
+/// A rig whose account is a deposit wallet, with a relayer key.
+struct RelayerRig {
     rig: Rig,
     key: String,
 }
@@ -25,7 +25,7 @@ fn call(claim: Claim, condition: &Value, neg_risk: bool) -> Call {
     Call::new(Chain::Polygon, claim, &condition, neg_risk).unwrap()
 }
 
-/// NO shares of the markets whose bits are set.
+/// Builds a conversion of NO shares of the markets whose bits are set.
 fn convert(event: &Value, set: u64, size: Size) -> Call {
     let id = ConditionId::parse(event["negRiskMarketID"].as_str().unwrap()).unwrap();
     let mut data = keccak(b"convertPositions(bytes32,uint256,uint256)")[..4].to_vec();
@@ -34,7 +34,7 @@ fn convert(event: &Value, set: u64, size: Size) -> Call {
     Call { to, data }
 }
 
-/// What is signed, made here from the documented types alone.
+/// Computes the signed digest from the documented types alone.
 fn digest(wallet: Address, nonce: u64, deadline: u64, calls: &[Call]) -> [u8; 32] {
     let call_type = "Call(address target,uint256 value,bytes data)";
     let batch_type = format!("Batch(address wallet,uint256 nonce,uint256 deadline,Call[] calls){call_type}");
@@ -48,7 +48,7 @@ fn digest(wallet: Address, nonce: u64, deadline: u64, calls: &[Call]) -> [u8; 32
     keccak(&[&[0x19, 0x01], hash_words(&domain).as_slice(), &hash_words(&batch)].concat())
 }
 
-impl Desk {
+impl RelayerRig {
     async fn new(mined_ms: u64, confirmed_ms: u64) -> Self {
         let rig = Rig::with(Config { mined_ms, confirmed_ms, ..Config::seeded(5) }).await;
         let (status, made) = rig.l2(Method::POST, "/exchange/relayer-key", "").await;
@@ -77,7 +77,7 @@ impl Desk {
         params["nonce"].as_str().unwrap().parse().unwrap()
     }
 
-    /// Returns a signed batch as it is submitted.
+    /// Returns a signed batch in the format of a submission.
     fn body(&self, nonce: u64, deadline: u64, calls: &[Call]) -> Value {
         let wallet = self.wallet();
         let signature = self.rig.key.sign_digest(&digest(wallet, nonce, deadline, calls)).to_string();
@@ -106,13 +106,13 @@ impl Desk {
         self.send(Method::POST, "/submit", &body.to_string()).await
     }
 
-    async fn ask(&self, id: &str) -> Value {
-        let (status, told) = self.send(Method::GET, &format!("/v1/account/transactions/{id}"), "").await;
-        assert_eq!((status, told["transaction_id"].as_str()), (200, Some(id)), "{told}");
-        told
+    async fn transaction(&self, id: &str) -> Value {
+        let (status, reply) = self.send(Method::GET, &format!("/v1/account/transactions/{id}"), "").await;
+        assert_eq!((status, reply["transaction_id"].as_str()), (200, Some(id)), "{reply}");
+        reply
     }
 
-    /// Submits calls, waits for the end, and returns all that was told on the way, each once.
+    /// Submits calls, waits for the end, and returns all reported states, each once.
     async fn done(&self, calls: &[Call]) -> Vec<Value> {
         let (status, taken) = self.submit(&self.body(self.nonce().await, seconds() + 60, calls)).await;
         assert_eq!((status, &taken["state"]), (200, &json!("STATE_NEW")), "{taken}");
@@ -120,25 +120,25 @@ impl Desk {
     }
 
     async fn watch(&self, id: &str) -> Vec<Value> {
-        let mut told: Vec<Value> = Vec::new();
+        let mut updates: Vec<Value> = Vec::new();
         for _ in 0..500 {
-            let news = self.ask(id).await;
-            if told.last() != Some(&news) {
-                told.push(news);
+            let news = self.transaction(id).await;
+            if updates.last() != Some(&news) {
+                updates.push(news);
             }
-            let state = told.last().unwrap()["state"].as_str().unwrap();
+            let state = updates.last().unwrap()["state"].as_str().unwrap();
             if ["STATE_CONFIRMED", "STATE_FAILED", "STATE_INVALID"].contains(&state) {
-                return told;
+                return updates;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("no end: {told:?}");
+        panic!("no end: {updates:?}");
     }
 
     async fn succeed(&self, calls: &[Call]) -> String {
-        let told = self.done(calls).await;
-        let last = told.last().unwrap();
-        assert_eq!((&last["state"], &last["error_msg"]), (&json!("STATE_CONFIRMED"), &Value::Null), "{told:?}");
+        let updates = self.done(calls).await;
+        let last = updates.last().unwrap();
+        assert_eq!((&last["state"], &last["error_msg"]), (&json!("STATE_CONFIRMED"), &Value::Null), "{updates:?}");
         last["transaction_hash"].as_str().unwrap().to_owned()
     }
 
@@ -164,18 +164,18 @@ impl Desk {
 
 #[tokio::test]
 async fn a_split_a_merge_and_a_redemption_go_through_all_states_and_are_seen_everywhere() {
-    let desk = Desk::new(300, 600).await;
+    let desk = RelayerRig::new(300, 600).await;
     let (market, _) = desk.rig.market().await;
     let condition = &market["condition_id"];
     let token = |outcome: usize| market["tokens"][outcome]["token_id"].as_str().unwrap();
     assert_eq!(desk.nonce().await, 0);
-    let told = desk.done(&[call(Claim::Split(Size::shares(10)), condition, false)]).await;
-    let states: Vec<&str> = told.iter().map(|told| told["state"].as_str().unwrap()).collect();
+    let updates = desk.done(&[call(Claim::Split(Size::shares(10)), condition, false)]).await;
+    let states: Vec<&str> = updates.iter().map(|update| update["state"].as_str().unwrap()).collect();
     let all = ["STATE_NEW", "STATE_EXECUTED", "STATE_MINED", "STATE_CONFIRMED"];
     let expected: Vec<&str> = all.into_iter().filter(|state| *state != "STATE_NEW" || states.contains(state)).collect();
     assert_eq!(states, expected);
-    for told in &told {
-        assert_eq!(told["transaction_hash"].is_null(), told["state"] == "STATE_NEW", "{told}");
+    for update in &updates {
+        assert_eq!(update["transaction_hash"].is_null(), update["state"] == "STATE_NEW", "{update}");
     }
     assert_eq!((desk.cash().await, desk.nonce().await), (9_990_000_000, 1));
     assert_eq!((desk.shares(token(0)).await, desk.shares(token(1)).await), (10_000_000, 10_000_000));
@@ -198,7 +198,7 @@ async fn a_split_a_merge_and_a_redemption_go_through_all_states_and_are_seen_eve
     assert_eq!(desk.of_wallet("trades").await, json!([]), "nothing was traded");
 
     let end = json!({"condition": condition, "pays": "1"});
-    assert_eq!(desk.rig.ask(Method::POST, "/exchange/resolve", &end).await.0, 200);
+    assert_eq!(desk.rig.request(Method::POST, "/exchange/resolve", &end).await.0, 200);
     desk.succeed(&[call(Claim::Redeem, condition, false)]).await;
     assert_eq!((desk.cash().await, desk.shares(token(0)).await, desk.shares(token(1)).await), (10_000_000_000, 0, 0));
     let activity = desk.of_wallet("activity").await;
@@ -211,18 +211,18 @@ async fn a_split_a_merge_and_a_redemption_go_through_all_states_and_are_seen_eve
 
 #[tokio::test]
 async fn no_shares_of_an_event_are_converted() {
-    let desk = Desk::new(20, 40).await;
+    let desk = RelayerRig::new(20, 40).await;
     let event = event(&desk.rig).await;
     let markets = event["markets"].as_array().unwrap();
     let token = |place: usize, outcome| crate::events::token(&markets[place], outcome);
     let split = |place: usize| call(Claim::Split(Size::shares(10)), &markets[place]["conditionId"], true);
-    // The adapter of other markets knows nothing of these.
+    // The adapter of other markets does not know these.
     let wrong = call(Claim::Split(Size::shares(10)), &markets[0]["conditionId"], false);
-    let told = desk.done(&[wrong]).await;
-    assert_eq!(told.last().unwrap()["state"], "STATE_FAILED", "{told:?}");
+    let updates = desk.done(&[wrong]).await;
+    assert_eq!(updates.last().unwrap()["state"], "STATE_FAILED", "{updates:?}");
     desk.succeed(&[split(0), split(1)]).await;
     desk.succeed(&[convert(&event, 0b11, Size::shares(8))]).await;
-    assert_eq!(desk.cash().await, 9_988_000_000, "20 dollars went in and 8 came back");
+    assert_eq!(desk.cash().await, 9_988_000_000, "20 dollars were paid in and 8 paid back");
     assert_eq!((desk.shares(&token(0, 1)).await, desk.shares(&token(1, 1)).await), (2_000_000, 2_000_000));
     for place in 2..markets.len() {
         assert_eq!((desk.shares(&token(place, 0)).await, desk.shares(&token(place, 1)).await), (8_000_000, 0));
@@ -236,7 +236,7 @@ async fn no_shares_of_an_event_are_converted() {
 
 #[tokio::test]
 async fn what_the_chain_would_not_do_fails_and_changes_nothing() {
-    let desk = Desk::new(20, 40).await;
+    let desk = RelayerRig::new(20, 40).await;
     let (market, _) = desk.rig.market().await;
     let condition = &market["condition_id"];
     let split = |shares| call(Claim::Split(Size::shares(shares)), condition, false);
@@ -251,19 +251,19 @@ async fn what_the_chain_would_not_do_fails_and_changes_nothing() {
         (damaged, "arguments that it does not take"),
     ];
     for (bad, words) in cases {
-        // A good call before it goes with it.
-        let told = desk.done(&[split(5), bad]).await;
-        let last = told.last().unwrap();
-        assert_eq!(last["state"], "STATE_FAILED", "{words}: {told:?}");
-        assert!(last["error_msg"].as_str().unwrap().contains(words), "{last} does not say `{words}`");
+        // A valid call before it is reverted with it.
+        let updates = desk.done(&[split(5), bad]).await;
+        let last = updates.last().unwrap();
+        assert_eq!(last["state"], "STATE_FAILED", "{words}: {updates:?}");
+        assert!(last["error_msg"].as_str().unwrap().contains(words), "{last} does not contain `{words}`");
         assert_eq!((desk.cash().await, desk.nonce().await), (10_000_000_000, 0));
     }
     faults(&desk.rig, json!({"fail_relayed": 1})).await;
     assert_eq!(desk.done(&[split(5)]).await.last().unwrap()["state"], "STATE_FAILED");
     assert_eq!(desk.of_wallet("activity").await, json!([]));
 
-    // Two with one nonce: the first is done, the other is no longer good.
-    let desk = Desk::new(200, 400).await;
+    // Two with one nonce: the first is executed, the other is then invalid.
+    let desk = RelayerRig::new(200, 400).await;
     let bodies = [split(5), split(6)].map(|call| desk.body(0, seconds() + 60, &[call]));
     let mut ids = Vec::new();
     for body in &bodies {
@@ -279,7 +279,7 @@ async fn what_the_chain_would_not_do_fails_and_changes_nothing() {
 
 #[tokio::test]
 async fn what_is_wrong_with_a_batch_is_refused_at_once() {
-    let desk = Desk::new(20, 40).await;
+    let desk = RelayerRig::new(20, 40).await;
     let (market, _) = desk.rig.market().await;
     let split = call(Claim::Split(Size::shares(5)), &market["condition_id"], false);
     let (soon, calls) = (seconds() + 60, std::slice::from_ref(&split));
@@ -300,7 +300,7 @@ async fn what_is_wrong_with_a_batch_is_refused_at_once() {
         (with("/depositWalletParams/calls/0/data", json!("0x72ce4275")), "invalid signature"),
         (with("/depositWalletParams/calls/0/data", json!("0x123")), "invalid data"),
         (with("/depositWalletParams/calls/0/value", json!("1")), "invalid value"),
-        (with("/depositWalletParams/depositWallet", json!(other.checksummed())), "is no deposit wallet of"),
+        (with("/depositWalletParams/depositWallet", json!(other.checksummed())), "is not a deposit wallet of"),
         (with("/depositWalletParams/calls", json!([])), "0 calls"),
         (desk.body(0, soon, &many), "51 calls"),
         (with("/signature", json!("0x12")), "invalid signature"),
@@ -314,15 +314,15 @@ async fn what_is_wrong_with_a_batch_is_refused_at_once() {
     for (body, words) in cases {
         let (status, answer) = desk.submit(&body).await;
         assert_eq!(status, 400, "{words}: {answer}");
-        assert!(answer["error"].as_str().unwrap().contains(words), "{answer} does not say `{words}`");
+        assert!(answer["error"].as_str().unwrap().contains(words), "{answer} does not contain `{words}`");
     }
     assert_eq!(desk.cash().await, 10_000_000_000);
     assert_eq!(desk.send(Method::GET, "/v1/account/transactions/none", "").await.0, 404);
 }
 
 #[tokio::test]
-async fn whoever_shows_no_key_of_the_relayer_or_a_builder_is_turned_away() {
-    let desk = Desk::new(20, 40).await;
+async fn a_request_without_a_relayer_or_builder_key_is_refused() {
+    let desk = RelayerRig::new(20, 40).await;
     let (market, _) = desk.rig.market().await;
     let split = call(Claim::Split(Size::shares(5)), &market["condition_id"], false);
     let body = desk.body(0, seconds() + 60, &[split]).to_string();

@@ -1,4 +1,4 @@
-//! Answers have the keys and the kinds of values of the venue's samples.
+//! Responses have the keys and the kinds of values of the venue's samples.
 
 use crate::client::Rig;
 use model::{OrderKind, Side, hex};
@@ -12,7 +12,7 @@ pub(crate) fn shared() -> Option<PathBuf> {
     if shared.join("polymarket/samples").is_dir() {
         return Some(shared.join("polymarket"));
     }
-    eprintln!("NOT RUN: the exchange's samples need the folder of shared papers (POLYTRADER_SHARED)");
+    eprintln!("NOT RUN: the exchange's samples need the shared folder (set POLYTRADER_SHARED)");
     assert!(std::env::var_os("CI").is_none(), "NOT RUN in CI: there are no samples");
     None
 }
@@ -22,8 +22,8 @@ fn sample(shared: &std::path::Path, name: &str) -> Value {
     serde_json::from_str(&text).unwrap()
 }
 
-/// Says where `ours` lacks a key of `theirs` or has another kind of value. Lists are compared by their first entries; null
-/// fits everything.
+/// Lists where `ours` lacks a key of `theirs` or has another kind of value. Lists are compared by their first entries;
+/// null matches everything.
 pub(crate) fn differences(path: &str, ours: &Value, theirs: &Value, out: &mut Vec<String>) {
     match (ours, theirs) {
         (Value::Null, _) | (_, Value::Null) => {}
@@ -42,7 +42,7 @@ pub(crate) fn differences(path: &str, ours: &Value, theirs: &Value, out: &mut Ve
         }
         _ => {
             if std::mem::discriminant(ours) != std::mem::discriminant(theirs) {
-                out.push(format!("{path}: {ours} is not of the kind of {theirs}"));
+                out.push(format!("{path}: the kind of {ours} differs from that of {theirs}"));
             }
         }
     }
@@ -95,7 +95,7 @@ async fn answers_have_the_shapes_of_the_samples() {
     let mut found = Vec::new();
     for (answer, name) in &answers {
         let mut theirs = sample(&shared, name);
-        // Allowances are by spender's address.
+        // Allowances are keyed by the spender's address.
         if let Some(fields) = theirs.as_object_mut() {
             fields.remove("allowances");
         }
@@ -109,7 +109,7 @@ async fn a_books_hash_is_that_of_its_own_text() {
     use sha1::{Digest, Sha1};
     let Some(shared) = shared() else { return };
     let hash = |text: &str| hex::encode(&Sha1::digest(text));
-    // The venue's own vectors say what is hashed.
+    // The venue's own vectors define what is hashed.
     let vectors: Value = serde_json::from_str(&std::fs::read_to_string(shared.join("vectors.json")).unwrap()).unwrap();
     let vectors = vectors["book_hashes"].as_array().unwrap();
     assert!(vectors.len() >= 4);
@@ -124,7 +124,7 @@ async fn a_books_hash_is_that_of_its_own_text() {
     let book: Value = serde_json::from_str(&text).unwrap();
     let stated = book["hash"].as_str().unwrap();
     assert_eq!(hash(&text.replace(stated, "")), stated);
-    // And the order of the keys is that of the vectors.
+    // The order of the keys must also match the vectors.
     let keys = |text: &str| {
         let names =
             ["market", "asset_id", "timestamp", "hash", "bids", "asks", "min_order_size", "tick_size", "neg_risk"];

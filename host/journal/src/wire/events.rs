@@ -1,4 +1,4 @@
-//! What the venue said, what strategies want.
+//! Market events and intents.
 
 use super::{structure, variants};
 use model::event::{MarketEvent, MarketEventKind};

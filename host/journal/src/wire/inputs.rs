@@ -1,18 +1,18 @@
-//! Every input of the engine.
+//! All engine inputs.
 
 use super::{structure, variants};
 use model::input::{
-    AccountView, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
+    AccountView, Breaker, CancelOutcome, Channel, Command, ExternalOrder, HostFault, Mode, PlaceOutcome, Restriction,
     Scope, SessionStart, Settlement, StrategyAnswer, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, CarriedFill, CarriedOrder, Carry, FillEntry, Input, Position,
-    RealisedBefore, Score, Transfer, TransferKind,
+    Activity, ActivityKind, CarriedFill, CarriedOrder, CarryOver, FillEntry, Input, InputKind, Position,
+    RealisedBefore, Reallocation, Score, Transfer, TransferKind,
 };
 
 variants!(Mode, "mode" { 0 => Demo, 1 => Paper, 2 => Live, 3 => Backtest, 4 => Replay });
 structure!(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted });
-structure!(Carry {
+structure!(CarryOver {
     at,
     last_order,
     cash,
@@ -50,7 +50,7 @@ variants!(CancelOutcome, "outcome of a cancel" { 0 => Cancelled, 1 => NotOpen, 2
 variants!(VenueStatus, "order status" { 0 => Live, 1 => Matched, 2 => Cancelled, 3 => Invalid });
 variants!(Settlement, "settlement" { 0 => Matched, 1 => Mined, 2 => Confirmed, 3 => Retrying, 4 => Failed });
 structure!(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed });
-structure!(HandOrder { venue, token, side, price, size, counted });
+structure!(ExternalOrder { venue, token, side, price, size, counted });
 variants!(VenueState, "state of the venue" { 0 => Open, 1 => PostOnly, 2 => CancelOnly, 3 => Restarting });
 variants!(Command, "command" {
     0 => Start,
@@ -64,6 +64,7 @@ variants!(Command, "command" {
     8 => ResetBreaker { breaker },
     9 => Close { token },
     10 => Restrict { scope, restriction },
+    11 => Lock { market, until },
 });
 variants!(Restriction, "restriction" { 0 => None, 1 => ReduceOnly, 2 => CancelOnly, 3 => Halted });
 variants!(TransferKind, "kind of transfer" {
@@ -101,35 +102,35 @@ variants!(Breaker, "breaker" {
 variants!(Scope, "scope of a breaker" { 0 => Session, 1 => Market(market), 2 => Strategy(strategy) });
 structure!(AccountView { cash, shares });
 variants!(HostFault, "fault of the host" { 0 => Journal, 1 => AccountOverflow, 2 => TaskEnded });
-structure!(Assignment { token, from, to, size });
-variants!(Body, "input" {
+structure!(Reallocation { token, from, to, size });
+variants!(InputKind, "input" {
     0 => Session(start),
     1 => Limits(limits),
     2 => Market(market),
     3 => Event(event),
     4 => Feed { channel, up },
-    5 => Alive { token },
-    6 => Tick,
+    5 => BookConfirmed { token },
+    6 => Clock,
     7 => Strategy(change),
     8 => Intents(answer),
     9 => Placed { order, outcome },
     10 => CancelAnswer { order, outcome },
     11 => OrderUpdate { order, status, matched },
     12 => Trade(update),
-    13 => Looked { order, denied, asked },
+    13 => OrderQueried { order, not_found, asked },
     14 => Command(command),
     15 => Requests { ok, failed },
     16 => Account(view),
     17 => HostFault { fault },
-    18 => TakeOver(carry),
-    19 => Skew { micros },
+    18 => CarryOver(carry),
+    19 => ClockSkew { micros },
     20 => Transfer(transfer),
     21 => Venue { state },
     22 => Adopt(order),
     23 => Heartbeat { alive },
     24 => Activity(activity),
     25 => KnownActivities(keys),
-    26 => Assign(assignment),
+    26 => Reallocate(assignment),
     27 => RealisedBefore(sums),
 });
-structure!(Input { seq, at, body });
+structure!(Input { seq, at, kind });

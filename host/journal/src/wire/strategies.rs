@@ -1,5 +1,5 @@
-//! How strategies come, change and go. What a strategy wants to hear and how it names its tokens was not said at first: what says
-//! nothing of it is still written as it was then.
+//! Changes of strategies. Event subscriptions and token names were added later: a record without them is still written
+//! in the first format.
 
 use super::{Bytes, DecodeError, Field, What, structure};
 use alloc::string::String;

@@ -1,15 +1,15 @@
-//! Inputs of every kind.
+//! Test inputs of every kind.
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{
-    AccountView, Blob, Breaker, CancelOutcome, Channel, Command, HandOrder, HostFault, Mode, PlaceOutcome, Restriction,
-    Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
+    AccountView, Blob, Breaker, CancelOutcome, Channel, Command, ExternalOrder, HostFault, Mode, PlaceOutcome,
+    Restriction, Scope, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate, VenueState, VenueStatus,
 };
 use model::{
-    Activity, ActivityKind, Assignment, Body, Budget, CarriedFill, CarriedOrder, Carry, ConditionId, FeeRate,
-    FillEntry, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState,
-    Position, Price, Quote, RealisedBefore, Score, SessionId, Side, Signal, Size, StrategyId, TickSize, Time, TokenId,
-    TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
+    Activity, ActivityKind, Budget, CarriedFill, CarriedOrder, CarryOver, ConditionId, FeeRate, FillEntry, Input,
+    InputKind, Intent, IntentKind, Level, Limits, Market, MarketIx, NewOrder, OrderId, OrderKind, OrderState, Position,
+    Price, Quote, RealisedBefore, Reallocation, Score, SessionId, Side, Signal, Size, StrategyId, TickSize, Time,
+    TokenId, TokenIx, TradeId, Transfer, TransferKind, Usd, VenueOrderId, Wants,
 };
 use testkit::input;
 
@@ -17,11 +17,11 @@ fn price(micros: u32) -> Price {
     Price::from_micros(micros).unwrap()
 }
 
-fn event(kind: MarketEventKind) -> Body {
-    Body::Event(MarketEvent { token: TokenIx(3), venue_time: Time(5), kind })
+fn event(kind: MarketEventKind) -> InputKind {
+    InputKind::Event(MarketEvent { token: TokenIx(3), venue_time: Time(5), kind })
 }
 
-/// In full, not from `testkit`: the committed files hold each of these values.
+/// Spelled out instead of using `testkit`: the committed files contain each of these values.
 fn market() -> Market {
     Market {
         condition: ConditionId([9; 32]),
@@ -58,7 +58,7 @@ fn intents() -> Vec<Intent> {
         .collect()
 }
 
-fn commands() -> Vec<Body> {
+fn commands() -> Vec<InputKind> {
     let reason = || String::from("an operator's");
     let mut commands = vec![
         Command::Start,
@@ -75,14 +75,14 @@ fn commands() -> Vec<Body> {
         Command::Restrict { scope: Scope::Session, restriction: Restriction::Halted },
     ];
     commands.extend(Breaker::ALL.map(|breaker| Command::ResetBreaker { breaker }));
-    commands.into_iter().map(Body::Command).collect()
+    commands.into_iter().map(InputKind::Command).collect()
 }
 
-fn transfer(kind: TransferKind) -> Body {
-    Body::Transfer(Transfer { kind, reference: "0x1".into() })
+fn transfer(kind: TransferKind) -> InputKind {
+    InputKind::Transfer(Transfer { kind, reference: "0x1".into() })
 }
 
-fn carry() -> Carry {
+fn carry() -> CarryOver {
     let (strategy, token, market, size) = (StrategyId(2), TokenIx(3), MarketIx(1), Size(11));
     let position = Position { size, cost: Usd(12), realised: Usd(-13), unsettled: Size(14) };
     let kind = OrderKind::Gtc { post_only: false };
@@ -100,7 +100,7 @@ fn carry() -> Carry {
     let entry =
         FillEntry { strategy, token, side: Side::Sell, size, cost: Usd(15), fee: Usd(16), basis: [Usd(17), Usd(18)] };
     let settlement = Settlement::Retrying;
-    Carry {
+    CarryOver {
         at: Time(8),
         last_order: OrderId(9),
         cash: Usd(19),
@@ -129,7 +129,7 @@ fn carry() -> Carry {
     }
 }
 
-fn orders() -> Vec<Body> {
+fn orders() -> Vec<InputKind> {
     let (order, reason) = (OrderId(12), || String::from("words"));
     let placed = [
         PlaceOutcome::Live,
@@ -153,15 +153,15 @@ fn orders() -> Vec<Body> {
         maker: true,
         crossed: false,
     };
-    let placed = placed.map(|outcome| Body::Placed { order, outcome });
-    let cancelled = cancelled.map(|outcome| Body::CancelAnswer { order, outcome });
-    let statuses = statuses.map(|status| Body::OrderUpdate { order, status, matched: Size(3) });
-    let trades = settled.map(|settlement| Body::Trade(trade(settlement)));
+    let placed = placed.map(|outcome| InputKind::Placed { order, outcome });
+    let cancelled = cancelled.map(|outcome| InputKind::CancelAnswer { order, outcome });
+    let statuses = statuses.map(|status| InputKind::OrderUpdate { order, status, matched: Size(3) });
+    let trades = settled.map(|settlement| InputKind::Trade(trade(settlement)));
     placed.into_iter().chain(cancelled).chain(statuses).chain(trades).collect()
 }
 
-fn session(mode: Mode) -> Body {
-    Body::Session(SessionStart {
+fn session(mode: Mode) -> InputKind {
+    InputKind::Session(SessionStart {
         session: SessionId(5),
         mode,
         cash: Usd(-1),
@@ -172,7 +172,7 @@ fn session(mode: Mode) -> Body {
     })
 }
 
-fn transfers() -> [Body; 9] {
+fn transfers() -> [InputKind; 9] {
     [
         transfer(TransferKind::Deposit(Usd(1))),
         transfer(TransferKind::Withdrawal(Usd(2))),
@@ -186,7 +186,7 @@ fn transfers() -> [Body; 9] {
     ]
 }
 
-/// One input of every kind, with every variant inside of it.
+/// Returns one input of every kind, with every variant inside it.
 pub(crate) fn every_input() -> Vec<Input> {
     let level = Level { price: price(999_999), size: Size(1) };
     let (strategy, hash) = (StrategyId(2), [4; 32]);
@@ -212,31 +212,32 @@ pub(crate) fn every_input() -> Vec<Input> {
         intents: intents(),
         lost: vec![3, 5],
     };
-    let mut bodies: Vec<Body> = [Mode::Demo, Mode::Paper, Mode::Live, Mode::Backtest, Mode::Replay].map(session).into();
+    let mut bodies: Vec<InputKind> =
+        [Mode::Demo, Mode::Paper, Mode::Live, Mode::Backtest, Mode::Replay].map(session).into();
     bodies.extend([
-        Body::Limits(Limits::DEFAULT),
-        Body::Market(market()),
+        InputKind::Limits(Limits::DEFAULT),
+        InputKind::Market(market()),
         event(MarketEventKind::Book { bids: vec![level], asks: vec![] }),
         event(MarketEventKind::Level { side: Side::Buy, price: price(1), size: Size::ZERO }),
         event(MarketEventKind::Trade { side: Side::Sell, price: price(2), size: Size(3) }),
         event(MarketEventKind::TickSize { tick: TickSize::MILL }),
         event(MarketEventKind::Resolved { pays: Usd(500_000) }),
-        Body::Feed { channel: Channel::Market, up: true },
-        Body::Feed { channel: Channel::User, up: false },
-        Body::Alive { token: TokenIx(1) },
-        Body::Tick,
-        Body::Strategy(loaded),
-        Body::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
-        Body::Intents(answer),
-        Body::Looked { order: OrderId(1), denied: true, asked: Time(28) },
-        Body::Requests { ok: 1, failed: 2 },
-        Body::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(2))] }),
-        Body::HostFault { fault: HostFault::Journal },
-        Body::HostFault { fault: HostFault::AccountOverflow },
-        Body::HostFault { fault: HostFault::TaskEnded },
-        Body::TakeOver(Box::new(carry())),
-        Body::Skew { micros: -5 },
-        Body::Adopt(HandOrder {
+        InputKind::Feed { channel: Channel::Market, up: true },
+        InputKind::Feed { channel: Channel::User, up: false },
+        InputKind::BookConfirmed { token: TokenIx(1) },
+        InputKind::Clock,
+        InputKind::Strategy(loaded),
+        InputKind::Strategy(StrategyChange::Removed { strategy, reason: "gone".into() }),
+        InputKind::Intents(answer),
+        InputKind::OrderQueried { order: OrderId(1), not_found: true, asked: Time(28) },
+        InputKind::Requests { ok: 1, failed: 2 },
+        InputKind::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(2))] }),
+        InputKind::HostFault { fault: HostFault::Journal },
+        InputKind::HostFault { fault: HostFault::AccountOverflow },
+        InputKind::HostFault { fault: HostFault::TaskEnded },
+        InputKind::CarryOver(Box::new(carry())),
+        InputKind::ClockSkew { micros: -5 },
+        InputKind::Adopt(ExternalOrder {
             venue: VenueOrderId([35; 32]),
             token: TokenIx(1),
             side: Side::Sell,
@@ -244,11 +245,11 @@ pub(crate) fn every_input() -> Vec<Input> {
             size: Size(37),
             counted: Size(38),
         }),
-        Body::Heartbeat { alive: true },
-        Body::Venue { state: VenueState::Open },
-        Body::Venue { state: VenueState::PostOnly },
-        Body::Venue { state: VenueState::CancelOnly },
-        Body::Venue { state: VenueState::Restarting },
+        InputKind::Heartbeat { alive: true },
+        InputKind::Venue { state: VenueState::Open },
+        InputKind::Venue { state: VenueState::PostOnly },
+        InputKind::Venue { state: VenueState::CancelOnly },
+        InputKind::Venue { state: VenueState::Restarting },
     ]);
     bodies.extend(transfers());
     bodies.extend(orders());
@@ -256,7 +257,7 @@ pub(crate) fn every_input() -> Vec<Input> {
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// Inputs that came with the second contract with strategies.
+/// Returns the inputs added with the second strategy contract.
 pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
     let strategy = StrategyId(2);
     let loaded = StrategyChange::Loaded {
@@ -275,11 +276,11 @@ pub(crate) fn inputs_of_the_second_contract() -> Vec<Input> {
         StrategyChange::Parameters { strategy, parameters: "{\"spread\": 2}".into() },
         StrategyChange::Signal { strategy, signal: Signal { name: "score".into(), value: "0.7".into() } },
     ];
-    let bodies = changes.into_iter().map(Body::Strategy);
+    let bodies = changes.into_iter().map(InputKind::Strategy);
     bodies.zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// Inputs that came with strategies that go on from their state.
+/// Returns the inputs added with strategies that restart from their state.
 pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
     let strategy = StrategyId(2);
     let changes = [
@@ -287,11 +288,11 @@ pub(crate) fn inputs_of_saved_states() -> Vec<Input> {
         StrategyChange::Saved { strategy, instance: 3, state: Some(Blob(vec![0, 255])) },
         StrategyChange::Saved { strategy, instance: 3, state: None },
     ];
-    let bodies = changes.into_iter().map(Body::Strategy);
+    let bodies = changes.into_iter().map(InputKind::Strategy);
     bodies.zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// What a strategy answers that could not give its state: an answer to no event.
+/// Returns the answer of a strategy that could not save its state: an answer to no event.
 pub(crate) fn inputs_of_failed_saves() -> Vec<Input> {
     let answer = StrategyAnswer {
         strategy: StrategyId(2),
@@ -304,63 +305,63 @@ pub(crate) fn inputs_of_failed_saves() -> Vec<Input> {
         intents: Vec::new(),
         lost: Vec::new(),
     };
-    vec![input(1, Time(10), Body::Intents(answer))]
+    vec![input(1, Time(10), InputKind::Intents(answer))]
 }
 
-/// What came with budgets: one that says everything, and one that says nothing.
+/// Returns the inputs added with budgets: one with every field, and one with none.
 pub(crate) fn inputs_of_budgets() -> Vec<Input> {
     let strategy = StrategyId(2);
     let full = Budget { capital: Some(Usd(45)), daily_loss: Some(Usd(46)), orders_per_minute: Some(47) };
-    let bodies = [full, Budget::NONE].map(|budget| Body::Strategy(StrategyChange::Budget { strategy, budget }));
+    let bodies = [full, Budget::NONE].map(|budget| InputKind::Strategy(StrategyChange::Budget { strategy, budget }));
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// What came with the fuel that is left to a strategy: some, and as much as there is.
+/// Returns the inputs added with a strategy's remaining fuel: some, and the maximum.
 pub(crate) fn inputs_of_fuel() -> Vec<Input> {
     let strategy = StrategyId(2);
-    let bodies = [Some(49), None].map(|most| Body::Strategy(StrategyChange::Fuel { strategy, most }));
+    let bodies = [Some(49), None].map(|most| InputKind::Strategy(StrategyChange::Fuel { strategy, most }));
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// What came with cancels that take more than was named.
+/// Returns the inputs added with cancels that cover more than the named orders.
 pub(crate) fn inputs_of_sweeps() -> Vec<Input> {
     let outcome = CancelOutcome::Swept { reason: "words".into() };
-    vec![input(1, Time(10), Body::CancelAnswer { order: OrderId(12), outcome })]
+    vec![input(1, Time(10), InputKind::CancelAnswer { order: OrderId(12), outcome })]
 }
 
-/// What came with positions that are assigned: all of one, and a part.
+/// Returns the inputs added with reallocation of positions: a whole one, and a part.
 pub(crate) fn inputs_of_assignments() -> Vec<Input> {
     let (token, from, to) = (TokenIx(3), StrategyId(2), StrategyId(5));
-    let bodies = [None, Some(Size(48))].map(|size| Body::Assign(Assignment { token, from, to, size }));
+    let bodies = [None, Some(Size(48))].map(|size| InputKind::Reallocate(Reallocation { token, from, to, size }));
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }
 
-/// What was added when flat markets were no longer carried.
+/// Returns the inputs added when flat markets were no longer carried over.
 pub(crate) fn inputs_of_realised_sums() -> Vec<Input> {
     let strategies = vec![(StrategyId(1), Usd(-7)), (StrategyId(9), Usd(12))];
     let sums = [RealisedBefore::default(), RealisedBefore { account: Usd(5), strategies }];
-    (1..).zip(sums).map(|(seq, sums)| input(seq, Time(7), Body::RealisedBefore(sums))).collect()
+    (1..).zip(sums).map(|(seq, sums)| input(seq, Time(7), InputKind::RealisedBefore(sums))).collect()
 }
 
-/// What was added when a message that is not understood began to cost its token alone.
+/// Returns the inputs added when a message that fails to parse began to affect only its token.
 pub(crate) fn inputs_of_unread_messages() -> Vec<Input> {
     let event = |grid| {
         let kind = MarketEventKind::Unread { grid };
-        Body::Event(MarketEvent { token: TokenIx(45), venue_time: Time(46), kind })
+        InputKind::Event(MarketEvent { token: TokenIx(45), venue_time: Time(46), kind })
     };
     (1..).zip([false, true]).map(|(seq, grid)| input(seq, Time(7), event(grid))).collect()
 }
 
-/// The inputs that came after the first file was committed; every variant inside of them too.
+/// Returns the inputs added after the first file was committed, with every variant inside them.
 pub(crate) fn later_inputs() -> Vec<Input> {
-    let told = |kind| {
+    let activity = |kind| {
         let (key, at, reference) = ([39; 32], Time(40), String::from("0x2"));
-        Body::Activity(Activity { key, at, kind, reference })
+        InputKind::Activity(Activity { key, at, kind, reference })
     };
     let bodies = [
-        told(ActivityKind::Transfer(TransferKind::Reward(Usd(41)))),
-        told(ActivityKind::Redeemed { market: MarketIx(1), paid: Usd(42) }),
-        Body::KnownActivities(vec![[43; 32], [44; 32]]),
+        activity(ActivityKind::Transfer(TransferKind::Reward(Usd(41)))),
+        activity(ActivityKind::Redeemed { market: MarketIx(1), paid: Usd(42) }),
+        InputKind::KnownActivities(vec![[43; 32], [44; 32]]),
     ];
     bodies.into_iter().zip(1..).map(|(body, seq)| input(seq, Time(seq * 10), body)).collect()
 }

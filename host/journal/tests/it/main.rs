@@ -1,4 +1,4 @@
-//! The codec as its users see it: what is written comes back, and no bytes make it panic.
+//! The codec as its users see it: records survive a round trip, and no bytes make it panic.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

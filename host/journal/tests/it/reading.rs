@@ -1,16 +1,16 @@
-//! What a reader makes of bytes that are not as they were written.
+//! Reading bytes that differ from those written.
 
 use crate::golden::{every_record, read, written};
 use journal::{DecodeError, MAGIC, Reader, Record, Step, What, encode};
-use model::{Body, Time};
+use model::{InputKind, Time};
 use proptest::prelude::*;
 use testkit::input;
 
 fn ticks(count: u64) -> Vec<Record> {
-    (1..=count).map(|seq| Record::Input(input(seq, Time(seq), Body::Tick))).collect()
+    (1..=count).map(|seq| Record::Input(input(seq, Time(seq), InputKind::Clock))).collect()
 }
 
-/// Reads to the end and says how many records there were, and how it ended.
+/// Reads to the end; returns the number of records and the kind of end.
 fn outcome(bytes: &[u8]) -> (usize, Result<Option<usize>, DecodeError>) {
     let mut reader = Reader::new(bytes).unwrap();
     let mut count = 0;
@@ -69,13 +69,13 @@ fn another_version_and_another_file_are_refused_by_name() {
 #[test]
 fn a_record_that_would_not_be_read_back_is_not_written() {
     for length in [journal::TEXT_MAX + 1, journal::PAYLOAD_MAX + 1] {
-        let body = Body::Command(model::input::Command::EmergencyStop { reason: "x".repeat(length) });
+        let body = InputKind::Command(model::input::Command::EmergencyStop { reason: "x".repeat(length) });
         let mut bytes = vec![7];
         let error = encode(&Record::Input(input(1, Time(1), body)), &mut bytes).unwrap_err();
         assert!(matches!(error.what, What::TooLong { .. }), "{error}");
         assert_eq!(bytes, [7]);
     }
-    let body = Body::Command(model::input::Command::EmergencyStop { reason: "x".repeat(journal::TEXT_MAX) });
+    let body = InputKind::Command(model::input::Command::EmergencyStop { reason: "x".repeat(journal::TEXT_MAX) });
     let longest = [Record::Input(input(1, Time(1), body))];
     assert_eq!(read(&written(&longest)), longest);
 }
@@ -95,7 +95,7 @@ proptest! {
     ) {
         let mut bytes = written(&every_record()[record..=record]);
         let (start, end) = (MAGIC.len(), bytes.len() - 4);
-        // The length stays, so that the payload's decoder sees the change.
+        // The length stays unchanged, so that the payload's decoder sees the change.
         let payload = start + 7;
         prop_assume!(payload < end);
         bytes[payload + place.index(end - payload)] = with;

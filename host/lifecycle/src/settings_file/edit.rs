@@ -1,4 +1,5 @@
-//! Other parameters in a file whose author wrote more than values: what was not changed keeps its order, its form and its comments.
+//! Writing of parameters to a settings file that preserves the order, format and comments of everything that did not
+//! change.
 
 use super::{json, table};
 use anyhow::{Context, bail, ensure};
@@ -7,22 +8,22 @@ use toml_edit::{Array, ArrayOfTables, Decor, DocumentMut, InlineTable, Item, Key
 
 const NAME: &str = "parameters";
 
-/// Returns a file that says the same as `text`, but with these parameters. A comment on a line of its own always stays; one that follows a
-/// value on its line goes with it.
+/// Returns `text` with these parameters and otherwise unchanged. A comment on its own line is always kept; a comment
+/// behind a value is removed together with the value.
 ///
 /// # Errors
-/// If `text` is no TOML, or a value has no form in it, such as `null`.
+/// If `text` is not TOML, or a value such as `null` has no TOML form.
 pub(crate) fn with_parameters(text: &str, parameters: &Map<String, Json>) -> anyhow::Result<String> {
     let before = table(text)?;
-    let old = said(&before);
-    let count = before.get(NAME).map_or(Some(0), |said| Some(said.as_table()?.len()));
+    let old = parameters_of(&before);
+    let count = before.get(NAME).map_or(Some(0), |given| Some(given.as_table()?.len()));
     if old == *parameters && count == Some(old.len()) {
         return Ok(text.to_owned());
     }
-    // The editor ends all lines of keys alike.
+    // The TOML editor uses one line ending for all keys.
     let is_crlf = text.contains('\n') && text.matches('\n').count() == text.matches("\r\n").count();
     let source = if is_crlf { text.replace("\r\n", "\n") } else { text.to_owned() };
-    let mut document: DocumentMut = source.parse().context("it is no TOML")?;
+    let mut document: DocumentMut = source.parse().context("not valid TOML")?;
     set(&mut document, &old, parameters)?;
     let written = document.to_string();
     let written = if is_crlf { written.replace('\n', "\r\n") } else { written };
@@ -30,29 +31,29 @@ pub(crate) fn with_parameters(text: &str, parameters: &Map<String, Json>) -> any
     Ok(written)
 }
 
-/// Returns the parameters that a file gives, as far as they are such that a strategy can read.
-fn said(file: &toml::Table) -> Map<String, Json> {
+/// Returns the parameters of a file, without values that JSON cannot represent.
+fn parameters_of(file: &toml::Table) -> Map<String, Json> {
     let parameters = file.get(NAME).and_then(toml::Value::as_table).into_iter().flatten();
     parameters.filter_map(|(name, value)| Some((name.clone(), json(value.clone()).ok()?))).collect()
 }
 
-/// Reads what is to be written, as the host will.
+/// Checks the result by parsing it as the host will.
 fn verify(written: &str, before: toml::Table, parameters: &Map<String, Json>) -> anyhow::Result<()> {
-    let mut after = table(written).context("it would not be readable with these parameters")?;
+    let mut after = table(written).context("the file would not be readable with these parameters")?;
     let mut expected = before;
     expected.remove(NAME);
-    let same = said(&after) == *parameters;
+    let same = parameters_of(&after) == *parameters;
     after.remove(NAME);
-    ensure!(same && after == expected, "it would say something else with these parameters; edit it by hand");
+    ensure!(same && after == expected, "these parameters would change other parts of the file; edit it manually");
     Ok(())
 }
 
-/// Changes the document. `old` is what it says of the parameters.
+/// Sets the parameters in a document; `old` are its current parameters.
 fn set(document: &mut DocumentMut, old: &Map<String, Json>, new: &Map<String, Json>) -> anyhow::Result<()> {
     let mut homeless = String::new();
     if !document.get(NAME).is_some_and(Item::is_table_like) {
         homeless.push_str(&remove(document.as_table_mut(), NAME));
-        // What ends the file comes before what is added to it.
+        // Comments at the end of the file stay before the new table.
         let end = format!("{}{homeless}", end_of(document));
         let gap = if end.is_empty() && document.is_empty() { "" } else { "\n" };
         let mut table = Table::new();
@@ -61,7 +62,7 @@ fn set(document: &mut DocumentMut, old: &Map<String, Json>, new: &Map<String, Js
         document.set_trailing("");
         document.insert(NAME, Item::Table(table));
     }
-    let item = document.get_mut(NAME).context("it has no place for parameters")?;
+    let item = document.get_mut(NAME).context("the file has no table `parameters`")?;
     change_table(item, old, new, &mut homeless)?;
     let end = end_of(document);
     document.set_trailing(format!("{homeless}{end}"));
@@ -72,7 +73,7 @@ fn end_of(document: &DocumentMut) -> String {
     document.trailing().as_str().unwrap_or_default().to_owned()
 }
 
-/// Changes a table. Comments for which there is no place in it go to `homeless`.
+/// Changes a table. Comments that have no place left in it are appended to `homeless`.
 fn change_table(
     item: &mut Item,
     old: &Map<String, Json>,
@@ -85,7 +86,7 @@ fn change_table(
         close_up(table);
     }
     let mut comments = String::new();
-    let table = item.as_table_like_mut().context("it is no table")?;
+    let table = item.as_table_like_mut().context("not a table")?;
     change_entries(table, old, new, &mut comments)?;
     if !comments.is_empty() && !follow(item, &comments) {
         homeless.push_str(&comments);
@@ -115,7 +116,7 @@ fn change_entries(
     Ok(())
 }
 
-/// Changes a value where it stands, and says whether that can be done.
+/// Changes a value in place, and returns whether that is possible.
 fn change(item: &mut Item, old: Option<&Json>, new: &Json, homeless: &mut String) -> anyhow::Result<bool> {
     match (item, old, new) {
         (Item::ArrayOfTables(tables), Some(Json::Array(old)), Json::Array(new)) => {
@@ -182,7 +183,8 @@ fn change_array(array: &mut Array, old: &[Json], new: &[Json], homeless: &mut St
     Ok(())
 }
 
-/// Removes the last value of an array with what its line says of it. What the line before says stands after the last comma.
+/// Removes the last value of an array together with the comment on its line. The comment of the previous line is behind
+/// the last comma.
 fn shorten(array: &mut Array) {
     let Some(place) = array.len().checked_sub(1) else { return };
     let gone = array.remove(place);
@@ -195,7 +197,7 @@ fn shorten(array: &mut Array) {
     }
 }
 
-/// Adds a value to an array: on a line of its own, if the bracket is on one.
+/// Adds a value to an array, on its own line if the closing bracket is on one.
 fn lengthen(array: &mut Array, mut value: Value) {
     let end = array.trailing().as_str().unwrap_or_default().to_owned();
     let Some(last) = array.len().checked_sub(1).and_then(|last| array.get_mut(last)) else { return array.push(value) };
@@ -209,7 +211,7 @@ fn lengthen(array: &mut Array, mut value: Value) {
     array.push_formatted(value);
 }
 
-/// Takes away the space before the bracket of an inline table: something follows.
+/// Removes the space before the closing bracket of an inline table, before an entry is added.
 fn close_up(table: &mut InlineTable) {
     let last = table.iter_mut().last().filter(|(_, value)| suffix(value.decor()).trim().is_empty());
     if let Some((_, value)) = last {
@@ -217,7 +219,7 @@ fn close_up(table: &mut InlineTable) {
     }
 }
 
-/// Returns a value as TOML has it, in one line.
+/// Returns a value in TOML form, on one line.
 fn form(value: &Json) -> anyhow::Result<Value> {
     Ok(match value {
         Json::Null => bail!("null has no form in TOML; leave it out"),
@@ -227,7 +229,7 @@ fn form(value: &Json) -> anyhow::Result<Value> {
             (None, Some(float)) if number.is_f64() => Value::from(float),
             _ => bail!("{number} has no form in TOML; the largest number is {}", i64::MAX),
         },
-        // JSON's form is TOML's too, but for one character.
+        // A JSON string is valid TOML, except for one character.
         Json::String(text) if text.contains(['\n', '\r']) => value.to_string().replace('\u{7f}', "\\u007F").parse()?,
         Json::String(text) => Value::from(text),
         Json::Array(values) => Value::Array(values.iter().map(form).collect::<anyhow::Result<_>>()?),
@@ -242,7 +244,7 @@ fn names(table: &dyn TableLike) -> Vec<String> {
     table.iter().map(|(name, _)| name.to_owned()).collect()
 }
 
-/// Removes an entry. The lines of comments above it go to its neighbours; they are returned if it has none.
+/// Removes an entry. The comment lines above it move to a neighbouring entry, or are returned if there is none.
 fn remove(table: &mut dyn TableLike, name: &str) -> String {
     let names = names(table);
     let comments = table.key(name).zip(table.get(name)).map(|(key, item)| comments_of(key, item)).unwrap_or_default();
@@ -258,7 +260,7 @@ fn remove(table: &mut dyn TableLike, name: &str) -> String {
     if after.is_some_and(|name| precede(table, name, &comments)) { String::new() } else { comments }
 }
 
-/// Returns the lines of comments above an entry, and in it if it is a table.
+/// Returns the comment lines above an entry, and those in it if it is a table.
 fn comments_of(key: &Key, item: &Item) -> String {
     match item {
         Item::None => String::new(),
@@ -274,13 +276,13 @@ fn comments_of_table(table: &Table) -> String {
     std::iter::once(above).chain(inside).collect()
 }
 
-/// Returns the whole lines of what stands before something, if they have a comment.
+/// Returns the complete lines of a prefix, if they contain a comment.
 fn lines(before: &str) -> String {
     let whole = before.rsplit_once('\n').filter(|(lines, _)| lines.contains('#'));
     whole.map(|(lines, _)| format!("{lines}\n")).unwrap_or_default()
 }
 
-/// Puts comments behind something, and says whether that can be done.
+/// Adds comments behind an item, and returns whether that is possible.
 fn follow(item: &mut Item, comments: &str) -> bool {
     match item {
         Item::None => false,
@@ -308,7 +310,7 @@ fn append(decor: &mut Decor, comments: &str) {
     decor.set_suffix(format!("{}\n{}", suffix(decor), comments.trim_end_matches('\n')));
 }
 
-/// Puts comments before an entry, and says whether that can be done.
+/// Adds comments before an entry, and returns whether that is possible.
 fn precede(table: &mut dyn TableLike, name: &str, comments: &str) -> bool {
     if let Some(Item::Table(table)) = table.get_mut(name) {
         let before = format!("{comments}{}", prefix(table.decor()));

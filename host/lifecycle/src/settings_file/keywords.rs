@@ -1,13 +1,13 @@
-//! Keywords of a manifest's JSON Schema that [`check`](super::check) does not hold parameters against: the author is warned of them, and
-//! the module is taken all the same.
+//! Keywords of a manifest's JSON Schema that [`check`](super::check) does not enforce. They cause a warning, and the
+//! module is accepted nevertheless.
 
 use serde_json::{Map, Value};
 
-/// Keywords of the whole schema that are held.
+/// Enforced keywords of the whole schema.
 const OF_SCHEMA: [&str; 4] = ["type", "properties", "required", "additionalProperties"];
-/// Keywords of one parameter that are held.
+/// Enforced keywords of a parameter.
 const OF_PARAMETER: [&str; 5] = ["type", "enum", "minimum", "maximum", "maxLength"];
-/// Keywords that only describe, the SDK's `unit` among them.
+/// Annotations without effect, including the SDK's `unit`.
 const NOTES: [&str; 11] = [
     "$schema",
     "$id",
@@ -21,12 +21,12 @@ const NOTES: [&str; 11] = [
     "writeOnly",
     "unit",
 ];
-/// The pattern of the SDK's money, which the SDK holds to itself.
+/// The SDK's pattern for decimal amounts, which the SDK itself enforces.
 const MICROS: &str = r"^-?[0-9]+(\.[0-9]{1,6})?$";
-/// The most that are named.
+/// The maximum number of keywords listed.
 const NAMED_MAX: usize = 8;
 
-/// Returns which keywords of a schema have no effect here, as the end of a sentence; none if all have.
+/// Returns a list of the keywords of a schema that have no effect here; none if all have an effect.
 pub fn unheld(schema: &str) -> Option<String> {
     let schema = serde_json::from_str(schema).unwrap_or(Value::Null);
     let mut found: Vec<String> = of(schema.as_object()?, "", &OF_SCHEMA);
@@ -49,7 +49,7 @@ fn of(keywords: &Map<String, Value>, prefix: &str, held: &[&str]) -> Vec<String>
     without.map(|(word, _)| format!("`{prefix}{word}`")).collect()
 }
 
-/// Says whether a keyword has a value that is understood.
+/// Returns whether a keyword has a supported value.
 fn is_held(word: &str, value: &Value) -> bool {
     match word {
         "type" => super::kinds(value).is_some(),

@@ -1,4 +1,4 @@
-//! What can happen to a strategy.
+//! Changes of a strategy.
 
 use crate::budget::Budget;
 use crate::event::{Reason, Signal};
@@ -8,91 +8,92 @@ use crate::wants::Wants;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-/// A strategy came, changed or went.
+/// A strategy was added, changed or removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StrategyChange {
     /// An instance started.
     Loaded {
-        /// Its number; the same name keeps it.
+        /// Its number; a strategy of the same name keeps it.
         strategy: StrategyId,
         /// The file's stem.
         name: String,
         /// SHA-256 of the module.
         hash: [u8; 32],
-        /// Counts the instances of this strategy.
+        /// Number of this instance among the instances of the strategy.
         instance: u32,
-        /// What it may see and trade.
+        /// The markets that it may see and trade.
         markets: Vec<MarketIx>,
-        /// By which place it names each of the markets: token `t` of the market at place `p` has the handle `2p + t`. Empty if they are
-        /// their places in the list.
+        /// The place of each market among the strategy's market handles: token `t` of a market with place `p` has the
+        /// handle `2p + t`. Empty if the places are the indexes in `markets`.
         places: Vec<u32>,
-        /// What it wants to hear.
+        /// Its subscriptions.
         wants: Wants,
-        /// When this very module was first loaded here.
+        /// Time at which this module (by hash) was first loaded here.
         since: Time,
         /// Its parameters, as JSON.
         parameters: String,
     },
-    /// The file is gone, or the instance failed for good.
+    /// The file was removed, or the instance failed for good.
     Removed {
         /// Its number.
         strategy: StrategyId,
-        /// Why.
+        /// The reason.
         reason: Reason,
     },
-    /// Its parameters are others now; the instance goes on.
+    /// Its parameters changed; the instance keeps running.
     Parameters {
         /// Its number.
         strategy: StrategyId,
         /// All of them, as JSON.
         parameters: String,
     },
-    /// Somebody has word for it.
+    /// A signal for the strategy.
     Signal {
-        /// Its number.
+        /// The signal's name and value.
         strategy: StrategyId,
-        /// The word.
+        /// The signal.
         signal: Signal,
     },
-    /// What it may use is this from now on, until another such input; being loaded or removed changes nothing of it. A carry has none:
-    /// a session begins without budgets, and without strategies. The host says each budget before it loads the strategy that it is of,
-    /// so none is there before its budget is, and what is journaled replays in this order too.
+    /// Its budget from now on, until another such input; loading and removing the strategy do not change it. A
+    /// carry-over has no budgets: a session begins without budgets, and without strategies. The host sends each budget
+    /// before it loads the strategy concerned, so that no strategy runs without its budget, and a journal replays in
+    /// this order too.
     Budget {
         /// Its number; it need not be loaded yet.
         strategy: StrategyId,
         /// The whole of it.
         budget: Budget,
     },
-    /// Instances of it that are loaded from now on have so much fuel for a call, until another such input; as much as the sandbox gives if
-    /// nothing is said, and never more. A carry has none, as with budgets.
+    /// Fuel per call of instances that are loaded from now on, until another such input; the sandbox's own limit
+    /// applies if none is set, and it is never exceeded. A carry-over has none, as with budgets.
     Fuel {
         /// Its number; it need not be loaded yet.
         strategy: StrategyId,
         /// Units of fuel, about one an instruction.
         most: Option<u64>,
     },
-    /// The instance that was announced last did not start. The one before it goes on in its place, under its number.
+    /// The last announced instance did not start. The previous one keeps running in its place, under its number.
     Kept {
         /// Its number.
         strategy: StrategyId,
-        /// The number of the instance that did not start, which is the older one's now.
+        /// The number of the instance that did not start; it is now the older instance's number.
         instance: u32,
-        /// Why it did not.
+        /// The reason.
         reason: Reason,
     },
-    /// A strategy was asked for its state. The engine does nothing with it; the journal has it, so that what is started from it can be
-    /// run again.
+    /// A strategy's saved state. The engine does not use it; it is journaled so that an instance started from it can be
+    /// replayed.
     Saved {
         /// Its number.
         strategy: StrategyId,
-        /// Which instance of it; 0 for what an earlier session left.
+        /// Its instance; 0 for the state left by an earlier session.
         instance: u32,
-        /// The state; none if it is the one that was saved last.
+        /// The state; `None` if it equals the previously saved one.
         state: Option<Blob>,
     },
 }
 
-/// Bytes that only their maker understands.
+/// Bytes that are opaque to everything but their producer.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Blob(pub Vec<u8>);
 

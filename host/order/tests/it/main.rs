@@ -1,10 +1,10 @@
-//! The venue's own test vectors.
+//! Tests with the venue's own vectors.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stderr,
-    reason = "a test may stop; the switches for tests do not reach helpers outside of test functions"
+    reason = "test code may fail loudly; the allow-in-tests switches do not cover helpers outside of test functions"
 )]
 
 mod shared;

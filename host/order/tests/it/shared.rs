@@ -1,9 +1,10 @@
-//! The folder with the venue's papers, which is not part of this repository.
+//! The shared folder with the venue's vectors, which is not part of this repository.
 
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Reads `polymarket/vectors.json` for a test. `None` if the folder is absent, which is said loudly, and in CI an error.
+/// Reads `polymarket/vectors.json` for a test. If the folder is absent it prints that and returns `None`; in CI that is
+/// a failure.
 pub(crate) fn vectors(test: &str) -> Option<Value> {
     let root = std::env::var_os("POLYTRADER_SHARED")
         .map_or_else(|| PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared")), PathBuf::from);

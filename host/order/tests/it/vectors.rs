@@ -1,10 +1,11 @@
-//! Every order of the vectors (both order versions, all signature types), every login (L1) and every exact amount, to the byte.
+//! Checks every order of the vectors (both order versions, all signature types), every login (L1) and every exact
+//! amount, to the byte.
 
 use crate::shared::vectors;
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx, hex};
 use order::amounts::{limit_amounts, market_amounts};
 use order::{
-    Account, Address, Amounts, Chain, Domain, Domains, Exchange, Listing, SignatureType, SigningKey, UnsignedOrder,
+    Account, Address, Amounts, Chain, Domain, Domains, Exchange, OrderTerms, SignatureType, SigningKey, UnsignedOrder,
     Wallet,
 };
 use serde_json::Value;
@@ -164,12 +165,13 @@ fn every_amount_is_exact() {
 }
 
 #[test]
-fn an_order_built_from_what_was_asked_is_the_clients_order() {
+fn an_order_built_from_the_request_is_the_clients_order() {
     let Some(all) = vectors("an_order_built_from_what_was_asked_is_the_clients_order") else { return };
     let mut built = 0;
     for vector in orders(&all) {
         let input = &vector["input"];
-        // Market orders are given in dollars there, in shares here; some orders show bugs or fees of the Python client.
+        // The vectors give market orders in dollars, the host in shares; some orders show bugs or fees of the Python
+        // client.
         let plain = vector.get("python_float_quirk").is_none() && input.get("fee_details").is_none();
         if text(vector, "/kind") != "limit" || !plain {
             continue;
@@ -193,8 +195,11 @@ fn an_order_built_from_what_was_asked_is_the_clients_order() {
             signature_type: SignatureType::from_code(u8::try_from(number(input, "/signature_type")).unwrap()).unwrap(),
             chain: chain(input, "/chain_id"),
         };
-        let listing =
-            Listing { token_id: TokenId::parse(text(input, "/asset_id")).unwrap(), tick, exchange: exchange(vector) };
+        let listing = OrderTerms {
+            token_id: TokenId::parse(text(input, "/asset_id")).unwrap(),
+            tick,
+            exchange: exchange(vector),
+        };
         let order = UnsignedOrder::build(&new, &account, &listing, number(input, "/salt"), number(input, "/now_ms"));
         let expected = UnsignedOrder { metadata: [0; 32], builder: [0; 32], ..unsigned(vector) };
         assert_eq!(order, Ok(expected), "{}", text(vector, "/name"));

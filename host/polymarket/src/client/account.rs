@@ -1,4 +1,4 @@
-//! What an account does and reads.
+//! Authenticated requests of an account: orders, cancels, heartbeats, trades and balances.
 
 use super::departure::Departure;
 use super::listed::Listed;
@@ -18,10 +18,10 @@ use serde_json::json;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Words about an order that could not be cancelled because it is over.
+/// Phrases in a cancel error that mean the order is already done.
 const OVER: [&str; 4] = ["already canceled or matched", "not found", "can't be found", "does not exist"];
 
-/// Heartbeats that are sent in a row to put a wrong id right.
+/// Maximum heartbeats sent in a row to correct a wrong id.
 const HEARTBEAT_TRIES: usize = 3;
 
 /// A client that acts for an account. Cheap to clone.
@@ -32,17 +32,17 @@ pub struct AccountClient {
     account: Account,
 }
 
-/// What the venue said to a cancel.
+/// The venue's response to a cancel request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CancelAnswer {
-    /// What it cancelled.
+    /// Cancelled orders.
     pub cancelled: Vec<VenueOrderId>,
-    /// What it did not cancel, and why.
+    /// Orders that were not cancelled, with the reason.
     pub not_cancelled: Vec<(VenueOrderId, Reason)>,
 }
 
 impl CancelAnswer {
-    /// Returns what is known of one of the orders.
+    /// Returns the outcome for one of the orders.
     pub fn outcome(&self, id: VenueOrderId) -> CancelOutcome {
         if self.cancelled.contains(&id) {
             return CancelOutcome::Cancelled;
@@ -55,14 +55,14 @@ impl CancelAnswer {
     }
 }
 
-/// What the venue knows of an order whose outcome we do not know.
+/// The venue's state of an order whose outcome is unknown to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Looked {
-    /// It is there, open or over.
+pub enum OrderLookup {
+    /// The venue has it, open or done.
     Found(VenueOrder),
-    /// It is not there any more, and it traded.
+    /// The venue no longer has it, and it traded.
     Traded(Vec<TradeEvent>),
-    /// Order by id, open orders and trades all deny it.
+    /// Absent from the order by id, the open orders and the trades.
     Denied,
 }
 
@@ -72,64 +72,65 @@ impl AccountClient {
         Self { client, credentials: Arc::new(credentials), account }
     }
 
-    /// Returns the client for what is public, which shares connections and counts.
+    /// Returns the client for public data, which shares connections and request counts.
     pub const fn public(&self) -> &Client {
         &self.client
     }
 
-    /// Returns who we are in trades.
+    /// Returns our identity in trades.
     pub fn owner(&self) -> Owner {
         Owner { api_key: self.credentials.api_key().to_owned(), funder: self.account.funder }
     }
 
-    /// Holds back all orders that have not left, of this client and its clones, until [`Self::release_orders`]. What was on its way is
-    /// answered at once.
+    /// Holds back all unsent orders of this client and its clones until [`Self::release_orders`]. Requests that are
+    /// waiting to be sent return at once.
     pub fn hold_orders(&self) {
         self.client.transport.hold.set(true);
     }
 
-    /// Lets orders leave again.
+    /// Allows orders to be sent again.
     pub fn release_orders(&self) {
         self.client.transport.hold.set(false);
     }
 
-    /// Says whether an order may leave now.
+    /// Checks that an order may be sent now.
     ///
     /// # Errors
-    /// Why not.
+    /// The reason why it may not.
     pub fn may_leave(&self, leaves_by: Instant) -> Result<(), Withheld> {
         self.client.transport.hold.check(leaves_by)
     }
 
-    /// Waits until an order may not leave any more. Safe to cancel.
+    /// Waits until an order may no longer be sent. Safe to cancel.
     pub async fn withheld(&self, leaves_by: Instant) -> Withheld {
         self.client.transport.hold.ends(leaves_by).await
     }
 
-    /// Places an order, once, if it can leave within its terms.
+    /// Places an order, once, if it can be sent within its terms.
     ///
     /// # Errors
-    /// Says which of three things is known: refused, not sent, or outcome unknown.
+    /// Distinguishes three cases: refused, not sent, or outcome unknown.
     pub async fn post_order(&self, order: &SignedOrder, kind: OrderKind, terms: Terms) -> Result<Ack, PlaceError> {
         let body = place::order_body(order, kind, self.credentials.api_key())
             .map_err(|error| PlaceError::NotSent { reason: cut(&error.to_string()) })?;
         let (id, side) = (order.id, order.order.side);
         let class = class_of(1, side == Side::Sell, terms);
-        let told = self.place("/order", class, body, terms, |body| place::answer(body, id, side));
-        let answer = told.await.unwrap_or_else(|error| Err(PlaceError::judge(id, &error)));
+        let sent = self.place("/order", class, body, terms, |body| place::parse_placement(body, id, side));
+        let answer = sent.await.unwrap_or_else(|error| Err(PlaceError::judge(id, &error)));
         if let Err(error) = &answer {
             self.learn_version(error).await;
         }
         answer
     }
 
-    /// Places up to [`BATCH_MAX`] orders with one request, once; what came of each, in their order. Orders that reduce and orders that
-    /// do not have different places in the queue of the rate limits, and a batch is admitted as a whole: it takes the later one.
+    /// Places up to [`BATCH_MAX`] orders with one request, once; returns one result per order, in the same order.
+    /// Reducing and other orders have different priorities in the rate limits, and a batch is admitted as a whole: it
+    /// gets the lower priority.
     pub async fn post_orders(&self, orders: &[(SignedOrder, OrderKind)], terms: Terms) -> Vec<Result<Ack, PlaceError>> {
         let not_sent =
             |reason: String| orders.iter().map(|_| Err(PlaceError::NotSent { reason: cut(&reason) })).collect();
         if orders.len() > BATCH_MAX {
-            return not_sent(format!("{} orders are more than the {BATCH_MAX} of one request", orders.len()));
+            return not_sent(format!("{} orders exceed the maximum of {BATCH_MAX} per request", orders.len()));
         }
         let parts: Result<Vec<String>, _> =
             orders.iter().map(|(order, kind)| place::order_body(order, *kind, self.credentials.api_key())).collect();
@@ -140,8 +141,8 @@ impl AccountClient {
         let asked: Vec<_> = orders.iter().map(|(order, _)| (order.id, order.order.side)).collect();
         let reduces = asked.iter().all(|(_, side)| *side == Side::Sell);
         let class = class_of(orders.len(), reduces, terms);
-        let told = self.place("/orders", class, body, terms, |body| place::answers(body, &asked)).await;
-        let answers: Vec<Result<Ack, PlaceError>> = match told {
+        let sent = self.place("/orders", class, body, terms, |body| place::parse_placements(body, &asked)).await;
+        let answers: Vec<Result<Ack, PlaceError>> = match sent {
             Ok(answers) => answers,
             Err(error) => asked.iter().map(|(id, _)| Err(PlaceError::judge_part(*id, &error))).collect(),
         };
@@ -165,32 +166,34 @@ impl AccountClient {
         self.send((Method::POST, path, class), &[], Some(body), (timeouts.place, departure), parse).await
     }
 
-    /// An order of another version than the venue takes is refused; the next one is to be signed as it takes them.
+    /// Queries the venue's order version after a refusal for the wrong version, so that the next order is signed with
+    /// it.
     async fn learn_version(&self, error: &PlaceError) {
         if is_of_another_version(error)
             && let Err(error) = self.client.version().await
         {
-            tracing::warn!(%error, "the venue takes orders of another version and does not say of which");
+            tracing::warn!(%error, "order version query failed; orders stay signed for the refused version");
         }
     }
 
-    /// Takes room for as many cancels as leave with one request now, up to `most`; [`Self::cancel_taken`] uses it.
+    /// Reserves rate-limit room for as many cancels as fit into one request now, up to `most`; [`Self::cancel_taken`]
+    /// uses it.
     ///
     /// # Errors
-    /// How long until there is room for some of them.
-    pub fn take_cancels(&self, most: usize) -> Result<usize, Duration> {
-        self.client.transport.take_cancels(most)
+    /// The time until there is room for some of them.
+    pub fn acquire_cancels(&self, most: usize) -> Result<usize, Duration> {
+        self.client.transport.acquire_cancels(most)
     }
 
-    /// Returns how long it takes until there is room for so many cancels.
+    /// Returns the time until there is room for `count` cancels.
     pub fn cancels_wait(&self, count: usize) -> Duration {
         self.client.transport.cancels_wait(count)
     }
 
-    /// Cancels orders for which there is room already, with one request.
+    /// Cancels orders with one request, using room reserved by [`Self::acquire_cancels`].
     ///
     /// # Errors
-    /// If there is no good answer; some orders may be cancelled.
+    /// If there is no valid response; some orders may be cancelled.
     pub async fn cancel_taken(&self, ids: &[VenueOrderId]) -> Result<CancelAnswer, RequestError> {
         let (path, body) = match ids {
             [one] => ("/order", json!({"orderID": one.to_string()})),
@@ -199,19 +202,19 @@ impl AccountClient {
         self.cancel_call(path, Class::Cancel, Some(body.to_string())).await
     }
 
-    /// Cancels all orders of the account in a market. No rate limit holds it back.
+    /// Cancels all orders of the account in a market. No rate limit delays it.
     ///
     /// # Errors
-    /// If there is no good answer; orders may be cancelled or not.
+    /// If there is no valid response; orders may or may not be cancelled.
     pub async fn cancel_market(&self, market: &ConditionId) -> Result<CancelAnswer, RequestError> {
         let body = json!({"market": market.to_string()}).to_string();
         self.cancel_call("/cancel-market-orders", Class::Sweep, Some(body)).await
     }
 
-    /// Cancels everything on the account. No rate limit holds it back.
+    /// Cancels all orders of the account. No rate limit delays it.
     ///
     /// # Errors
-    /// If there is no good answer; orders may be cancelled or not.
+    /// If there is no valid response; orders may or may not be cancelled.
     pub async fn cancel_all(&self) -> Result<CancelAnswer, RequestError> {
         self.cancel_call("/cancel-all", Class::Sweep, None).await
     }
@@ -221,10 +224,11 @@ impl AccountClient {
         self.call((Method::DELETE, path, class), &[], body, timeout, cancel_answer).await
     }
 
-    /// Sends a heartbeat, and puts a wrong id right: another process may have sent the last one. Returns the id of the next.
+    /// Sends a heartbeat and corrects a wrong id: another process may have sent the last one. Returns the id of the
+    /// next.
     ///
     /// # Errors
-    /// As [`AccountClient::heartbeat`], if the id changes with each of three tries.
+    /// As [`AccountClient::heartbeat`], if the id is still wrong after three attempts.
     pub async fn heartbeat_put_right(&self, mut id: String) -> Result<String, HeartbeatError> {
         let mut last = self.heartbeat(&id).await;
         for _ in 1..HEARTBEAT_TRIES {
@@ -235,17 +239,17 @@ impl AccountClient {
         last
     }
 
-    /// Sends a heartbeat, the first one with an empty id, and returns the id of the next. Ten seconds after the last one that was taken the
-    /// venue cancels all open orders of the API key (PROTOCOL 11).
+    /// Sends a heartbeat, the first one with an empty id, and returns the id of the next. Ten seconds after the last
+    /// accepted heartbeat the venue cancels all open orders of the API key (PROTOCOL 11).
     ///
     /// # Errors
-    /// [`HeartbeatError`] says which id it waits for, or why there is no answer.
+    /// [`HeartbeatError`] holds the expected id, or the reason why there is no response.
     pub async fn heartbeat(&self, id: &str) -> Result<String, HeartbeatError> {
         let body = json!({ "heartbeat_id": id }).to_string();
         let timeout = self.client.transport.timeouts.cancel;
         let parse = |bytes: &[u8]| {
             let answer: WireHeartbeat<'_> = parse::document(bytes)?;
-            parse::words("heartbeat_id", &answer.heartbeat_id).map(ToOwned::to_owned)
+            parse::text_field("heartbeat_id", &answer.heartbeat_id).map(ToOwned::to_owned)
         };
         let what = (Method::POST, "/v1/heartbeats", Class::Vital);
         match self.call(what, &[], Some(body), timeout, parse).await {
@@ -259,16 +263,16 @@ impl AccountClient {
     /// Returns the open orders of the account.
     ///
     /// # Errors
-    /// If a page cannot be read. A row that is not understood costs no other.
+    /// If a page cannot be read. A row that fails to parse does not affect the others.
     pub async fn open_orders(&self) -> Result<Listed<VenueOrder>, RequestError> {
         self.orders(&[], Class::Read).await
     }
 
-    /// Returns the open orders of the account for an operator to see. A refusal for the rate holds back such looks alone, not what the host
-    /// itself reads.
+    /// Returns the open orders of the account for display to an operator. A rate-limit refusal delays only such display
+    /// requests, not the host's own reads.
     ///
     /// # Errors
-    /// If a page cannot be read. A row that is not understood costs no other.
+    /// If a page cannot be read. A row that fails to parse does not affect the others.
     pub async fn shown_orders(&self) -> Result<Listed<VenueOrder>, RequestError> {
         self.orders(&[], Class::Look).await
     }
@@ -286,10 +290,10 @@ impl AccountClient {
         Ok(orders)
     }
 
-    /// Returns an order by its id; none if the venue does not know it, or no longer.
+    /// Returns an order by its id; `None` if the venue does not or no longer know it.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn order(&self, id: VenueOrderId) -> Result<Option<VenueOrder>, RequestError> {
         let path = format!("/data/order/{id}");
         match self.get(&path, &[], parse::open_order).await {
@@ -298,10 +302,10 @@ impl AccountClient {
         }
     }
 
-    /// Returns our trades since `after`, as the venue lists them (newest first). Whole seconds count.
+    /// Returns our trades since `after`, newest first as the venue lists them. `after` is truncated to whole seconds.
     ///
     /// # Errors
-    /// If a page cannot be read. A row that is not understood costs no other.
+    /// If a page cannot be read. A row that fails to parse does not affect the others.
     pub async fn trades(&self, after: Time) -> Result<Listed<TradeEvent>, RequestError> {
         let owner = self.owner();
         let after = after.seconds().to_string();
@@ -315,44 +319,45 @@ impl AccountClient {
         Ok(trades)
     }
 
-    /// Looks for an order everywhere it could be: by id, among the open orders, among the trades since `after`.
+    /// Queries an order by id, among the open orders, and among the trades since `after`.
     ///
     /// # Errors
-    /// If one of the three has no good answer, or one that could be about the order and is not understood: silence is no denial.
-    pub async fn look(&self, id: VenueOrderId, after: Time) -> Result<Looked, RequestError> {
+    /// If one of the three queries has no valid response, or a row that could be about the order fails to parse: an
+    /// incomplete list does not prove absence.
+    pub async fn query_order(&self, id: VenueOrderId, after: Time) -> Result<OrderLookup, RequestError> {
         if let Some(order) = self.order(id).await? {
-            return Ok(Looked::Found(order));
+            return Ok(OrderLookup::Found(order));
         }
         let text = id.to_string();
         let orders = self.orders(&[("id", &text)], Class::Read).await?;
         if let Some(order) = orders.rows.iter().find(|order| order.id == id) {
-            return Ok(Looked::Found(order.clone()));
+            return Ok(OrderLookup::Found(order.clone()));
         }
         let mut trades = self.trades(after).await?;
         trades.rows.retain(|trade| trade.parts.iter().any(|part| part.order == id));
         if !trades.rows.is_empty() {
-            return Ok(Looked::Traded(trades.rows));
+            return Ok(OrderLookup::Traded(trades.rows));
         }
         match [("/data/orders", orders.may_hide(id)), ("/data/trades", trades.may_hide(id))].iter().find(|list| list.1)
         {
             Some((path, _)) => Err(RequestError::Unread { path }),
-            None => Ok(Looked::Denied),
+            None => Ok(OrderLookup::Denied),
         }
     }
 
-    /// Returns the cash that the venue believes we have.
+    /// Returns the account's cash balance as reported by the venue.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn cash(&self) -> Result<Usd, RequestError> {
         let balance = self.balance_allowance(None).await?.balance;
         Ok(Usd(i64::try_from(balance).unwrap_or(i64::MAX)))
     }
 
-    /// Returns the shares of a token that the venue believes we have.
+    /// Returns the account's balance of a token as reported by the venue.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn shares(&self, token: &TokenId) -> Result<Size, RequestError> {
         Ok(Size(self.balance_allowance(Some(token)).await?.balance))
     }
@@ -360,15 +365,19 @@ impl AccountClient {
     /// Returns balance and allowances of the collateral, or of a token.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn balance_allowance(&self, token: Option<&TokenId>) -> Result<BalanceAllowance, RequestError> {
-        self.balance("/balance-allowance", token, parse::balance).await
+        let path = "/balance-allowance";
+        let read = self.balance(path, token, parse::balance).await?;
+        self.client.transport.note(path, &read.refused);
+        Ok(read)
     }
 
-    /// Makes the venue look at the chain again for the collateral, or for a token: what it believes is cached (PROTOCOL 3).
+    /// Makes the venue refresh its cached balance and allowance from the chain, for the collateral or for a token
+    /// (PROTOCOL 3).
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn refresh(&self, token: Option<&TokenId>) -> Result<(), RequestError> {
         self.balance("/balance-allowance/update", token, |_| Ok(())).await
     }
@@ -424,7 +433,7 @@ impl AccountClient {
     }
 }
 
-/// Returns the class of so many orders. What is sold is owned: the gate sees to it.
+/// Returns the rate-limit class of `count` orders. The gate ensures that sold shares are owned.
 fn class_of(count: usize, reduces: bool, terms: Terms) -> Class {
     let count = u32::try_from(count).unwrap_or(u32::MAX);
     if terms.exit { Class::Exit { count } } else { Class::Order { count, reduces } }

@@ -1,6 +1,6 @@
-//! Everything that was ever captured of the venue goes through the parser that would read it live. Each file has its line in a table
-//! here: which parser reads it and how much must have been read at least, or why no parser of ours is meant for it. A file without a
-//! line fails the test, and so does a line without a file.
+//! Runs every captured file through the parser that would read it live. Each file has one entry in a table: the parser
+//! and the minimum number of rows that must be read, or the reason why no parser applies. A file without an entry fails
+//! the test, and so does an entry without a file.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -23,46 +23,46 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// What was read of a file.
+/// Counts from reading a file.
 #[derive(Debug, Default)]
 struct Seen {
-    /// Frames, or rows of answers, that went through the parser whole.
+    /// Frames, or rows of responses, that were parsed completely.
     read: usize,
-    /// Fields that the venue sent and the parser passes over, by name, and how often.
+    /// Counts by name of the fields that the venue sent and the parser ignores.
     unread: BTreeMap<String, usize>,
 }
 
-/// A reader of a file: what it saw, or what was not understood.
+/// A reader of a file; returns its counts, or a description of the first thing that did not parse.
 type Reader = fn(&[u8]) -> Result<Seen, String>;
 
-/// What becomes of a file.
+/// The handling of a captured file.
 enum Line {
-    /// This reads it, and so many frames or rows at least.
+    /// Read by this reader, with at least this many frames or rows.
     Read(Reader, usize),
-    /// It is not for us: why.
+    /// Not read, with the reason.
     Apart(&'static str),
 }
 
 use Line::{Apart, Read as By};
 
-const ANOTHERS_TABLE: &str = "another program's own table, not the venue's words";
-const NOBODY_ASKS: &str = "the venue's words, of a route that nothing of ours asks";
-const NOBODY_LISTENS: &str = "the venue's words, of a channel (real-time data) that nothing of ours listens to";
+const ANOTHERS_TABLE: &str = "another program's own table, not venue data";
+const UNUSED_ROUTE: &str = "venue data of a route that the client does not request";
+const UNUSED_CHANNEL: &str = "venue data of a channel (real-time data) that the client does not subscribe to";
 
 const ANSWERS: &[(&str, Line)] = &[
     ("borat14011-rest/active-markets.json.gz", By(gamma_markets, 100)),
     ("borat14011-rest/active_market.json.gz", By(gamma_events, 4)),
-    ("borat14011-rest/active_prices_1d.json.gz", Apart(NOBODY_ASKS)),
-    ("borat14011-rest/active_prices_1h.json.gz", Apart(NOBODY_ASKS)),
-    ("borat14011-rest/active_prices_1m_f10.json.gz", Apart(NOBODY_ASKS)),
-    ("borat14011-rest/active_prices_1w_f5.json.gz", Apart(NOBODY_ASKS)),
+    ("borat14011-rest/active_prices_1d.json.gz", Apart(UNUSED_ROUTE)),
+    ("borat14011-rest/active_prices_1h.json.gz", Apart(UNUSED_ROUTE)),
+    ("borat14011-rest/active_prices_1m_f10.json.gz", Apart(UNUSED_ROUTE)),
+    ("borat14011-rest/active_prices_1w_f5.json.gz", Apart(UNUSED_ROUTE)),
     ("borat14011-rest/clob_response_bytes.json.gz", By(clob_list, 1_000)),
     ("borat14011-rest/clob_sampling.json.gz", By(clob_list, 1_000)),
     ("borat14011-rest/clob_simplified.json.gz", By(clob_list, 1_000)),
-    ("borat14011-rest/data_api_trades.json.gz", Apart(NOBODY_ASKS)),
+    ("borat14011-rest/data_api_trades.json.gz", Apart(UNUSED_ROUTE)),
     ("borat14011-rest/events.json.gz", By(gamma_events, 10)),
-    ("borat14011-rest/gamma_sports.json.gz", Apart(NOBODY_ASKS)),
-    ("borat14011-rest/gamma_tags.json.gz", Apart(NOBODY_ASKS)),
+    ("borat14011-rest/gamma_sports.json.gz", Apart(UNUSED_ROUTE)),
+    ("borat14011-rest/gamma_tags.json.gz", Apart(UNUSED_ROUTE)),
     ("borat14011-rest/markets_raw.json.gz", By(gamma_markets, 500)),
     ("borat14011-rest/polymarket-backtest_data_raw_markets.json.gz", By(gamma_markets, 600)),
     ("borat14011-rest/polymarket_fresh.json.gz", By(gamma_page, 200)),
@@ -71,8 +71,8 @@ const ANSWERS: &[(&str, Line)] = &[
     ("ligengxin96/2026-07-24/BTC-5m-markets-2026-07-24.jsonl.gz", By(gamma_of_collector, 292)),
     ("ligengxin96/2026-07-24/BTCUSD-prices-2026-07-24.csv.gz", Apart(ANOTHERS_TABLE)),
     ("ligengxin96/2026-07-24/manifest.json", Apart(ANOTHERS_TABLE)),
-    ("mikelin97-rtds/binance_crypto_prices_2025-10-29.jsonl.gz", Apart(NOBODY_LISTENS)),
-    ("mikelin97-rtds/chainlink_crypto_prices_2025-10-29.jsonl.gz", Apart(NOBODY_LISTENS)),
+    ("mikelin97-rtds/binance_crypto_prices_2025-10-29.jsonl.gz", Apart(UNUSED_CHANNEL)),
+    ("mikelin97-rtds/chainlink_crypto_prices_2025-10-29.jsonl.gz", Apart(UNUSED_CHANNEL)),
     ("felixdoteth-btc5m/polymarket_btc_5m_enriched.csv.gz", Apart(ANOTHERS_TABLE)),
     ("houssem98-btc5m/ladder.jsonl.gz", Apart(ANOTHERS_TABLE)),
     ("houssem98-btc5m/windows.jsonl.gz", Apart(ANOTHERS_TABLE)),
@@ -101,7 +101,7 @@ const SNAPSHOTS: &[(&str, Line)] = &[
     ("caiooooo-l2-collector/1h_eth_trades_1765450800up.json.gz", By(trade_tape, 100)),
 ];
 
-/// Recordings of the market channel, one row a level: the frames are put together again.
+/// Recordings of the market channel, one row per level; the frames are reassembled.
 const RECORDINGS: &[(&str, Line)] = &[
     (
         "minesja-signaldrift/l2-events/20250617_mlb-cle-sf-2025-06-17_polymarket-market-events.csv.gz",
@@ -245,15 +245,15 @@ const RECORDINGS: &[(&str, Line)] = &[
     ),
 ];
 
-/// Folders whose every file is of one kind that is not for us.
+/// Folders in which every file is of one kind that no parser reads.
 const FOLDERS_APART: &[(&str, &str)] = &[("minesja-signaldrift/market-metadata/", ANOTHERS_TABLE)];
 
-/// Returns the folder of what was captured, or says loudly that the test cannot run.
+/// Returns the folder of captured data, or prints that the test cannot run.
 fn captured() -> Option<PathBuf> {
     std::env::var_os("POLYTRADER_DATA").map(PathBuf::from).or_else(|| shared("data"))
 }
 
-/// Returns a file's content, unpacked.
+/// Returns a file's content, decompressed.
 fn content(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     if path.extension().is_none_or(|extension| extension != "gz") {
@@ -264,23 +264,23 @@ fn content(path: &Path) -> Vec<u8> {
     unpacked
 }
 
-/// Reads every file of a table, and fails where something is not understood, or too little was read.
+/// Reads every file of a table; fails on a parse error or if too little was read.
 fn read_all(folder: &Path, table: &[(&str, Line)]) {
     let (mut files, mut rows, mut fields) = (0, 0, BTreeMap::new());
     for (name, line) in table {
         let By(reader, least) = line else { continue };
         let seen = reader(&content(&folder.join(name))).unwrap_or_else(|error| panic!("{name}: {error}"));
-        assert!(seen.read >= *least, "{name}: {} frames or rows were read, expected {least} at least", seen.read);
+        assert!(seen.read >= *least, "{name}: {} frames or rows were read, expected at least {least}", seen.read);
         files += 1;
         rows += seen.read;
         seen.unread.into_iter().for_each(|(field, times)| *fields.entry(field).or_insert(0) += times);
     }
-    assert!(files > 0, "the table names nothing to read");
+    assert!(files > 0, "the table has no files to read");
     let (names, times) = (fields.len(), fields.values().sum::<usize>());
-    eprintln!("{files} captured files: {rows} frames and rows read; {names} fields of them passed over, {times} times");
+    eprintln!("{files} captured files: {rows} frames and rows read; {names} fields ignored, {times} times");
 }
 
-/// Returns the files below a folder, as the tables name them.
+/// Lists the files below a folder, named as in the tables.
 fn walk(folder: &Path, below: &str, found: &mut Vec<String>) {
     for entry in std::fs::read_dir(folder.join(below)).unwrap() {
         let entry = entry.unwrap();
@@ -293,7 +293,7 @@ fn walk(folder: &Path, below: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Asserts that a table and a folder are about the same files.
+/// Asserts that the tables and a folder list the same files.
 fn assert_complete(folder: &Path, table: &[&[(&str, Line)]], folders_apart: &[(&str, &str)]) {
     let mut files = Vec::new();
     walk(folder, "", &mut files);
@@ -301,13 +301,13 @@ fn assert_complete(folder: &Path, table: &[&[(&str, Line)]], folders_apart: &[(&
     let line = |name: &str| table.iter().flat_map(|part| part.iter()).find(|(listed, _)| *listed == name);
     for name in files.iter().filter(|name| !name.ends_with("README.md") && !apart(name)) {
         match line(name) {
-            None => panic!("{name}: nobody said which parser reads it, or why none does"),
+            None => panic!("{name}: no entry with a parser or a reason for having none"),
             Some((_, Apart(why))) => assert!(!why.is_empty(), "{name}"),
-            Some((_, By(_, least))) => assert!(*least > 0, "{name}: nothing read would pass"),
+            Some((_, By(_, least))) => assert!(*least > 0, "{name}: the minimum must be above zero"),
         }
     }
     for (name, _) in table.iter().flat_map(|part| part.iter()) {
-        assert!(files.iter().any(|file| file == name), "{name} is in the table and not in {}", folder.display());
+        assert!(files.iter().any(|file| file == name), "{name} is in the table but not in {}", folder.display());
     }
 }
 

@@ -1,49 +1,54 @@
-//! Gamma, the venue's catalog (PROTOCOL 15.1): which markets there are to trade, found by rules. What it says of a market is
-//! hearsay: the order book is asked before anything is traded.
+//! Gamma, the venue's market catalog (PROTOCOL 15.1): finds tradable markets by rules. Its data is not authoritative:
+//! each market is confirmed with the order book before it is traded.
 
+use super::public::Failures;
 use super::transport::{ClientError, Timeouts, Transport, split};
 use super::{Client, RequestError};
-use crate::parse::{self, Found};
-use model::{Market, Time, Usd};
+use crate::parse::{self, EventMembers, Found, MarketTerms};
+use model::{ConditionId, Market, Time, Usd};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-/// The most markets of one page (PROTOCOL 15.1).
+/// Maximum markets per page (PROTOCOL 15.1).
 const PAGE: &str = "100";
-/// The most pages of one look: rules that let more through are too wide to be met in the order of the list.
+/// Markets whose terms are read at once; longer addresses may be refused.
+const TERMS_PAGE: usize = 25;
+/// Maximum pages of one scan. Rules that need more are too wide to be matched in list order.
 const PAGES_MAX: usize = 200;
+/// The catalog's name in the record of what was left out.
+const LIST: &str = "the catalog";
 
-/// Which markets are wanted. A rule that is not set lets everything through.
+/// Selection rules for markets. An unset rule allows everything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Tags by their number; one of them is enough.
+    /// Tag ids; one match is enough.
     pub tags: Vec<u64>,
-    /// Beginnings of slugs, such as `btc-updown-5m-`; one of them is enough.
+    /// Slug prefixes, such as `btc-updown-5m-`; one match is enough.
     pub slugs: Vec<String>,
-    /// The least that is in the book, in dollars, as the venue counts it.
+    /// Minimum liquidity in the book, in dollars, as the venue counts it.
     pub min_liquidity: Usd,
     /// The market must end at least this many microseconds from now.
     pub ends_after: u64,
-    /// The market must end at most this many microseconds from now; 0 is no limit.
+    /// The market must end at most this many microseconds from now; 0 means no limit.
     pub ends_within: u64,
-    /// Whether negative-risk markets are wanted, and whether others are.
+    /// Filter on negative-risk markets.
     pub neg_risk: NegRisk,
 }
 
-/// What is wanted of markets that exclude each other.
+/// Filter on markets whose outcomes exclude each other.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum NegRisk {
     /// Both kinds.
     #[default]
     Any,
-    /// Only those.
+    /// Only negative-risk markets.
     Only,
-    /// None of them.
+    /// No negative-risk markets.
     Never,
 }
 
 impl Rules {
-    /// Says whether a market is wanted at `now`. The catalog filters too, but not everything, and not everywhere.
+    /// Returns true if a market matches at `now`. The catalog filters too, but not every rule and not for every query.
     pub fn want(&self, found: &Found, now: Time) -> bool {
         let begins = |slug: &String| found.slug().starts_with(slug.as_str());
         let left = found.end().map(|end| end.since(now));
@@ -62,8 +67,8 @@ impl Rules {
         self.min_liquidity == Usd::ZERO || found.liquidity.is_some_and(|liquidity| liquidity >= self.min_liquidity)
     }
 
-    /// Sorts as the catalog lists one tag, over all of them: what ends first where the end is what the rules are about, and the most liquid
-    /// first otherwise. A market that does not say comes last.
+    /// Sorts across all tags in the catalog's order for one tag: by end time if the rules limit it, otherwise by
+    /// liquidity, highest first. Markets without the value come last.
     fn sort(&self, found: &mut [Found]) {
         let liquid = |found: &Found| Reverse(found.liquidity);
         let ends = |found: &Found| found.end().map_or((true, Time(0)), |end| (false, end));
@@ -74,7 +79,7 @@ impl Rules {
         }
     }
 
-    /// Returns what the catalog is asked for one tag, or for all.
+    /// Returns the catalog query for one tag, or for all.
     fn query(&self, tag: Option<u64>, now: Time) -> Vec<(&'static str, String)> {
         let mut query = vec![("limit", PAGE.to_owned()), ("closed", "false".to_owned()), ("active", "true".to_owned())];
         query.extend(tag.map(|tag| ("tag_id", tag.to_string())));
@@ -86,7 +91,7 @@ impl Rules {
         }
         if self.ends_within > 0 {
             query.push(("end_date_max", now.plus_micros(self.ends_within).iso()));
-            // What ends first is what such rules are about.
+            // Rules that limit the end time need the earliest ends first.
             query.extend([("order", "endDate".to_owned()), ("ascending", "true".to_owned())]);
         } else {
             query.extend([("order", "liquidityNum".to_owned()), ("ascending", "false".to_owned())]);
@@ -99,27 +104,35 @@ impl Rules {
 #[derive(Debug, Clone)]
 pub struct Catalog {
     transport: Transport,
-    /// What stands before every path.
+    /// Path prefix of every request.
     prefix: String,
 }
 
 impl Catalog {
-    /// Returns a client of the catalog at `address`, such as `https://gamma-api.polymarket.com`; a path in it, as the local
-    /// exchange has one, stands before every request's.
+    /// Returns a client of the catalog at `address`, such as `https://gamma-api.polymarket.com`. A path in it is
+    /// prefixed to every request; the local exchange has one.
     ///
     /// # Errors
-    /// If the address is none, or not private.
+    /// If the address is invalid or not private.
     pub fn new(address: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
         let (base, prefix) = split(address);
         Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned() })
     }
 
-    /// Returns at most `limit` markets that the rules want and that can be traded now, without those that are `known`, as the
-    /// order book describes them; of several tags those that come first over all of them. A market that is not understood is left out
-    /// and named, and the next one takes its place.
+    /// Shares the record of parse failures with `client`.
+    #[must_use]
+    pub fn noting_with(mut self, client: &Client) -> Self {
+        self.transport.left_out = client.left_out().clone();
+        self
+    }
+
+    /// Returns at most `limit` markets that match the rules and can be traded now, without the `known` ones, as the
+    /// order book describes them. With several tags, the first in order across all of them are returned. A market that
+    /// fails to parse is skipped and recorded by name, and the next one takes its place. A page or a market that cannot
+    /// be read now is recorded by name too, the others are used, and a later scan reads it again.
     ///
     /// # Errors
-    /// If a page of the catalog or a market cannot be read.
+    /// If a page or a market could not be read and no market is left.
     pub async fn find(
         &self,
         client: &Client,
@@ -133,13 +146,25 @@ impl Catalog {
         let want = |found: &Found| rules.want(found, now) && !known(found.condition());
         let tags: Vec<Option<u64>> =
             if rules.tags.is_empty() { vec![None] } else { rules.tags.iter().copied().map(Some).collect() };
+        let mut failures = Failures::default();
         for tag in tags {
+            if failures.is_over() {
+                break;
+            }
             let mut cursor: Option<String> = None;
-            // Each tag could have the first ones of all, whatever the tags before it had.
+            // Each tag may hold the first markets in order, so earlier tags do not reduce its limit.
             let mut of_tag = 0usize;
             for _ in 0..PAGES_MAX {
-                let page = self.page(rules.query(tag, now), cursor.as_deref()).await?;
-                let page = client.transport.noted("the catalog", page);
+                let page = match self.page(rules.query(tag, now), cursor.as_deref()).await {
+                    Ok(page) => client.transport.noted(LIST, page),
+                    Err(error) => {
+                        let name = tag.map_or_else(|| "a page".to_owned(), |tag| format!("a page of tag {tag}"));
+                        let reason = parse::cut(&error.to_string());
+                        client.left_out().record(LIST, &name, &reason, "read again in the next scan");
+                        failures.add(error);
+                        break;
+                    }
+                };
                 let wanted = page.items.into_iter().filter(want).inspect(|_| of_tag = of_tag.saturating_add(1));
                 listed.extend(wanted.filter(|found| seen.insert(*found.condition())));
                 cursor = page.next;
@@ -148,8 +173,36 @@ impl Catalog {
                 }
             }
         }
+        if let (Some(error), true) = (failures.first, listed.is_empty()) {
+            return Err(error);
+        }
         rules.sort(&mut listed);
         client.described(listed.into_iter().map(|found| found.listed), limit).await
+    }
+
+    /// Returns the terms of markets beside trading; those that the catalog does not know are missing.
+    ///
+    /// # Errors
+    /// If a page cannot be read.
+    pub async fn terms(&self, conditions: &[ConditionId]) -> Result<Vec<MarketTerms>, RequestError> {
+        let mut all = Vec::new();
+        for part in conditions.chunks(TERMS_PAGE) {
+            let ids: Vec<String> = part.iter().map(ToString::to_string).collect();
+            let mut query = vec![("limit", PAGE)];
+            query.extend(ids.iter().map(|id| ("condition_ids", id.as_str())));
+            let path = format!("{}/markets/keyset", self.prefix);
+            all.extend(self.transport.get(&path, &query, parse::market_terms).await?);
+        }
+        Ok(all)
+    }
+
+    /// Returns the event with this slug and its markets, if they exclude each other.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn event(&self, slug: &str) -> Result<Vec<EventMembers>, RequestError> {
+        let path = format!("{}/events/keyset", self.prefix);
+        self.transport.get(&path, &[("limit", PAGE), ("slug", slug)], parse::event_members).await
     }
 
     async fn page(
@@ -175,7 +228,7 @@ mod tests {
     const NOW: Time = Time(1_795_424_400_000_000);
     const MINUTE: u64 = 60_000_000;
 
-    /// A market that ends five minutes from now, with 500 dollars in its book.
+    /// Returns a market that ends five minutes from now, with 500 dollars in its book.
     fn one(neg_risk: bool) -> Found {
         let row = json!({
             "conditionId": format!("0x{}", "12".repeat(32)), "slug": "btc-updown-5m-1795424400", "negRisk": neg_risk,
@@ -237,10 +290,16 @@ mod tests {
         })
     }
 
-    /// The catalog's and the order book's answers: the first tag has markets 1 and 2, the second 2 and 3, the third odd ones.
+    /// Responses of the catalog and the order book: the first tag has markets 1 and 2, the second 2 and 3, the third
+    /// odd ones.
     fn answer(line: &str) -> (u16, String) {
         if let Some((_, rest)) = line.split_once("/clob-markets/0x") {
             let digit: u64 = u64::from_str_radix(&rest[..2], 16).unwrap();
+            match digit {
+                0xe1..=0xef => return (500, r#"{"error":"internal"}"#.to_owned()),
+                0xf1 => return (429, String::new()),
+                _ => {}
+            }
             let tick = if digit == 5 { json!(0.02) } else { json!(0.01) };
             let market = json!({"c": condition(digit), "t": [{"t": format!("{digit}1"), "o": "Up"}, {"t": format!("{digit}2"), "o": "Down"}],
                 "mts": tick, "mos": 5, "nr": false});
@@ -278,6 +337,10 @@ mod tests {
                 vec![certain]
             }
             line if line.contains("tag_id=5&") => vec![row(5, 500), row(7, 400), row(8, 300)],
+            line if line.contains("tag_id=6&") => vec![row(0xe1, 500), row(7, 400), row(8, 300)],
+            line if line.contains("tag_id=7&") => (0xe1..=0xef).map(|digit| row(digit, 5_000 - digit)).collect(),
+            line if line.contains("tag_id=8&") => vec![row(7, 900), row(0xf1, 500), row(8, 300)],
+            line if line.contains("tag_id=9&") => return (502, "bad gateway".to_owned()),
             other => panic!("{other}"),
         };
         (200, json!({"markets": rows}).to_string())
@@ -292,13 +355,52 @@ mod tests {
         (markets.into_iter().map(|market| market.slug).collect(), client)
     }
 
+    fn left_out(client: &Client) -> Vec<String> {
+        let lists = client.left_out().lists();
+        lists.iter().map(|list| format!("{}, {} of {}: {}", list.name, list.count, list.list, list.reason)).collect()
+    }
+
+    #[tokio::test]
+    async fn a_market_that_cannot_be_read_now_costs_no_other_is_named_and_keeps_its_place() {
+        let (slugs, client) = found(&[6], 9, 0).await;
+        assert_eq!(slugs, ["market-7", "market-8"]);
+        let named = "market-225, 1 of /clob-markets: the venue answered 500: internal";
+        assert_eq!(left_out(&client), [named]);
+        let (slugs, _) = found(&[6], 2, 0).await;
+        assert_eq!(slugs, ["market-7"], "the next scan has room for market 225");
+        let (slugs, client) = found(&[8], 9, 0).await;
+        assert_eq!(slugs, ["market-7"], "a rate limit ends the scan, and what was read is used");
+        assert!(left_out(&client)[0].starts_with("market-241, 1 of /clob-markets: the venue answered 429"));
+    }
+
+    #[tokio::test]
+    async fn a_page_that_cannot_be_read_costs_no_other_tag() {
+        let (slugs, client) = found(&[9, 1], 9, 0).await;
+        assert_eq!(slugs, ["market-1", "market-2"]);
+        assert_eq!(left_out(&client), ["a page of tag 9, 1 of the catalog: the venue answered 502: "]);
+    }
+
+    #[tokio::test]
+    async fn a_venue_that_describes_nothing_is_an_error_after_a_few_requests() {
+        let (address, asked) = server(answer).await;
+        let client = Client::new(&address, Timeouts::default()).unwrap();
+        let catalog = Catalog::new(&address, Timeouts::default()).unwrap();
+        for tag in [7, 9] {
+            let rules = Rules { tags: vec![tag], ..Rules::default() };
+            let none = catalog.find(&client, &rules, NOW, 15, |_| false).await.unwrap_err();
+            assert!(matches!(none, RequestError::Status { status: 500 | 502, .. }), "{none}");
+        }
+        let asked = asked.lock().unwrap().iter().filter(|line| line.contains("/clob-markets/")).count();
+        assert!((8..15).contains(&asked), "{asked} of 15 markets were asked for");
+    }
+
     #[tokio::test]
     async fn of_several_tags_the_most_liquid_come_first_over_all_of_them() {
         for tags in [[1, 2], [2, 1]] {
             assert_eq!(found(&tags, 1, 0).await.0, ["market-3"], "{tags:?}");
             assert_eq!(found(&tags, 2, 0).await.0, ["market-3", "market-1"], "{tags:?}");
             assert_eq!(found(&tags, 9, 0).await.0, ["market-3", "market-1", "market-2"], "{tags:?}");
-            // Where the end is what the rules are about, it is what comes first.
+            // If the rules limit the end time, markets are ordered by it.
             assert_eq!(found(&tags, 2, 60 * MINUTE).await.0, ["market-1", "market-2"], "{tags:?}");
         }
     }
@@ -310,13 +412,13 @@ mod tests {
         let [left_out] = &client.left_out().lists()[..] else { panic!("{:?}", client.left_out()) };
         assert_eq!((&*left_out.list, left_out.count, &*left_out.name), ("the catalog", 6, "#5"));
         let (slugs, client) = found(&[4], 9, 0).await;
-        assert_eq!((slugs, client.left_out().lists()), (vec![String::new()], vec![]), "all of it can be understood");
+        assert_eq!((slugs, client.left_out().lists()), (vec![String::new()], vec![]), "every row parses");
     }
 
     #[tokio::test]
     async fn the_next_market_takes_the_place_of_one_that_the_order_book_does_not_describe_understandably() {
         let (slugs, client) = found(&[5], 2, 0).await;
-        assert_eq!(slugs, ["market-7", "market-8"], "no market is traded on a grid that is not understood");
+        assert_eq!(slugs, ["market-7", "market-8"], "a market with an unknown tick size is not traded");
         let lists = client.left_out().lists();
         assert_eq!((&*lists[0].list, &*lists[0].reason), ("/clob-markets", "field mts is \"0.02\""));
         assert!(lists[0].name.starts_with("/0x0505"), "{lists:?}");
@@ -327,6 +429,6 @@ mod tests {
         let prefix = |address| Catalog::new(address, Timeouts::default()).unwrap().prefix;
         assert_eq!(prefix("https://gamma-api.polymarket.com"), "");
         assert_eq!(prefix("http://127.0.0.1:8100/gamma/"), "/gamma");
-        assert!(Catalog::new("http://venue.example/gamma", Timeouts::default()).is_err(), "in the open");
+        assert!(Catalog::new("http://venue.example/gamma", Timeouts::default()).is_err(), "http to a remote host");
     }
 }

@@ -1,36 +1,36 @@
-//! The Data API, the venue's public records (PROTOCOL 15.2): what an account did and what it holds. It lags the chain by seconds and
-//! counts with floating point, so it explains and it never drives orders.
+//! The Data API, the venue's public account records (PROTOCOL 15.2): an account's activity and holdings. It lags the
+//! chain by seconds and uses floating point, so it only explains differences and never drives orders.
 
 use super::transport::{ClientError, Timeouts, Transport, split};
 use super::{Client, RequestError};
-use crate::parse::{self, Deed, Holding, Items, ParseError, RecordCounts};
+use crate::parse::{self, ActivityRow, Holding, Items, ParseError, RecordCounts};
 use model::Time;
 use order::Address;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The most rows of one page (PROTOCOL 15.2).
+/// Maximum rows per page (PROTOCOL 15.2).
 const PAGE: usize = 500;
-/// The most pages of one look at what an account did: ten thousand deeds between two looks are not ours.
+/// Maximum pages of one activity query: ten thousand activities between two queries cannot be ours.
 const DEED_PAGES_MAX: usize = 20;
-/// The most pages of what an account holds.
+/// Maximum pages of an account's holdings.
 const HOLDING_PAGES_MAX: usize = 20;
 
-/// A client of the records. Cheap to clone; clones share connections.
+/// A client of the Data API. Cheap to clone; clones share connections.
 #[derive(Debug, Clone)]
 pub struct DataApi {
     transport: Transport,
-    /// What stands before every path.
+    /// Path prefix of every request.
     prefix: String,
-    /// Whether the second generation was not there, so that the first is asked.
+    /// True if the second generation was not available, so that the first is used.
     old: Arc<AtomicBool>,
 }
 
-/// One of the lists.
+/// One of the Data API's lists.
 struct List {
-    /// Its names in the second generation and in the first.
+    /// Its paths in the second generation and in the first.
     paths: [&'static str; 2],
-    /// What only the first generation wants to hear.
+    /// Query parameters that only the first generation needs.
     old_query: &'static [(&'static str, &'static str)],
     pages: usize,
 }
@@ -46,37 +46,38 @@ const HOLDINGS: List =
 type Page<T> = (Items<T>, RecordCounts);
 
 impl DataApi {
-    /// Returns a client of the records at `address`, such as `https://data-api.polymarket.com`; a path in it, as the local exchange
-    /// has one, stands before every request's.
+    /// Returns a client of the Data API at `address`, such as `https://data-api.polymarket.com`. A path in it is
+    /// prefixed to every request; the local exchange has one.
     ///
     /// # Errors
-    /// If the address is none, or not private.
+    /// If the address is invalid or not private.
     pub fn new(address: &str, timeouts: Timeouts) -> Result<Self, ClientError> {
         let (base, prefix) = split(address);
         Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned(), old: Arc::default() })
     }
 
-    /// Notes what is not understood where this client notes it.
+    /// Shares the record of parse failures with `client`.
     #[must_use]
     pub fn noting_with(mut self, client: &Client) -> Self {
         self.transport.left_out = client.left_out().clone();
         self
     }
 
-    /// Returns what the wallet `user` did since then, the newest first, and what was not understood of it.
+    /// Returns the activity of the wallet `user` since `since`, newest first, and counts of the rows that failed to
+    /// parse.
     ///
     /// # Errors
-    /// If a page cannot be read, or there is no end of them.
-    pub async fn deeds(&self, user: Address, since: Time) -> Result<(Vec<Deed>, RecordCounts), RequestError> {
-        let recent = |deed: &Deed| deed.at >= since;
-        // The newest come first: a page with nothing recent is followed by none that has.
+    /// If a page cannot be read, or the list does not end.
+    pub async fn deeds(&self, user: Address, since: Time) -> Result<(Vec<ActivityRow>, RecordCounts), RequestError> {
+        let recent = |deed: &ActivityRow| deed.at >= since;
+        // Rows are newest first: after a page without recent rows, no page has any.
         self.list(&DEEDS, user, parse::deeds, recent, |page| !page.is_empty() && !page.iter().any(recent)).await
     }
 
-    /// Returns what the wallet `user` holds, dust included, and what was not understood of it.
+    /// Returns the holdings of the wallet `user`, dust included, and counts of the rows that failed to parse.
     ///
     /// # Errors
-    /// If a page cannot be read, or there is no end of them.
+    /// If a page cannot be read, or the list does not end.
     pub async fn holdings(&self, user: Address) -> Result<(Vec<Holding>, RecordCounts), RequestError> {
         self.list(&HOLDINGS, user, parse::holdings, |_| true, |_| false).await
     }
@@ -93,12 +94,12 @@ impl DataApi {
         let (mut all, mut counts) = (Vec::new(), RecordCounts::default());
         let mut cursor: Option<String> = None;
         for page in 0..list.pages {
-            let (items, told) = self.page(list, &user, page, cursor.as_deref(), read).await?;
-            for refused in &told.refused {
+            let (items, page_counts) = self.page(list, &user, page, cursor.as_deref(), read).await?;
+            for refused in &page_counts.refused {
                 let left_out = &self.transport.left_out;
-                left_out.note(list.paths[0], &refused.name, &refused.reason, "nothing is concluded from that row");
+                left_out.record(list.paths[0], &refused.name, &refused.reason, "the row is ignored");
             }
-            counts.add(told);
+            counts.add(page_counts);
             let done = last(&items.items);
             all.extend(items.items.into_iter().filter(|item| wanted(item)));
             match items.next {
@@ -109,7 +110,7 @@ impl DataApi {
         Err(RequestError::Endless { path: list.paths[0], limit: list.pages })
     }
 
-    /// Reads a page of the second generation, or of the first where there is no second.
+    /// Reads a page of the second generation, or of the first if the second is not available.
     async fn page<T>(
         &self,
         list: &List,
@@ -134,11 +135,11 @@ impl DataApi {
         query.extend(list.old_query);
         let answer = self.get(list.paths[1], &query, read).await;
         if matches!(answer, Err(RequestError::Status { status: 404 | 410, .. })) {
-            // It was announced to go: the second is asked again next time.
+            // The first generation is announced to be removed: try the second again next time.
             self.old.store(false, Ordering::Relaxed);
         }
         let (mut items, counts) = answer?;
-        // A bare list does not say whether more follows; only a full page may.
+        // A bare list does not indicate whether more rows follow; only a full page may have more.
         let full = items.items.len().saturating_add(usize::try_from(counts.left_out()).unwrap_or(0)) >= PAGE;
         items.next = full.then_some(offset);
         Ok((items, counts))
@@ -169,7 +170,7 @@ mod tests {
         format!(r#"{{"type":"REWARD","timestamp":{second},"usdc_size":1}}"#)
     }
 
-    fn seconds(deeds: &[Deed]) -> Vec<u64> {
+    fn seconds(deeds: &[ActivityRow]) -> Vec<u64> {
         deeds.iter().map(|deed| deed.at.seconds()).collect()
     }
 

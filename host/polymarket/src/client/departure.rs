@@ -1,8 +1,8 @@
-//! The last word on an order: whether its bytes may leave this machine. It is asked for when a connection is there, as the last thing
-//! before they are written, so neither a queue nor a slow handshake lets an order leave that should not any more.
+//! The final check on an order: whether its bytes may be sent. It runs when a connection is ready, immediately before
+//! the bytes are written, so neither a queue nor a slow handshake can send an order that has since been withheld.
 //!
-//! The order travels in a body that asks when HTTP takes it. A head without its body is no order, for the signature is in the body:
-//! a body that was not given out is the proof that nothing was placed.
+//! The order travels in a body that runs the check when HTTP polls it. A request head without its body cannot place an
+//! order, because the signature is in the body: a body that was never yielded proves that nothing was placed.
 
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -13,38 +13,38 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Conditions under which orders may leave.
+/// Conditions under which orders may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
     /// The moment after which they are too old.
     pub leaves_by: Instant,
-    /// Whether the host closes a position with them.
+    /// True if the host closes a position with them.
     pub exit: bool,
 }
 
 impl Terms {
-    /// Returns the terms of orders that open positions and are good for so long from now.
+    /// Returns the terms of orders that open positions and are valid for `age` from now.
     pub fn within(age: Duration) -> Self {
         let now = Instant::now();
         Self { leaves_by: now.checked_add(age).unwrap_or(now), exit: false }
     }
 }
 
-/// Why an order did not leave.
+/// Reasons why an order was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Withheld {
-    /// Orders are held back.
+    /// All orders are held back.
     #[error("orders are held back: an emergency stop is in force")]
     Held,
-    /// Its approval ended first.
-    #[error("the way to the venue took longer than the approval is good for")]
+    /// Its approval expired first.
+    #[error("the approval expired before the order could be sent")]
     TooOld,
-    /// No connection took it in time.
-    #[error("no connection to the venue took it in time")]
+    /// No connection accepted it in time.
+    #[error("no connection to the venue was ready in time")]
     NoConnection,
 }
 
-/// Holds back every order of an account that has not left. Cheap to clone; clones are one switch.
+/// Holds back every unsent order of an account. Cheap to clone; clones share one switch.
 #[derive(Debug, Clone)]
 pub(super) struct Hold {
     held: Arc<watch::Sender<bool>>,
@@ -61,7 +61,7 @@ impl Hold {
         self.held.send_replace(held);
     }
 
-    /// Returns why an order may not leave now.
+    /// Returns the reason if an order may not be sent now.
     pub(super) fn check(&self, leaves_by: Instant) -> Result<(), Withheld> {
         if *self.held.borrow() {
             return Err(Withheld::Held);
@@ -69,7 +69,7 @@ impl Hold {
         if Instant::now() > leaves_by { Err(Withheld::TooOld) } else { Ok(()) }
     }
 
-    /// Waits until an order may not leave any more. Safe to cancel.
+    /// Waits until an order may no longer be sent. Safe to cancel.
     pub(super) async fn ends(&self, leaves_by: Instant) -> Withheld {
         let mut held = self.held.subscribe();
         tokio::select! {
@@ -85,14 +85,14 @@ impl Hold {
     }
 }
 
-/// Its bytes are here.
+/// Its bytes are still held here.
 const WAITS: u8 = 0;
-/// Its bytes were given to a connection.
+/// Its bytes were yielded to a connection.
 const LEFT: u8 = 1;
-/// Its bytes will never be given out.
+/// Its bytes will never be yielded.
 const WITHDRAWN: u8 = 2;
 
-/// One request with orders, on its way out.
+/// One outgoing request with orders.
 #[derive(Debug, Clone)]
 pub(super) struct Departure {
     hold: Hold,
@@ -106,36 +106,36 @@ impl Departure {
         reqwest::Body::wrap(Guarded { departure: self.clone(), content: Some(content.into()) })
     }
 
-    /// Takes the permission to give the bytes out.
+    /// Takes the permission to yield the bytes.
     fn leave(&self) -> Result<(), Withheld> {
         self.hold.check(self.leaves_by)?;
-        // Withdrawn in this very moment.
+        // It was withdrawn concurrently.
         self.turn(LEFT).map_err(|_ended| self.why())
     }
 
-    /// Keeps the bytes here for ever; false if they were given out before.
+    /// Withdraws the bytes for good; false if they were already yielded.
     pub(super) fn withdraw(&self) -> bool {
         matches!(self.turn(WITHDRAWN), Ok(()) | Err(WITHDRAWN))
     }
 
-    /// Ends the wait. The error is how it ended before.
+    /// Ends the wait. The error is the state in which it had already ended.
     fn turn(&self, to: u8) -> Result<(), u8> {
         self.state.compare_exchange(WAITS, to, Ordering::AcqRel, Ordering::Acquire).map(drop)
     }
 
-    /// Returns why the bytes are still here.
+    /// Returns the reason why the bytes were not yielded.
     pub(super) fn why(&self) -> Withheld {
         self.hold.check(self.leaves_by).err().unwrap_or(Withheld::NoConnection)
     }
 
-    /// Waits until the order may not leave any more and withdraws it; without an end if it has left. Safe to cancel.
+    /// Waits until the order may no longer be sent and withdraws it; never returns if it was sent. Safe to cancel.
     pub(super) async fn withdrawn(&self) -> Withheld {
         let why = self.hold.ends(self.leaves_by).await;
         if self.withdraw() { why } else { std::future::pending().await }
     }
 }
 
-/// The bytes of a request with orders.
+/// The body of a request with orders.
 struct Guarded {
     departure: Departure,
     content: Option<Bytes>,
@@ -167,7 +167,7 @@ impl Body for Guarded {
 mod tests {
     use super::*;
 
-    /// What HTTP gets if it takes the bytes now.
+    /// Returns the result of polling the body now.
     fn taken(body: &mut Guarded) -> Option<Result<Bytes, Withheld>> {
         let mut context = Context::from_waker(std::task::Waker::noop());
         let Poll::Ready(frame) = Pin::new(body).poll_frame(&mut context) else { panic!("a body never waits") };
@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(taken(&mut body), Some(Ok("order".into())));
         assert!(body.is_end_stream() && taken(&mut body).is_none());
         hold.set(true);
-        assert!(!departure.withdraw(), "its outcome is the venue's word alone");
+        assert!(!departure.withdraw(), "only the venue knows its outcome");
     }
 
     #[test]
@@ -207,7 +207,7 @@ mod tests {
         assert_eq!(taken(&mut held), Some(Err(Withheld::Held)));
         assert!(departure.withdraw() && held.is_end_stream());
         hold.set(false);
-        assert_eq!(taken(&mut held), None, "released orders are not those that were held");
+        assert_eq!(taken(&mut held), None, "releasing the hold does not revive withheld orders");
     }
 
     #[tokio::test]
@@ -217,6 +217,6 @@ mod tests {
         let (departure, _body) = guarded(&hold, LONG);
         let (why, ()) = tokio::join!(departure.withdrawn(), async { hold.set(true) });
         assert_eq!(why, Withheld::Held);
-        assert_eq!(guarded(&hold, LONG).0.withdrawn().await, Withheld::Held, "what comes later is held as well");
+        assert_eq!(guarded(&hold, LONG).0.withdrawn().await, Withheld::Held, "later orders are held as well");
     }
 }

@@ -1,36 +1,36 @@
-//! Why a request has no answer, and the questions that its caller has.
+//! Errors of requests, and the questions that callers ask about them.
 
 use super::Withheld;
 use crate::parse::ParseError;
 use model::event::Reason;
 use std::time::Duration;
 
-/// Why a request has no good answer.
+/// Reasons why a request has no valid response.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// There was no connection, or the request could not even be made: nothing left this machine.
+    /// There was no connection, or the request could not be built: nothing was sent.
     #[error("the request was not sent")]
     NotSent(#[source] reqwest::Error),
-    /// The venue's rate limit has no room for it soon enough: nothing left this machine.
-    #[error("the venue's rate limit has no room for {} ms", wait.as_millis())]
+    /// The venue's rate limit has no room for it soon enough: nothing was sent.
+    #[error("no room in the venue's rate limit for {} ms", wait.as_millis())]
     NoRoom {
-        /// When there will be.
+        /// Time until there is room.
         wait: Duration,
     },
-    /// An order was kept here: nothing of it left this machine.
+    /// An order was withheld: nothing of it was sent.
     #[error(transparent)]
     Withheld(#[from] Withheld),
-    /// Nothing came back in time.
-    #[error("no answer within {} ms", after.as_millis())]
+    /// No response arrived in time.
+    #[error("no response within {} ms", after.as_millis())]
     Timeout {
-        /// How long we waited.
+        /// The time waited.
         after: Duration,
     },
-    /// The connection was lost after the request had begun to leave.
+    /// The connection was lost after sending had begun.
     #[error("the connection failed")]
     Transport(#[source] reqwest::Error),
-    /// The answer is longer than we read.
-    #[error("the answer has more than {limit} bytes")]
+    /// The response exceeds the size limit.
+    #[error("the response exceeds {limit} bytes")]
     TooLarge {
         /// The limit.
         limit: usize,
@@ -40,62 +40,62 @@ pub enum RequestError {
     Status {
         /// The HTTP status.
         status: u16,
-        /// The venue's words, cut; empty if it gave none that we understand.
+        /// The venue's error text, cut; empty if the body has none that we can parse.
         reason: Reason,
-        /// Whether the venue's own rate limiter answered, so that nothing behind it saw the request.
+        /// True if the venue's own rate limiter responded, so that nothing behind it saw the request.
         limited: bool,
-        /// How long it asks us to wait.
+        /// The wait that the venue requests.
         retry_after: Option<Duration>,
-        /// The heartbeat's id that it expected, if the error is about that; empty otherwise.
+        /// The heartbeat id that the venue expected, if the error is about that; empty otherwise.
         expected: String,
     },
-    /// The answer makes no sense.
-    #[error("the answer to {path} makes no sense")]
+    /// The response cannot be parsed.
+    #[error("unexpected response from {path}")]
     Malformed {
-        /// What was asked.
+        /// The requested path.
         path: String,
-        /// What is wrong.
+        /// The parse error.
         #[source]
         source: ParseError,
     },
-    /// A row of a list that could be about what was asked for is not understood.
-    #[error("a row of {path} that could be about it is not understood")]
+    /// A row that could be about the requested order failed to parse.
+    #[error("a row of {path} that could be about the order cannot be parsed")]
     Unread {
-        /// The list.
+        /// Path of the list.
         path: &'static str,
     },
     /// A list did not end.
     #[error("{path} has more than {limit} pages, or repeats one")]
     Endless {
-        /// What was asked.
+        /// Path of the list.
         path: &'static str,
         /// The limit.
         limit: usize,
     },
 }
 
-/// Why a heartbeat was not taken.
+/// Reasons why a heartbeat was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum HeartbeatError {
-    /// Its id is not the one that the venue waits for; the deadline stands.
-    #[error("the venue waits for the heartbeat {expected}")]
+    /// Its id is not the expected one; the deadline stands.
+    #[error("wrong heartbeat id; the venue expects {expected}")]
     WrongId {
         /// The id to send.
         expected: String,
     },
-    /// There is no good answer.
+    /// There is no valid response.
     #[error(transparent)]
     Request(#[from] RequestError),
 }
 
 impl RequestError {
-    /// Says whether the request may have had its effect at the venue.
+    /// Returns true if the request may have taken effect at the venue.
     pub const fn may_have_arrived(&self) -> bool {
         !matches!(self, Self::NotSent(_) | Self::NoRoom { .. } | Self::Withheld(_))
     }
 
-    /// Says whether this counts towards the error rate: transport, 5xx, 429, authentication, and answers without sense. An
-    /// expected refusal does not.
+    /// Returns true if this counts towards the error rate: transport errors, 5xx, 429, authentication failures and
+    /// malformed responses. An expected refusal does not.
     pub const fn is_failure(&self) -> bool {
         match self {
             Self::NoRoom { .. } | Self::Unread { .. } | Self::Withheld(Withheld::Held | Withheld::TooOld) => false,
@@ -104,12 +104,22 @@ impl RequestError {
         }
     }
 
-    /// Says whether the venue answered with something that is not understood: to ask again soon brings the same.
+    /// Returns true if the venue's response cannot be parsed: an early retry would return the same.
     pub const fn is_not_understood(&self) -> bool {
         matches!(self, Self::Malformed { .. } | Self::Unread { .. })
     }
 
-    /// Says whether the venue does not know what was asked for.
+    /// Returns true if a request for another item may succeed: the venue has answered, or was reached and did not
+    /// answer this request. False for a refused login, a rate limit, and without a connection.
+    pub const fn is_about_one_item(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::NoRoom { .. } | Self::Withheld(_) => false,
+            Self::Status { status, .. } => !matches!(status, 401 | 403 | 429),
+            _ => true,
+        }
+    }
+
+    /// Returns true if the venue does not know the requested item.
     pub const fn is_not_found(&self) -> bool {
         matches!(self, Self::Status { status: 404, .. })
     }

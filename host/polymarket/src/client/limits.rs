@@ -1,7 +1,7 @@
-//! The venue's rate limits, kept before a request leaves (PROTOCOL 10): a bucket of orders and one of cancels for the signer, and one
-//! for all requests of this address. What is full makes a request wait, a little for an order and longer for everything else.
-//! Cancels go before orders that reduce, these before new risk, and that before reading. What the host closes, cancels and heartbeats
-//! never wait for the address, and a refusal holds back the class that it was about alone.
+//! The venue's rate limits, enforced before a request is sent (PROTOCOL 10): a bucket of orders and one of cancels for
+//! the signer, and one for all requests of this address. A request waits for room, an order briefly and everything else
+//! longer. Priority: cancels, then orders that reduce, then new risk, then reads. The host's exits, cancels and
+//! heartbeats never wait for the address bucket, and a refusal delays only requests of the same class.
 
 use std::time::{Duration, Instant};
 
@@ -10,49 +10,49 @@ const TOKEN: i64 = 1_000;
 /// Requests of one address: 9,000 in ten seconds.
 const ADDRESS_RATE: u32 = 900;
 const ADDRESS_BURST: u32 = 9_000;
-/// What reading leaves of the address's bucket to orders and cancels, and orders to cancels.
+/// Tokens of the address bucket that reads leave to orders and cancels, and orders to cancels.
 const LEFT_BY_READS: i64 = 1_800;
 const LEFT_BY_ORDERS: i64 = 450;
-/// What new risk leaves of the orders' bucket to orders that reduce.
+/// Tokens of the order bucket that new risk leaves to orders that reduce.
 const LEFT_BY_RISK: i64 = 10;
-/// What strategies' sales leave of it to the host's exits.
+/// Tokens of the order bucket that strategies' sales leave to the host's exits.
 const LEFT_BY_SALES: i64 = 4;
-/// Cancels without room wait until so many leave with one request.
+/// Cancels without room wait until this many can be sent with one request.
 const FOLD: u32 = 8;
-/// The longest that the venue's word is taken for.
+/// Longest wait accepted from the venue.
 const WAIT_MAX: Duration = Duration::from_secs(60);
-/// The longest that a refusal holds back the next cancel or exit: the venue may say no once a second.
+/// Longest time that a refusal delays the next cancel or exit: the venue may refuse once a second.
 const URGENT_WAIT_MAX: Duration = Duration::from_secs(1);
 
-/// What a request is, and what it costs.
+/// The kind of a request, and its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Class {
-    /// Asks for something.
+    /// Reads data for the host.
     Read,
-    /// Asks for something that an operator wants to see.
+    /// Reads data for display to an operator.
     Look,
-    /// Places so many orders.
+    /// Places `count` orders.
     Order {
-        /// How many.
+        /// Number of orders.
         count: u32,
-        /// Whether they sell what is owned.
+        /// True if they sell owned shares.
         reduces: bool,
     },
-    /// Closes positions for the host with so many orders.
+    /// Closes positions for the host with `count` orders.
     Exit {
-        /// How many.
+        /// Number of orders.
         count: u32,
     },
-    /// Cancels orders for which `Limits::take_cancels` took the tokens.
+    /// Cancels orders for which `Limits::acquire_cancels` reserved the tokens.
     Cancel,
-    /// A cancel of a whole market or of everything: never held back.
+    /// Cancels a whole market or everything: never delayed.
     Sweep,
-    /// A heartbeat: never held back.
+    /// Sends a heartbeat: never delayed.
     Vital,
 }
 
 impl Class {
-    /// Returns how long such a request may wait for its turn: an order is old soon.
+    /// Returns the longest that such a request may wait for room; an order expires soon.
     pub(super) const fn patience(self) -> Duration {
         match self {
             Self::Order { .. } | Self::Exit { .. } => Duration::from_millis(250),
@@ -61,14 +61,14 @@ impl Class {
     }
 }
 
-/// What the venue's headers said with an answer.
+/// Rate-limit information from a response's headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Told {
-    /// Tokens left in the bucket that the request was for.
+pub(super) struct RateLimitHeaders {
+    /// Tokens left in the bucket that the request used.
     pub(super) remaining: Option<i64>,
-    /// Orders a second and at once of the signer's tier; cancels have twice as many.
+    /// Order rate per second and burst of the signer's tier; cancels have twice as many.
     pub(super) tier: Option<(u32, u32)>,
-    /// A refusal for its rate, and how long to wait.
+    /// The wait after a rate-limit refusal, if the response is one.
     pub(super) refused: Option<Duration>,
 }
 
@@ -87,12 +87,12 @@ pub(super) fn tier(name: &str) -> Option<(u32, u32)> {
     })
 }
 
-/// Fills with time up to its burst.
+/// A token bucket, which refills with time up to its burst.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
     rate: u32,
     burst: u32,
-    /// Thousandths of tokens at `at`; below zero after more was taken than there was.
+    /// Thousandths of tokens at `at`; negative after an overdraft.
     level: i64,
     at: Instant,
 }
@@ -105,20 +105,20 @@ impl Bucket {
     fn fill(&mut self, now: Instant) {
         let passed = i64::try_from(now.saturating_duration_since(self.at).as_millis()).unwrap_or(i64::MAX);
         let full = i64::from(self.burst).saturating_mul(TOKEN);
-        // A token a second is a thousandth a millisecond.
+        // A token per second is a thousandth per millisecond.
         self.level = self.level.saturating_add(passed.saturating_mul(i64::from(self.rate))).min(full);
         self.at = self.at.max(now);
     }
 
-    /// Returns how long it takes until `count` can be taken and `left` remain; nothing if they can be now. A `count` above the
-    /// burst needs a full bucket only, or it would wait for ever.
+    /// Returns the time until `count` can be taken with `left` remaining; zero if they can be now. A `count` above the
+    /// burst needs only a full bucket; otherwise it would wait forever.
     fn wait(&self, count: u32, left: i64) -> Duration {
         let wanted = i64::from(count).saturating_add(left).min(i64::from(self.burst)).saturating_mul(TOKEN);
         let missing = u64::try_from(wanted.saturating_sub(self.level)).unwrap_or(0);
         Duration::from_millis(missing.div_ceil(u64::from(self.rate.max(1))))
     }
 
-    fn take(&mut self, count: u32) {
+    fn consume(&mut self, count: u32) {
         self.level = self.level.saturating_sub(i64::from(count).saturating_mul(TOKEN));
     }
 
@@ -128,8 +128,8 @@ impl Bucket {
     }
 }
 
-/// Until when the venue refuses requests for their rate. A refusal closes the class that it was about and no other: a limit of reads says
-/// nothing of cancels.
+/// Times until which the venue refuses requests for their rate. A refusal applies only to the class of the refused
+/// request: a limit on reads says nothing about cancels.
 #[derive(Debug, Clone, Copy)]
 struct Closed {
     reads: Instant,
@@ -145,7 +145,7 @@ impl Closed {
         Self { reads: now, looks: now, risk: now, sales: now, exits: now, cancels: now }
     }
 
-    /// Returns until when a class is closed and the longest that a refusal closes it; nothing of what is never held back.
+    /// Returns a class's time and the longest that a refusal closes it; `None` for classes that are never delayed.
     const fn of(&mut self, class: Class) -> Option<(&mut Instant, Duration)> {
         match class {
             Class::Read => Some((&mut self.reads, WAIT_MAX)),
@@ -183,14 +183,14 @@ impl Limits {
         }
     }
 
-    /// Takes what a request costs.
+    /// Takes the tokens of a request.
     ///
     /// # Errors
-    /// How long to wait before asking again; nothing was taken.
-    pub(super) fn take(&mut self, now: Instant, class: Class) -> Result<(), Duration> {
+    /// The time to wait before trying again; nothing was taken.
+    pub(super) fn acquire(&mut self, now: Instant, class: Class) -> Result<(), Duration> {
         self.fill(now);
         let mut wait = if class == Class::Cancel { Duration::ZERO } else { self.closed.wait(now, class) };
-        // Cancels, exits and heartbeats count for the address and never wait for it.
+        // Cancels, exits and heartbeats count towards the address bucket and never wait for it.
         let left = match class {
             Class::Read | Class::Look => Some(LEFT_BY_READS),
             Class::Order { .. } => Some(LEFT_BY_ORDERS),
@@ -205,9 +205,9 @@ impl Limits {
         if !wait.is_zero() {
             return Err(wait);
         }
-        self.address.take(1);
+        self.address.consume(1);
         if let Some((bucket, count, _)) = self.own(class) {
-            bucket.take(count);
+            bucket.consume(count);
         }
         Ok(())
     }
@@ -216,31 +216,31 @@ impl Limits {
         [&mut self.orders, &mut self.cancels, &mut self.address].into_iter().for_each(|bucket| bucket.fill(now));
     }
 
-    /// Takes as many cancels as there is room for, up to `most`, for one request of the class [`Class::Cancel`]. The venue admits a
-    /// request whole or not at all.
+    /// Takes as many cancels as there is room for, up to `most`, for one request of the class [`Class::Cancel`]. The
+    /// venue admits a request whole or not at all.
     ///
     /// # Errors
-    /// How long until there is room for some; nothing was taken. Those that wait meanwhile leave in one request.
-    pub(super) fn take_cancels(&mut self, now: Instant, most: u32) -> Result<u32, Duration> {
+    /// The time until there is room for some; nothing was taken. Cancels that wait meanwhile are sent in one request.
+    pub(super) fn acquire_cancels(&mut self, now: Instant, most: u32) -> Result<u32, Duration> {
         self.fill(now);
         let closed = self.closed.wait(now, Class::Cancel);
         let count = u32::try_from(self.cancels.level.div_euclid(TOKEN)).unwrap_or(0).min(most);
         if count == 0 || !closed.is_zero() {
             return Err(closed.max(self.cancels.wait(most.min(FOLD), 0)));
         }
-        self.cancels.take(count);
+        self.cancels.consume(count);
         Ok(count)
     }
 
-    /// Returns how long it takes until so many cancels have left.
+    /// Returns the time until this many cancels have been sent.
     pub(super) fn cancels_wait(&mut self, now: Instant, count: u32) -> Duration {
         self.fill(now);
         self.cancels.wait(count, 0).max(self.closed.wait(now, Class::Cancel))
     }
 
-    /// Believes what the venue said, where it is stricter than we are; a tier is believed both ways.
-    pub(super) fn heed(&mut self, now: Instant, class: Class, told: Told) {
-        if let Some((rate, burst)) = told.tier {
+    /// Applies the venue's headers where they are stricter than our buckets; a tier is applied both ways.
+    pub(super) fn heed(&mut self, now: Instant, class: Class, headers: RateLimitHeaders) {
+        if let Some((rate, burst)) = headers.tier {
             self.orders.set_tier(rate, burst);
             self.cancels.set_tier(rate.saturating_mul(2), burst.saturating_mul(2));
         }
@@ -248,15 +248,16 @@ impl Limits {
             Class::Cancel | Class::Sweep => Some(&mut self.cancels),
             class => self.own(class).map(|(bucket, ..)| bucket),
         };
-        if let (Some(remaining), Some(bucket)) = (told.remaining, counted) {
+        if let (Some(remaining), Some(bucket)) = (headers.remaining, counted) {
             bucket.level = bucket.level.min(remaining.saturating_mul(TOKEN));
         }
-        if let (Some(wait), Some((until, most))) = (told.refused, self.closed.of(class)) {
+        if let (Some(wait), Some((until, most))) = (headers.refused, self.closed.of(class)) {
             *until = (*until).max(now.checked_add(wait.min(most)).unwrap_or(now));
         }
     }
 
-    /// Returns the signer's bucket of a request, what the request takes and what it leaves. What a sweep costs is in the answer.
+    /// Returns the signer's bucket of a request, the tokens that it takes and those that it must leave. The cost of a
+    /// sweep is only known from the response.
     const fn own(&mut self, class: Class) -> Option<(&mut Bucket, u32, i64)> {
         match class {
             Class::Order { count, reduces } => {
@@ -277,7 +278,8 @@ mod tests {
     const CANCEL: Class = Class::Cancel;
     const EXIT: Class = Class::Exit { count: 1 };
     const EVERY: [Class; 8] = [Class::Read, Class::Look, RISK, REDUCE, EXIT, CANCEL, Class::Sweep, Class::Vital];
-    const NO: Told = Told { remaining: None, tier: None, refused: Some(Duration::from_secs(60)) };
+    const NO: RateLimitHeaders =
+        RateLimitHeaders { remaining: None, tier: None, refused: Some(Duration::from_secs(60)) };
 
     #[test]
     fn a_refusal_closes_the_class_that_it_was_about_and_no_other() {
@@ -307,7 +309,7 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::new(now);
         drain(&mut limits, now, Class::Vital);
-        assert!(limits.take(now, Class::Read).is_err() && limits.take(now, REDUCE).is_err());
+        assert!(limits.acquire(now, Class::Read).is_err() && limits.acquire(now, REDUCE).is_err());
         for class in [CANCEL, EXIT, Class::Sweep, Class::Vital] {
             assert_eq!(room(&mut limits, now, class), Ok(()), "{class:?}");
         }
@@ -317,39 +319,39 @@ mod tests {
     fn cancels_without_room_wait_for_some_and_leave_together() {
         let now = Instant::now();
         let mut limits = Limits::new(now);
-        assert_eq!(limits.take_cancels(now, 3), Ok(3));
-        assert_eq!((limits.cancels_wait(now, 117), limits.take_cancels(now, 1_000)), (Duration::ZERO, Ok(117)));
+        assert_eq!(limits.acquire_cancels(now, 3), Ok(3));
+        assert_eq!((limits.cancels_wait(now, 117), limits.acquire_cancels(now, 1_000)), (Duration::ZERO, Ok(117)));
         // Eight tokens at 80 a second; two of two.
-        assert_eq!(limits.take_cancels(now, 1_000), Err(Duration::from_millis(100)));
-        assert_eq!(limits.take_cancels(now, 2), Err(Duration::from_millis(25)));
+        assert_eq!(limits.acquire_cancels(now, 1_000), Err(Duration::from_millis(100)));
+        assert_eq!(limits.acquire_cancels(now, 2), Err(Duration::from_millis(25)));
         assert_eq!(limits.cancels_wait(now, 80), Duration::from_secs(1));
         let later = now + Duration::from_millis(100);
-        assert_eq!(limits.take_cancels(later, 1_000), Ok(8));
-        assert_eq!(limits.take(later, Class::Cancel), Ok(()), "its tokens are taken");
+        assert_eq!(limits.acquire_cancels(later, 1_000), Ok(8));
+        assert_eq!(limits.acquire(later, Class::Cancel), Ok(()), "its tokens are already reserved");
         limits.heed(later, Class::Cancel, NO);
         let second = Duration::from_secs(1);
-        assert_eq!((limits.cancels_wait(later, 1), limits.take_cancels(later, 1)), (second, Err(second)));
+        assert_eq!((limits.cancels_wait(later, 1), limits.acquire_cancels(later, 1)), (second, Err(second)));
     }
 
     #[test]
     fn what_a_sweep_owes_is_owed_by_cancels_alone() {
         let now = Instant::now();
         let mut limits = Limits::new(now);
-        limits.heed(now, Class::Sweep, Told { remaining: Some(-7), ..Told::default() });
+        limits.heed(now, Class::Sweep, RateLimitHeaders { remaining: Some(-7), ..RateLimitHeaders::default() });
         // Eight tokens at 80 a second.
-        assert_eq!(limits.take_cancels(now, 1), Err(Duration::from_millis(100)));
-        assert!(EVERY.into_iter().filter(|class| *class != CANCEL).all(|class| limits.take(now, class).is_ok()));
+        assert_eq!(limits.acquire_cancels(now, 1), Err(Duration::from_millis(100)));
+        assert!(EVERY.into_iter().filter(|class| *class != CANCEL).all(|class| limits.acquire(now, class).is_ok()));
     }
 
-    /// Asks for room for one request.
+    /// Tries to take room for one request.
     fn room(limits: &mut Limits, now: Instant, class: Class) -> Result<(), Duration> {
         if class == CANCEL {
-            limits.take_cancels(now, 1)?;
+            limits.acquire_cancels(now, 1)?;
         }
-        limits.take(now, class)
+        limits.acquire(now, class)
     }
 
-    /// Takes as many as there are at once.
+    /// Takes as many as possible now.
     fn drain(limits: &mut Limits, now: Instant, class: Class) -> u32 {
         (0..20_000).take_while(|_| room(limits, now, class).is_ok()).count().try_into().unwrap()
     }
@@ -369,9 +371,9 @@ mod tests {
         let start = Instant::now();
         let mut limits = Limits::new(start);
         drain(&mut limits, start, REDUCE);
-        assert_eq!(limits.take(start, REDUCE), Err(Duration::from_millis(25)));
+        assert_eq!(limits.acquire(start, REDUCE), Err(Duration::from_millis(25)));
         let later = start + Duration::from_millis(25);
-        assert_eq!(limits.take(later, REDUCE), Ok(()));
+        assert_eq!(limits.acquire(later, REDUCE), Ok(()));
         let much_later = start + Duration::from_secs(3_600);
         assert_eq!(drain(&mut limits, much_later, EXIT), 60, "never more than the burst");
     }
@@ -381,11 +383,11 @@ mod tests {
         let now = Instant::now();
         let mut limits = Limits::new(now);
         assert_eq!(drain(&mut limits, now, Class::Read), 7_200);
-        assert!(limits.take(now, RISK).is_ok() && room(&mut limits, now, CANCEL).is_ok());
+        assert!(limits.acquire(now, RISK).is_ok() && room(&mut limits, now, CANCEL).is_ok());
         assert_eq!(
             drain(&mut limits, now, Class::Vital),
             20_000,
-            "a heartbeat and an emergency stop are never held back"
+            "a heartbeat and an emergency stop are never delayed"
         );
     }
 
@@ -393,12 +395,16 @@ mod tests {
     fn what_the_venue_says_counts() {
         let now = Instant::now();
         let mut limits = Limits::new(now);
-        limits.heed(now, RISK, Told { remaining: Some(12), ..Told::default() });
-        assert_eq!(drain(&mut limits, now, RISK), 2, "somebody else used the rest");
-        limits.heed(now, RISK, Told { refused: Some(Duration::from_secs(3)), ..Told::default() });
-        assert_eq!(limits.take(now, RISK), Err(Duration::from_secs(3)));
+        limits.heed(now, RISK, RateLimitHeaders { remaining: Some(12), ..RateLimitHeaders::default() });
+        assert_eq!(drain(&mut limits, now, RISK), 2, "another client used the rest");
+        limits.heed(
+            now,
+            RISK,
+            RateLimitHeaders { refused: Some(Duration::from_secs(3)), ..RateLimitHeaders::default() },
+        );
+        assert_eq!(limits.acquire(now, RISK), Err(Duration::from_secs(3)));
         let now = now + Duration::from_secs(3);
-        limits.heed(now, RISK, Told { tier: tier("Gold"), ..Told::default() });
+        limits.heed(now, RISK, RateLimitHeaders { tier: tier("Gold"), ..RateLimitHeaders::default() });
         let later = now + Duration::from_secs(10);
         assert_eq!(drain(&mut limits, later, EXIT), 600);
         assert_eq!(drain(&mut limits, later, CANCEL), 1_200);

@@ -1,14 +1,15 @@
-//! Lists of the account, of which some rows may not be understood.
+//! Lists of the account, some rows of which may fail to parse.
 
 use crate::parse::{Items, Refused, VenueOrder};
 use model::VenueOrderId;
 
-/// What a list of the account says: what is understood of it, and what is not.
+/// A list of the account: the parsed rows, and the rows that failed to parse.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed<T> {
-    /// What is understood.
+    /// The parsed rows.
     pub rows: Vec<T>,
-    /// What is not. It was counted and named; who concludes something from what is *not* in a list has to ask this too.
+    /// Rows that failed to parse, already counted and recorded by name. A conclusion from the *absence* of a row must
+    /// check these too.
     pub refused: Vec<Refused>,
 }
 
@@ -23,24 +24,24 @@ impl<T> Listed<T> {
         page.next
     }
 
-    /// Says whether nothing is in the list, not even something that is not understood.
+    /// Returns true if the list has no rows, not even rows that failed to parse.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty() && self.refused.is_empty()
     }
 
-    /// Returns how many rows the list has.
+    /// Returns the number of rows, including those that failed to parse.
     pub const fn len(&self) -> usize {
         self.rows.len().saturating_add(self.refused.len())
     }
 
-    /// Says whether a row that is not understood could be about an order.
+    /// Returns true if a row that failed to parse could be about an order.
     pub fn may_hide(&self, id: VenueOrderId) -> bool {
         self.refused.iter().any(|refused| refused.may_be_about(id))
     }
 }
 
 impl Listed<VenueOrder> {
-    /// Returns the ids that are understood, also of orders of which nothing else is.
+    /// Returns all ids that could be parsed, including ids of rows that otherwise failed to parse.
     pub fn known_ids(&self) -> impl Iterator<Item = VenueOrderId> {
         self.rows.iter().map(|order| order.id).chain(self.refused.iter().filter_map(Refused::order))
     }
@@ -48,10 +49,10 @@ impl Listed<VenueOrder> {
     /// Returns the ids of all orders in the list.
     ///
     /// # Errors
-    /// A sentence that names a row whose id is not understood.
+    /// A message naming a row whose id cannot be parsed.
     pub fn ids(&self) -> Result<Vec<VenueOrderId>, String> {
         match self.refused.iter().find(|row| row.order().is_none()) {
-            Some(row) => Err(format!("the open order {} has no id that is understood: {}", row.name, row.reason)),
+            Some(row) => Err(format!("the open order {} has no valid id: {}", row.name, row.reason)),
             None => Ok(self.known_ids().collect()),
         }
     }
@@ -61,7 +62,7 @@ impl Listed<VenueOrder> {
 mod tests {
     use super::*;
     use crate::auth::Credentials;
-    use crate::client::{AccountClient, Client, Looked, RequestError, Timeouts};
+    use crate::client::{AccountClient, Client, OrderLookup, RequestError, Timeouts};
     use model::Time;
     use order::{Account, Address, Chain};
     use serde_json::json;
@@ -71,7 +72,8 @@ mod tests {
             "original_size": "100", "size_matched": "25", "price": "0.42", "created_at": 1_795_424_400})
     }
 
-    /// Two open orders are understood; of a third only the id is, and of a fourth not even that. One trade names the orders 7 and 8.
+    /// Two open orders parse; a third has only a valid id, and a fourth not even that. One trade names the orders 7 and
+    /// 8.
     fn answer(line: &str) -> (u16, String) {
         let with = |digit: u8, field: &str, value: serde_json::Value| {
             let mut row = order_row(digit);
@@ -107,13 +109,13 @@ mod tests {
             open.refused.iter().map(Refused::order).collect::<Vec<_>>(),
             [Some(VenueOrderId([3; 32])), None, None]
         );
-        assert!(open.ids().unwrap_err().contains("has no id that is understood"));
+        assert!(open.ids().unwrap_err().contains("has no valid id"));
         assert!(open.known_ids().eq([1, 2, 3].map(|digit| VenueOrderId([digit; 32]))));
         let known = Listed { refused: open.refused.iter().take(1).cloned().collect(), rows: open.rows.clone() };
         assert_eq!(
             known.ids().unwrap(),
             [1, 2, 3].map(|digit| VenueOrderId([digit; 32])),
-            "what has an id can be cancelled"
+            "an order with a valid id can be cancelled"
         );
         let only_odd = Listed { rows: Vec::new(), ..open };
         assert!(!only_odd.is_empty());
@@ -122,15 +124,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_could_be_an_order_and_is_not_understood_is_no_denial_of_it() {
+    async fn a_row_that_could_be_the_order_and_fails_to_parse_leaves_it_unknown() {
         let account = account().await;
         for (digit, path) in [(3, "/data/orders"), (7, "/data/trades"), (8, "/data/trades")] {
-            let looked = account.look(VenueOrderId([digit; 32]), Time(0)).await;
+            let looked = account.query_order(VenueOrderId([digit; 32]), Time(0)).await;
             assert!(matches!(&looked, Err(RequestError::Unread { path: of }) if *of == path), "{digit}: {looked:?}");
         }
         assert_eq!(
-            account.look(VenueOrderId([9; 32]), Time(0)).await.unwrap(),
-            Looked::Denied,
+            account.query_order(VenueOrderId([9; 32]), Time(0)).await.unwrap(),
+            OrderLookup::Denied,
             "no row could be this one"
         );
     }

@@ -1,4 +1,4 @@
-//! What came of a placement: an acknowledgement, a refusal, nothing sent, or nobody knows (PROTOCOL 4.5 and 9).
+//! Results of a placement: acknowledged, refused, not sent, or outcome unknown (PROTOCOL 4.5 and 9).
 
 use super::RequestError;
 use crate::parse::{ParseError, cut, document, flag, list, maybe, object};
@@ -10,69 +10,69 @@ use model::{OrderKind, Side, Size, TradeId, VenueOrderId, hex};
 use order::SignedOrder;
 use serde_json::value::RawValue;
 
-/// Words in a refusal after which the order may exist all the same.
+/// Phrases in a refusal after which the order may nevertheless exist.
 const MAYBE_THERE: [&str; 2] = [
-    // Posted before, by us or by a connection that was lost: there is an order with this id.
+    // Already posted, by us or over a connection that was lost: an order with this id exists.
     "Duplicated",
-    // Taken into a delay, or not; the venue does not say.
+    // Entered a delay, or not; the venue does not say.
     "order match delayed",
 ];
-/// Words in an answer of the 5xx kind after which nothing exists.
+/// Phrases in a 5xx response after which no order exists.
 const SURELY_NOT_THERE: [&str; 3] =
     ["Trading is currently disabled", "Trading is currently cancel-only", "post-only mode:"];
 
-/// What the venue did with an order.
+/// The venue's acknowledgement of an order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ack {
-    /// The venue's id, which is the one that we computed.
+    /// The venue's id, equal to the one that we computed.
     pub id: VenueOrderId,
-    /// What it did.
+    /// The state of the order.
     pub status: AckStatus,
-    /// The trades that it made at once.
+    /// The trades that it made immediately.
     pub trades: Vec<TradeId>,
 }
 
-/// What the venue did with an order at once.
+/// The state of an order immediately after placement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AckStatus {
     /// It rests.
     Live,
     /// It matched, wholly or partly.
     Matched {
-        /// Shares; zero if the answer does not say.
+        /// Shares; zero if the response does not say.
         matched: Size,
     },
-    /// It waits for its taker delay.
+    /// It is held for its taker delay.
     Delayed,
 }
 
-/// Why an order is not known to rest at the venue.
+/// Reasons why an order is not known to rest at the venue.
 #[derive(Debug, thiserror::Error)]
 pub enum PlaceError {
-    /// The venue said no. Safe to forget the order.
+    /// The venue refused it. Safe to forget the order.
     #[error("the venue refused the order: {reason}")]
     Refused {
-        /// Its words.
+        /// The venue's error text.
         reason: Reason,
     },
-    /// Nothing left this machine. Safe to forget the order.
+    /// Nothing was sent. Safe to forget the order.
     #[error("the order was not sent: {reason}")]
     NotSent {
-        /// Why.
+        /// The cause.
         reason: Reason,
     },
-    /// It may be live. Keep its cost reserved and ask the venue by `id`.
+    /// It may be live. Keep its cost reserved and query the venue by `id`.
     #[error("outcome unknown for order {id}: {reason}")]
     OutcomeUnknown {
-        /// The id to ask by.
+        /// The id to query by.
         id: VenueOrderId,
-        /// Why.
+        /// The cause.
         reason: Reason,
     },
 }
 
 impl Ack {
-    /// Returns what the engine hears.
+    /// Returns the outcome for the engine.
     pub const fn outcome(&self) -> PlaceOutcome {
         match self.status {
             AckStatus::Live => PlaceOutcome::Live,
@@ -83,7 +83,7 @@ impl Ack {
 }
 
 impl PlaceError {
-    /// Returns what the engine hears.
+    /// Returns the outcome for the engine.
     pub fn into_outcome(self) -> PlaceOutcome {
         match self {
             Self::Refused { reason } => PlaceOutcome::Refused { reason },
@@ -92,7 +92,7 @@ impl PlaceError {
         }
     }
 
-    /// Judges a request that has no good answer. Where in doubt, the outcome is unknown.
+    /// Classifies a request without a valid response. If in doubt, the outcome is unknown.
     pub(super) fn judge(id: VenueOrderId, error: &RequestError) -> Self {
         let reason = cut(&chain(error));
         match error {
@@ -106,8 +106,8 @@ impl PlaceError {
         }
     }
 
-    /// Judges a batch that has no good answer. A refusal of the whole counts only where the venue turned it away at the door: elsewhere
-    /// a part may have been taken before.
+    /// Classifies a batch without a valid response. A refusal of the whole batch counts only if the venue rejected it
+    /// before processing: otherwise some of its orders may have been accepted.
     pub(super) fn judge_part(id: VenueOrderId, error: &RequestError) -> Self {
         match Self::judge(id, error) {
             Self::Refused { reason } if !at_the_door(error) => Self::OutcomeUnknown { id, reason },
@@ -124,13 +124,13 @@ fn at_the_door(error: &RequestError) -> bool {
         || SURELY_NOT_THERE.iter().any(|word| reason.starts_with(word))
 }
 
-/// Says whether an answer proves that no order exists.
+/// Returns true if a response proves that no order exists.
 fn is_refusal(status: u16, words: &str, limited: bool) -> bool {
     if words.is_empty() || MAYBE_THERE.iter().any(|word| words.contains(word)) {
         return false;
     }
     match status {
-        // A timeout of the server, and a matching engine that restarts.
+        // The server timed out, or the matching engine is restarting.
         408 | 425 => false,
         429 => limited,
         400..=499 => true,
@@ -183,24 +183,29 @@ pub fn order_body(signed: &SignedOrder, kind: OrderKind, owner: &str) -> Result<
     Ok(serde_json::to_string(&wire)?)
 }
 
-/// Reads the answer to `POST /order`. The outer error is an answer without sense, the inner one a refusal in a good answer.
-pub(super) fn answer(bytes: &[u8], id: VenueOrderId, side: Side) -> Result<Result<Ack, PlaceError>, ParseError> {
+/// Reads the response to `POST /order`. The outer error is a malformed response, the inner one a refusal in a valid
+/// response.
+pub(super) fn parse_placement(
+    bytes: &[u8],
+    id: VenueOrderId,
+    side: Side,
+) -> Result<Result<Ack, PlaceError>, ParseError> {
     Ok(read(document(bytes)?, id, side))
 }
 
-/// Reads the answer to `POST /orders`, which has one part for each order, in their order. Parts that are missing, or too many, say
-/// nothing of any order.
-pub(super) fn answers(
+/// Reads the response to `POST /orders`, which has one element per order, in the same order. If elements are missing,
+/// or there are too many, the response proves nothing about any order.
+pub(super) fn parse_placements(
     bytes: &[u8],
     asked: &[(VenueOrderId, Side)],
 ) -> Result<Vec<Result<Ack, PlaceError>>, ParseError> {
     let parts: Vec<&RawValue> = serde_json::from_slice(bytes)?;
     if parts.len() != asked.len() {
-        return Err(ParseError::Missing { field: "an answer for each order" });
+        return Err(ParseError::Missing { field: "one response element per order" });
     }
     let part = |(raw, (id, side)): (&&RawValue, &(VenueOrderId, Side))| match object(raw) {
         Ok(wire) => read(wire, *id, *side),
-        // It says nothing of its own order, and the others have their own.
+        // This element proves nothing about its order; the others stand on their own.
         Err(error) => Err(not_understood(*id, &error)),
     };
     Ok(parts.iter().zip(asked).map(part).collect())
@@ -211,7 +216,7 @@ fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, Place
         return Err(not_understood(id, &error));
     }
     let success = match flag("success", &wire.success) {
-        Ok(told) => told.unwrap_or(true),
+        Ok(succeeded) => succeeded.unwrap_or(true),
         Err(error) if wire.error.is_empty() => return Err(not_understood(id, &error)),
         Err(_) => false,
     };
@@ -233,7 +238,7 @@ fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, Place
                 Side::Buy => &wire.taking,
                 Side::Sell => &wire.making,
             };
-            // Where it says nothing, the trades do.
+            // If the amounts are absent, the trades give them.
             match maybe("makingAmount or takingAmount", shares, Size::parse) {
                 Ok(matched) => AckStatus::Matched { matched: matched.unwrap_or_default() },
                 Err(error) => return Err(not_understood(id, &error)),
@@ -250,9 +255,9 @@ fn read(wire: PostAnswer<'_>, id: VenueOrderId, side: Side) -> Result<Ack, Place
     Ok(Ack { id, status, trades })
 }
 
-/// An answer that is not understood proves nothing: the order may be there.
+/// Returns the outcome for a response that cannot be parsed: the order may exist.
 fn not_understood(id: VenueOrderId, error: &ParseError) -> PlaceError {
-    PlaceError::OutcomeUnknown { id, reason: cut(&format!("the venue's answer is not understood: {error}")) }
+    PlaceError::OutcomeUnknown { id, reason: cut(&format!("the venue's response cannot be parsed: {error}")) }
 }
 
 #[cfg(test)]
@@ -299,18 +304,18 @@ mod tests {
     }
 
     #[test]
-    fn silence_and_answers_without_sense_are_unknown() {
+    fn silence_and_malformed_responses_are_unknown() {
         let timeout = RequestError::Timeout { after: Duration::from_millis(5) };
         let error = PlaceError::judge(ID, &timeout);
-        assert_eq!(error.into_outcome(), PlaceOutcome::Unknown { reason: "no answer within 5 ms".into() });
+        assert_eq!(error.into_outcome(), PlaceOutcome::Unknown { reason: "no response within 5 ms".into() });
         let source = ParseError::Missing { field: "x" };
         let malformed = RequestError::Malformed { path: "/order".into(), source };
-        let reason = "the answer to /order makes no sense: field x is missing".into();
+        let reason = "unexpected response from /order: field x is missing".into();
         assert_eq!(PlaceError::judge(ID, &malformed).into_outcome(), PlaceOutcome::Unknown { reason });
     }
 
     fn read(wire: &Value, side: Side) -> PlaceOutcome {
-        match answer(wire.to_string().as_bytes(), ID, side).unwrap() {
+        match parse_placement(wire.to_string().as_bytes(), ID, side).unwrap() {
             Ok(ack) => ack.outcome(),
             Err(error) => error.into_outcome(),
         }
@@ -337,7 +342,7 @@ mod tests {
         other["orderID"] = json!(VenueOrderId([8; 32]).to_string());
         assert!(matches!(read(&other, Side::Buy), PlaceOutcome::Unknown { .. }));
         assert!(matches!(read(&json!({}), Side::Buy), PlaceOutcome::Unknown { .. }));
-        assert!(answer(b"<html>", ID, Side::Buy).is_err());
+        assert!(parse_placement(b"<html>", ID, Side::Buy).is_err());
     }
 
     #[test]
@@ -352,19 +357,23 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_answered_part_by_part_and_what_is_not_told_is_unknown() {
+    fn a_batch_has_one_result_per_order_and_a_missing_one_is_unknown() {
         let (one, two) = (VenueOrderId([1; 32]), VenueOrderId([2; 32]));
         let asked = [(one, Side::Buy), (two, Side::Buy)];
         let live = json!({"success": true, "errorMsg": "", "orderID": one.to_string(), "status": "live"});
         let refused =
             json!({"success": true, "errorMsg": "not enough balance / allowance", "orderID": "", "status": ""});
-        let told = |parts: Value| answers(parts.to_string().as_bytes(), &asked);
-        let both = told(json!([live, refused])).unwrap();
+        let succeeded = |parts: Value| parse_placements(parts.to_string().as_bytes(), &asked);
+        let both = succeeded(json!([live, refused])).unwrap();
         assert!(matches!(&both[..], [Ok(Ack { id, .. }), Err(PlaceError::Refused { .. })] if *id == one), "{both:?}");
-        // In another order than asked they are about other orders.
-        let turned = told(json!([refused, live])).unwrap();
+        // Swapped elements are about other orders.
+        let turned = succeeded(json!([refused, live])).unwrap();
         assert!(matches!(&turned[..], [Err(PlaceError::Refused { .. }), Err(PlaceError::OutcomeUnknown { .. })]));
-        assert!(told(json!([live])).is_err() && told(json!([live, live, live])).is_err() && told(json!({})).is_err());
+        assert!(
+            succeeded(json!([live])).is_err()
+                && succeeded(json!([live, live, live])).is_err()
+                && succeeded(json!({})).is_err()
+        );
     }
 
     #[test]
@@ -377,7 +386,7 @@ mod tests {
         assert!(judged(400, "Too many orders in payload: 16, max allowed: 15", false));
         assert!(judged(401, "Unauthorized/Invalid api key", false) && judged(429, "slow down", true));
         assert!(judged(503, "Trading is currently disabled", false));
-        assert!(!judged(400, "not enough balance / allowance", false), "a part of it may have been taken");
+        assert!(!judged(400, "not enough balance / allowance", false), "some of its orders may have been accepted");
         assert!(!judged(425, "service not ready", false) && !judged(500, "x", false));
     }
 }

@@ -1,9 +1,9 @@
-//! The venue's relayer (PROTOCOL 17.5): it sends a deposit wallet's signed batch to the chain and pays for it. A batch is known by the
-//! wallet's number in it, which the contract takes once, so a submission whose outcome is unknown is never sent again with another
-//! number before the old one is used or the batch's deadline is over.
+//! The venue's relayer (PROTOCOL 17.5), which sends a deposit wallet's signed batch to the chain and pays its gas. A
+//! batch is identified by the wallet nonce in it, which the contract accepts once. A submission whose outcome is
+//! unknown is therefore never sent again with another nonce before the old one is used or the batch's deadline is over.
 
 use super::transport::{Call, ClientError, Timeouts, Transport, split};
-use super::{Class, RequestError};
+use super::{Class, Client, RequestError};
 use crate::auth::{Credentials, CredentialsError, Header};
 use crate::parse::{self, ParseError, Relayed};
 use model::event::Reason;
@@ -15,17 +15,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// The most bytes of a relayer key.
+/// Maximum bytes of a relayer key.
 const KEY_MAX: usize = 256;
-/// The kind of wallet, in the relayer's word.
+/// The wallet type, as the relayer names it.
 const WALLET: &str = "WALLET";
 /// The factory of deposit wallets (PROTOCOL 1.3), through which a wallet's batches go.
 const FACTORY: &str = "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07";
 
-/// What opens the relayer's door. It sends what is signed, and signs nothing.
+/// Credentials for the relayer. They allow sending signed batches, but not signing.
 #[derive(Clone)]
 pub enum RelayerKey {
-    /// A relayer key with the address that it was made for.
+    /// A relayer key with the address that it was issued for.
     Relayer {
         /// The key.
         key: String,
@@ -37,10 +37,10 @@ pub enum RelayerKey {
 }
 
 impl RelayerKey {
-    /// Takes a relayer key as the venue gave it.
+    /// Builds the credentials from a relayer key as the venue issued it.
     ///
     /// # Errors
-    /// If it cannot stand in a header.
+    /// If it cannot be used in a header.
     pub fn relayer(key: &str, address: Address) -> Result<Self, CredentialsError> {
         if key.is_empty() || key.len() > KEY_MAX || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(CredentialsError::Text { part: "key" });
@@ -72,36 +72,36 @@ impl fmt::Debug for RelayerKey {
     }
 }
 
-/// Why a batch is not known to be on its way.
+/// Reasons why a batch is not known to be submitted.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmitError {
-    /// The relayer said no: nothing will happen.
+    /// The relayer refused it: nothing will happen.
     #[error("the relayer refused the batch: {reason}")]
     Refused {
-        /// Its words.
+        /// The relayer's error text.
         reason: Reason,
     },
-    /// Nothing left this machine.
+    /// Nothing was sent.
     #[error("the batch was not sent: {reason}")]
     NotSent {
-        /// Why.
+        /// The cause.
         reason: Reason,
     },
-    /// It may be on its way: the wallet's number tells, or the deadline.
-    #[error("it is not known whether the relayer has the batch: {reason}")]
+    /// It may be submitted: the wallet's nonce resolves it, or the deadline.
+    #[error("outcome of the submission unknown: {reason}")]
     OutcomeUnknown {
-        /// Why.
+        /// The cause.
         reason: Reason,
     },
 }
 
 impl SubmitError {
-    /// Judges a request that has no good answer. Where in doubt, the outcome is unknown.
+    /// Classifies a request without a valid response. If in doubt, the outcome is unknown.
     fn judge(error: &RequestError) -> Self {
         let reason = parse::cut(&error.to_string());
         match error {
             RequestError::NotSent(_) | RequestError::NoRoom { .. } => Self::NotSent { reason },
-            // A timeout, a conflict with one that is on its way, and a limit say nothing about what the relayer has.
+            // A timeout, a conflict with a pending batch, and a rate limit do not prove that the relayer has no batch.
             RequestError::Status { status: 408 | 409 | 425 | 429, .. } => Self::OutcomeUnknown { reason },
             RequestError::Status { status: 400..=499, reason: words, .. } if !words.is_empty() => {
                 Self::Refused { reason: words.clone() }
@@ -115,36 +115,44 @@ impl SubmitError {
 #[derive(Debug, Clone)]
 pub struct Relayer {
     transport: Transport,
-    /// What stands before every path.
+    /// Path prefix of every request.
     prefix: String,
     key: Arc<RelayerKey>,
 }
 
 impl Relayer {
-    /// Returns a client of the relayer at `address`, such as `https://relayer-v2.polymarket.com`; a path in it, as the local exchange
-    /// has one, stands before every request's.
+    /// Returns a client of the relayer at `address`, such as `https://relayer-v2.polymarket.com`. A path in it is
+    /// prefixed to every request; the local exchange has one.
     ///
     /// # Errors
-    /// If the address is none, or not private.
+    /// If the address is invalid or not private.
     pub fn new(address: &str, timeouts: Timeouts, key: RelayerKey) -> Result<Self, ClientError> {
         let (base, prefix) = split(address);
         Ok(Self { transport: Transport::new(base, timeouts)?, prefix: prefix.to_owned(), key: Arc::new(key) })
     }
 
-    /// Returns the next number of the deposit wallet of `owner`'s key.
+    /// Shares the record of parse failures with `client`.
+    #[must_use]
+    pub fn noting_with(mut self, client: &Client) -> Self {
+        self.transport.left_out = client.left_out().clone();
+        self
+    }
+
+    /// Returns the next nonce of the deposit wallet that belongs to `owner`'s key.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response.
     pub async fn nonce(&self, owner: Address) -> Result<u64, RequestError> {
         let (path, owner) = ("/v1/account/transactions/params", owner.checksummed());
         let query = [("address", owner.as_str()), ("type", WALLET)];
-        self.ask(Method::GET, path, &query, None, parse::relayer_nonce).await
+        self.request(Method::GET, path, &query, None, parse::relayer_nonce).await
     }
 
-    /// Hands a signed batch over, once. `owner` is the key that signed it. Cancelled half-way its outcome is unknown.
+    /// Submits a signed batch, once. `owner` is the key that signed it. If the future is cancelled, the outcome is
+    /// unknown.
     ///
     /// # Errors
-    /// Says which of three things is known: refused, not sent, or outcome unknown.
+    /// Distinguishes three cases: refused, not sent, or outcome unknown.
     pub async fn submit(
         &self,
         owner: Address,
@@ -153,27 +161,39 @@ impl Relayer {
         note: &str,
     ) -> Result<Relayed, SubmitError> {
         let body = body(owner, batch, signature, note);
-        let answer = self.ask(Method::POST, "/submit", &[], Some(body), parse::relayed).await;
+        let path = "/submit";
+        let only = |bytes: &[u8]| {
+            let mut rows = self.transport.noted(path, parse::relayed(bytes)?).items.into_iter();
+            let first = rows.next().ok_or(ParseError::Missing { field: "transaction" })?;
+            // Of several transactions, none is certainly this batch.
+            if rows.next().is_some() { Err(ParseError::TooMany { field: "transactions", limit: 1 }) } else { Ok(first) }
+        };
+        let answer = self.request(Method::POST, path, &[], Some(body), only).await;
         answer.map_err(|error| SubmitError::judge(&error))
     }
 
-    /// Returns how far a batch is that was handed over.
+    /// Returns the state of a submitted batch.
     ///
     /// # Errors
-    /// If there is no good answer.
+    /// If there is no valid response, or it is about other batches only.
     pub async fn transaction(&self, id: &str) -> Result<Relayed, RequestError> {
-        self.ask(Method::GET, &format!("/v1/account/transactions/{id}"), &[], None, parse::relayed).await
+        let list = "/v1/account/transactions";
+        let wanted = |bytes: &[u8]| {
+            let mut rows = self.transport.noted(list, parse::relayed(bytes)?).items.into_iter();
+            rows.find(|row| row.id == id).ok_or(ParseError::Missing { field: "transaction" })
+        };
+        self.request(Method::GET, &format!("{list}/{id}"), &[], None, wanted).await
     }
 
-    async fn ask<T>(
+    async fn request<T>(
         &self,
         method: Method,
         path: &str,
         query: &[(&str, &str)],
         body: Option<String>,
-        read: fn(&[u8]) -> Result<T, ParseError>,
+        read: impl FnOnce(&[u8]) -> Result<T, ParseError>,
     ) -> Result<T, RequestError> {
-        // What stands before the path belongs to where the relayer is, not to what is asked of it.
+        // The prefix is a part of the relayer's address and is not signed.
         let headers = self.key.headers(method.as_str(), path, body.as_deref().unwrap_or_default());
         let path = format!("{}{path}", self.prefix);
         let (class, timeout) = (Class::Read, self.transport.timeouts.place);
@@ -183,7 +203,7 @@ impl Relayer {
     }
 }
 
-/// Returns the body of `POST /submit`, as the venue's clients write it.
+/// Returns the body of `POST /submit`, in the format of the venue's clients.
 fn body(owner: Address, batch: &Batch, signature: &Signature65, note: &str) -> String {
     let calls: Vec<_> = batch
         .calls
@@ -223,10 +243,10 @@ mod tests {
         assert_eq!((&body["type"], &body["nonce"]), (&json!("WALLET"), &json!("7")));
         assert_eq!(body["to"], "0x00000000000Fb5C9ADea0298D729A0CB3823Cc07");
         assert_eq!(body["signature"], signature.to_string());
-        let told = &body["depositWalletParams"];
-        assert_eq!((&told["deadline"], &told["calls"][0]["value"]), (&json!("1795425000"), &json!("0")));
-        assert_eq!(told["calls"][0]["target"], "0xAdA100Db00Ca00073811820692005400218FcE1f");
-        assert!(told["calls"][0]["data"].as_str().unwrap().starts_with("0x01b7037c"));
+        let params = &body["depositWalletParams"];
+        assert_eq!((&params["deadline"], &params["calls"][0]["value"]), (&json!("1795425000"), &json!("0")));
+        assert_eq!(params["calls"][0]["target"], "0xAdA100Db00Ca00073811820692005400218FcE1f");
+        assert!(params["calls"][0]["data"].as_str().unwrap().starts_with("0x01b7037c"));
     }
 
     #[test]
@@ -242,6 +262,40 @@ mod tests {
         }
         let late = SubmitError::judge(&RequestError::Timeout { after: std::time::Duration::from_secs(1) });
         assert!(matches!(late, SubmitError::OutcomeUnknown { .. }));
+    }
+
+    /// Responses to `/v1/account/transactions/ID`: the id decides which.
+    fn answer(line: &str) -> (u16, String) {
+        let good = r#"{"transactionID":"t1","state":"STATE_MINED"}"#;
+        let rows = match line {
+            line if line.contains("/t1 ") => format!(r#"[null,{{"transactionID":"t0","state":[]}},{good}]"#),
+            line if line.contains("/t2 ") => format!("[{good}]"),
+            line if line.contains("/submit") => format!("[{good},5]"),
+            _ => "[5]".to_owned(),
+        };
+        (200, rows)
+    }
+
+    #[tokio::test]
+    async fn an_odd_row_costs_no_other_and_is_named() {
+        let (address, _) = crate::client::fake::server(answer).await;
+        let key = RelayerKey::relayer("k", Address([3; 20])).unwrap();
+        let client = Client::new(&address, Timeouts::default()).unwrap();
+        let relayer = Relayer::new(&address, Timeouts::default(), key).unwrap().noting_with(&client);
+        let found = relayer.transaction("t1").await.unwrap();
+        assert_eq!((&*found.id, found.state), ("t1", parse::RelayState::Mined));
+        let [list] = &client.left_out().lists()[..] else { panic!("{:?}", client.left_out()) };
+        assert_eq!((&*list.list, list.count, &*list.name), ("/v1/account/transactions", 2, "t0"));
+        for other in ["t2", "t3"] {
+            let missing = relayer.transaction(other).await;
+            assert!(matches!(missing, Err(RequestError::Malformed { .. })), "{missing:?}");
+        }
+        assert_eq!(client.left_out().lists()[0].count, 5, "a row, and two responses: one list");
+        let batch = Batch { wallet: Address([1; 20]), nonce: 7, deadline: 1_795_425_000, calls: vec![] };
+        let key = SigningKey::parse("ac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80").unwrap();
+        let signature = batch.sign(Chain::Polygon, &key);
+        let sent = relayer.submit(Address([2; 20]), &batch, &signature, "redeem").await.unwrap();
+        assert_eq!(sent.id, "t1");
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! One request and its answer, bounded in time and size and counted.
+//! One request and its response, bounded in time and size, and counted.
 
 use super::departure::{Departure, Hold};
-use super::limits::{Class, Limits, Told, tier};
-use super::{BODY_MAX, Mood, RequestError};
+use super::limits::{Class, Limits, RateLimitHeaders, tier};
+use super::{BODY_MAX, RequestError, VenueStateHint};
 use crate::auth::Header;
 use crate::left_out::LeftOut;
-use crate::parse::{Items, ParseError};
+use crate::parse::{Items, ParseError, Refused};
 use crate::tls;
 use crate::wire::account::Failure;
 use parking_lot::{Mutex, MutexGuard};
@@ -15,19 +15,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Why there is no client.
+/// Reasons why a client cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The address is not one.
-    #[error("the venue's address {text:?} is no http or https address without a path")]
+    /// The address is invalid.
+    #[error("venue address {text:?}: expected an http or https address without a path")]
     Address {
-        /// What was given.
+        /// The configured address.
         text: String,
     },
-    /// API keys would travel in the open.
-    #[error("the venue's address {text:?} must be https, or http on this machine")]
+    /// API keys would be sent unencrypted.
+    #[error("venue address {text:?}: expected https, or http on this machine")]
     Insecure {
-        /// What was given.
+        /// The configured address.
         text: String,
     },
     /// TLS cannot be set up.
@@ -38,16 +38,16 @@ pub enum ClientError {
     Build(#[source] reqwest::Error),
 }
 
-/// How long each kind of request may take, connecting included.
+/// Timeouts per kind of request, connecting included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
-    /// To connect.
+    /// Limit for connecting.
     pub connect: Duration,
-    /// To read market data or the account.
+    /// Limit for reading market data or the account.
     pub read: Duration,
-    /// To place an order. The venue holds some for a taker delay of up to 250 ms.
+    /// Limit for placing an order. The venue holds some for a taker delay of up to 250 ms.
     pub place: Duration,
-    /// To cancel.
+    /// Limit for cancelling.
     pub cancel: Duration,
 }
 
@@ -62,12 +62,12 @@ impl Default for Timeouts {
     }
 }
 
-/// Requests since they were last asked for.
+/// Request counts since they were last taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RequestCounts {
-    /// Answered properly, refusals included.
+    /// Requests with a valid response, refusals included.
     pub ok: u32,
-    /// Failed: see [`RequestError::is_failure`].
+    /// Failed requests: see [`RequestError::is_failure`].
     pub failed: u32,
 }
 
@@ -77,21 +77,21 @@ struct Counters {
     failed: AtomicU32,
 }
 
-/// How long we are silent after a 429 that does not say how long.
+/// Wait after a 429 that does not say how long.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 
-/// What is asked.
+/// A request to be made.
 pub(super) struct Call<'a> {
     pub(super) method: Method,
-    /// Without the query.
+    /// Path without the query.
     pub(super) path: &'a str,
     pub(super) query: &'a [(&'a str, &'a str)],
     pub(super) headers: &'a [Header],
     pub(super) body: Option<String>,
     pub(super) timeout: Duration,
-    /// What it costs.
+    /// Rate-limit class.
     pub(super) class: Class,
-    /// What holds its body back, if it has orders.
+    /// The guard of its body, if it has orders.
     pub(super) departure: Option<Departure>,
 }
 
@@ -102,12 +102,12 @@ pub(super) struct Transport {
     base: Url,
     counters: Arc<Counters>,
     limits: Arc<Mutex<Limits>>,
-    moods: Arc<watch::Sender<Option<Mood>>>,
-    /// Whether orders are held back.
+    moods: Arc<watch::Sender<Option<VenueStateHint>>>,
+    /// The switch that holds back orders.
     pub(super) hold: Hold,
-    /// What `GET /version` answered last.
+    /// The last response to `GET /version`.
     pub(super) version: Arc<AtomicU32>,
-    /// What of the answers was not understood.
+    /// Record of parse failures.
     pub(super) left_out: LeftOut,
     pub(super) timeouts: Timeouts,
 }
@@ -119,7 +119,7 @@ impl Transport {
         if !tls::is_private(&base, "https", "http") {
             return Err(ClientError::Insecure { text });
         }
-        // No retries, redirects or proxies: a placement leaves once, to the address that was configured.
+        // No retries, redirects or proxies: a placement is sent once, to the configured address.
         let http = reqwest::Client::builder()
             .tls_backend_preconfigured(tls::client_config()?.as_ref().clone())
             .user_agent(concat!("polytrader/", env!("CARGO_PKG_VERSION")))
@@ -145,11 +145,12 @@ impl Transport {
         }
     }
 
-    pub(super) fn moods(&self) -> watch::Receiver<Option<Mood>> {
+    pub(super) fn moods(&self) -> watch::Receiver<Option<VenueStateHint>> {
         self.moods.subscribe()
     }
 
-    /// Asks, and parses the answer. Safe to cancel for a read; a cancelled placement has an unknown outcome.
+    /// Sends the request and parses the response. Safe to cancel for a read; a cancelled placement has an unknown
+    /// outcome.
     pub(super) async fn call<T>(
         &self,
         call: Call<'_>,
@@ -164,9 +165,9 @@ impl Transport {
             .and_then(|body| parse(&body).map_err(|source| RequestError::Malformed { path: path.to_owned(), source }));
         if let Err(RequestError::Malformed { source, .. }) = &answer {
             let (list, name) = split_id(path);
-            self.left_out.note(list, name, &source.explained(), "the answer is not used");
+            self.left_out.record(list, name, &source.explained(), "the response is discarded");
         }
-        if let Some(mood) = answer.as_ref().err().and_then(Mood::of) {
+        if let Some(mood) = answer.as_ref().err().and_then(VenueStateHint::of) {
             self.moods.send_replace(Some(mood));
         }
         let counter = match &answer {
@@ -177,7 +178,7 @@ impl Transport {
         answer
     }
 
-    /// Reads what is public.
+    /// Reads public data.
     pub(super) async fn get<T>(
         &self,
         path: &str,
@@ -188,20 +189,25 @@ impl Transport {
         self.call(Call { method, path, query, headers, body: None, timeout, class, departure: None }, parse).await
     }
 
-    /// Names what of a page was not understood, and returns the page.
+    /// Records the rows of a page that failed to parse, and returns the page.
     pub(super) fn noted<T>(&self, list: &str, page: Items<T>) -> Items<T> {
-        for refused in &page.refused {
-            self.left_out.note(list, &refused.name, &refused.reason, "left out, and the rest of the list is used");
-        }
+        self.note(list, &page.refused);
         page
     }
 
-    /// Waits for a request's turn, as long as such a request may.
+    /// Records rows that failed to parse.
+    pub(super) fn note(&self, list: &str, refused: &[Refused]) {
+        for row in refused {
+            self.left_out.record(list, &row.name, &row.reason, "skipped, the rest of the list is used");
+        }
+    }
+
+    /// Waits for rate-limit room, at most for the patience of the request's class.
     async fn admit(&self, class: Class) -> Result<(), RequestError> {
         let last = Instant::now().checked_add(class.patience());
         loop {
             let now = Instant::now();
-            let Err(wait) = self.limits().take(now, class) else { return Ok(()) };
+            let Err(wait) = self.limits().acquire(now, class) else { return Ok(()) };
             if now.checked_add(wait) > last {
                 return Err(RequestError::NoRoom { wait });
             }
@@ -210,13 +216,13 @@ impl Transport {
     }
 
     /// Takes as many cancels as there is room for, up to `most`.
-    pub(super) fn take_cancels(&self, most: usize) -> Result<usize, Duration> {
+    pub(super) fn acquire_cancels(&self, most: usize) -> Result<usize, Duration> {
         let most = u32::try_from(most).unwrap_or(u32::MAX);
-        let taken = self.limits().take_cancels(Instant::now(), most)?;
+        let taken = self.limits().acquire_cancels(Instant::now(), most)?;
         Ok(usize::try_from(taken).unwrap_or(usize::MAX))
     }
 
-    /// Returns how long it takes until there is room for so many cancels.
+    /// Returns the time until there is room for `count` cancels.
     pub(super) fn cancels_wait(&self, count: usize) -> Duration {
         self.limits().cancels_wait(Instant::now(), u32::try_from(count).unwrap_or(u32::MAX))
     }
@@ -225,7 +231,8 @@ impl Transport {
         self.limits.lock()
     }
 
-    /// Asks with a body that may have to stay here. Whatever fails before its bytes were given to a connection, nothing was sent.
+    /// Sends a request whose body may be withheld. On any failure before its bytes were yielded to a connection,
+    /// nothing was sent.
     async fn exchange_guarded(&self, call: Call<'_>, departure: &Departure) -> Result<Vec<u8>, RequestError> {
         let answer = tokio::select! {
             biased;
@@ -263,19 +270,22 @@ impl Transport {
         let request = request.build().map_err(RequestError::NotSent)?;
         let answer = tokio::time::timeout(after, async {
             let response = self.http.execute(request).await.map_err(sent_or_not)?;
-            self.limits().heed(Instant::now(), class, told(&response));
+            self.limits().heed(Instant::now(), class, rate_limit_headers(&response));
             read(response).await
         });
         answer.await.unwrap_or(Err(RequestError::Timeout { after }))
     }
 }
 
-/// Splits a path into the list and the id in it that was asked for.
+/// Splits a path into the list and the requested id in it.
 fn split_id(path: &str) -> (&str, &str) {
-    path.find("/0x").and_then(|at| path.split_at_checked(at)).unwrap_or((path, "the whole answer"))
+    const TRANSACTIONS: &str = "/account/transactions";
+    let transaction = || path.find(TRANSACTIONS).map(|at| at.saturating_add(TRANSACTIONS.len()));
+    let at = path.find("/0x").or_else(transaction).filter(|at| *at < path.len());
+    at.and_then(|at| path.split_at_checked(at)).unwrap_or((path, "the whole response"))
 }
 
-/// Splits an address into what is connected to and the path that stands before every request's, without a slash at the end.
+/// Splits an address into the part to connect to and the path prefix of every request, without a trailing slash.
 pub(super) fn split(address: &str) -> (&str, &str) {
     let from = address.find("://").map_or(0, |at| at.saturating_add(3));
     let slash = address.get(from..).and_then(|rest| rest.find('/')).map(|at| from.saturating_add(at));
@@ -298,11 +308,11 @@ fn sent_or_not(error: reqwest::Error) -> RequestError {
     if error.is_connect() || error.is_builder() { RequestError::NotSent(error) } else { RequestError::Transport(error) }
 }
 
-/// Returns what an answer's headers say of the rate (PROTOCOL 10.2).
-fn told(response: &Response) -> Told {
+/// Returns the rate-limit information of a response's headers (PROTOCOL 10.2).
+fn rate_limit_headers(response: &Response) -> RateLimitHeaders {
     let text = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
     let wait = || text("retry-after").and_then(|value| value.parse().ok()).map_or(FIRST_WAIT, Duration::from_secs);
-    Told {
+    RateLimitHeaders {
         remaining: text("poly-ratelimit-remaining").and_then(|value| value.parse().ok()),
         tier: text("poly-ratelimit-tier").and_then(tier),
         refused: (response.status() == StatusCode::TOO_MANY_REQUESTS).then(wait),
@@ -333,7 +343,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, RequestError> {
     })
 }
 
-/// Returns the venue's words, and the heartbeat that it expected; nothing if the body is not the venue's, such as a gateway's page.
+/// Returns the venue's error text and the heartbeat id that it expected; empty if the body is not the venue's, such as
+/// a gateway's page.
 pub(super) fn reason(body: &[u8]) -> (String, String) {
     let Ok(failure) = serde_json::from_slice::<Failure<'_>>(body) else { return (String::new(), String::new()) };
     let words = if failure.error.is_empty() { &failure.error_msg } else { &failure.error };

@@ -1,4 +1,4 @@
-//! One channel's task: a connection, its end, and the next one.
+//! The task of one channel: connects, and reconnects after each loss.
 
 use super::{FeedEvent, Request, Subscription, Timings, texts};
 use futures_util::{SinkExt, StreamExt};
@@ -14,12 +14,12 @@ use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config};
 
-/// The longest message; the first dump of 200 books has about 2 MB.
+/// Maximum bytes of a message; the first dump of 200 books has about 2 MB.
 const MESSAGE_MAX: usize = 16 * 1024 * 1024;
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// What the task of a channel needs.
+/// State of a channel's task.
 pub(super) struct Connection {
     pub(super) url: String,
     pub(super) subscription: Subscription,
@@ -29,8 +29,8 @@ pub(super) struct Connection {
     pub(super) events: mpsc::Sender<FeedEvent>,
 }
 
-/// How long to wait before the next connection. Only one that was up for long proves that all is well: a handshake that works and a
-/// connection that is lost right after it, again and again, would be a storm.
+/// Reconnect backoff. Only a connection that stayed up for a long time resets it: handshakes that succeed and
+/// connections that are lost right after them would otherwise cause a reconnect storm.
 #[derive(Debug)]
 pub(super) struct Backoff {
     waits: [Duration; 5],
@@ -43,7 +43,7 @@ impl Backoff {
         Self { waits: timings.backoff, healthy: timings.healthy, attempt: 0 }
     }
 
-    /// Takes note of a lost connection, with when it came up if it did, and returns how long to wait.
+    /// Records a lost connection and when it came up, if it did; returns the wait before the next one.
     pub(super) fn lost(&mut self, now: Instant, up_since: Option<Instant>) -> Duration {
         if up_since.is_some_and(|since| now.saturating_duration_since(since) >= self.healthy) {
             self.attempt = 0;
@@ -55,22 +55,22 @@ impl Backoff {
     }
 }
 
-/// How a connection ended.
+/// Reasons why a connection ended.
 enum End {
-    /// To be made again.
+    /// Lost; reconnect.
     Lost(String),
-    /// Nobody listens any more.
-    Unheard,
+    /// The receiver is closed.
+    NoReceiver,
 }
 
 impl Connection {
-    /// Connects again and again until nobody listens.
+    /// Reconnects until the receiver is closed.
     pub(super) async fn run(mut self, mut requests: mpsc::Receiver<Request>) {
         let mut backoff = Backoff::new(&self.timings);
         loop {
             let mut up_since = None;
             let End::Lost(reason) = self.once(&mut requests, &mut up_since).await else { return };
-            tracing::warn!(url = %self.url, %reason, "the channel is down");
+            tracing::warn!(url = %self.url, %reason, "channel lost; reconnecting");
             if self.events.send(FeedEvent::Down { reason }).await.is_err() {
                 return;
             }
@@ -84,15 +84,15 @@ impl Connection {
             Ok(Err(reason)) => return End::Lost(reason),
             Err(_) => return End::Lost(format!("no connection within {} s", self.timings.connect.as_secs())),
         };
-        if let Err(end) = self.say(&mut socket, self.subscription.frame()).await {
+        if let Err(end) = self.send(&mut socket, self.subscription.frame()).await {
             return end;
         }
         if self.events.send(FeedEvent::Up).await.is_err() {
-            return End::Unheard;
+            return End::NoReceiver;
         }
         *up_since = Some(Instant::now());
         match self.listen(&mut socket, requests).await {
-            Ok(()) => End::Unheard,
+            Ok(()) => End::NoReceiver,
             Err(end) => end,
         }
     }
@@ -113,9 +113,9 @@ impl Connection {
             tokio::select! {
                 message = socket.next() => {
                     dead_at = self.dead_at();
-                    self.hear(message)?;
+                    self.on_message(message)?;
                 }
-                _ = ping.tick() => self.say(socket, "PING".to_owned()).await?,
+                _ = ping.tick() => self.send(socket, "PING".to_owned()).await?,
                 () = sleep_until(dead_at) => {
                     return Err(End::Lost(format!("silent for {} s", self.timings.silence.as_secs())));
                 }
@@ -129,7 +129,7 @@ impl Connection {
 
     async fn follow(&mut self, socket: &mut Socket, request: Request) -> Result<(), End> {
         match request {
-            Request::Reconnect => Err(End::Lost("a new connection was asked for".to_owned())),
+            Request::Reconnect => Err(End::Lost("a reconnect was requested".to_owned())),
             Request::Resnapshot(tokens) => {
                 self.operate(socket, "unsubscribe", &tokens).await?;
                 self.operate(socket, "subscribe", &tokens).await
@@ -145,50 +145,50 @@ impl Connection {
         }
     }
 
-    /// Changes what a standing connection is about (PROTOCOL 13.1).
+    /// Changes the subscription of an open connection (PROTOCOL 13.1).
     async fn operate(&self, socket: &mut Socket, operation: &str, tokens: &[TokenId]) -> Result<(), End> {
         let mut frame = json!({"operation": operation, "assets_ids": texts(tokens)});
-        // A subscription without the flag would take it from the whole connection.
+        // Subscribing without the flag would clear it for the whole connection.
         if operation == "subscribe"
             && let Some(fields) = frame.as_object_mut()
         {
             fields.insert("custom_feature_enabled".to_owned(), true.into());
         }
-        self.say(socket, frame.to_string()).await
+        self.send(socket, frame.to_string()).await
     }
 
     fn dead_at(&self) -> Instant {
         Instant::now().checked_add(self.timings.silence).unwrap_or_else(Instant::now)
     }
 
-    fn hear(&self, message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<(), End> {
+    fn on_message(&self, message: Option<Result<Message, tokio_tungstenite::tungstenite::Error>>) -> Result<(), End> {
         let at = (self.now)();
         match message {
             None | Some(Ok(Message::Close(_))) => Err(End::Lost("the venue closed the connection".to_owned())),
             Some(Err(error)) => Err(End::Lost(format!("reading: {error}"))),
             Some(Ok(Message::Text(text))) if text.as_str().eq_ignore_ascii_case("pong") => {
-                self.tell(FeedEvent::Alive { at })
+                self.emit(FeedEvent::Alive { at })
             }
-            Some(Ok(Message::Text(text))) => self.tell(FeedEvent::Frame { at, text }),
+            Some(Ok(Message::Text(text))) => self.emit(FeedEvent::Frame { at, text }),
             Some(Ok(Message::Binary(_))) => Err(End::Lost("the venue sent a binary frame".to_owned())),
             // The library answers WebSocket pings by itself.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(()),
         }
     }
 
-    /// Never waits: a frame that does not fit makes every later one useless.
-    fn tell(&self, event: FeedEvent) -> Result<(), End> {
+    /// Sends an event to the host without waiting: if one frame does not fit, every later one is useless.
+    fn emit(&self, event: FeedEvent) -> Result<(), End> {
         self.events.try_send(event).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => End::Lost("the host did not keep up".to_owned()),
-            mpsc::error::TrySendError::Closed(_) => End::Unheard,
+            mpsc::error::TrySendError::Closed(_) => End::NoReceiver,
         })
     }
 
-    async fn say(&self, socket: &mut Socket, text: String) -> Result<(), End> {
+    async fn send(&self, socket: &mut Socket, text: String) -> Result<(), End> {
         match timeout(self.timings.connect, socket.send(Message::Text(Utf8Bytes::from(text)))).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => Err(End::Lost(format!("sending: {error}"))),
-            Err(_) => Err(End::Lost("the venue takes no more".to_owned())),
+            Err(_) => Err(End::Lost("sending to the venue timed out".to_owned())),
         }
     }
 }

@@ -1,99 +1,100 @@
-//! One stream out of several connections that bring the same: the first that brings an event wins, and what the others bring of it
-//! later is known. The venue numbers nothing (PROTOCOL 12), so connections are held against each other by what they bring: each
-//! has a place in the common course of a market, and is at the head if it has brought everything.
+//! Merges several connections that carry the same stream: the first copy of an event is passed on, later copies are
+//! recognized. The venue has no sequence numbers (PROTOCOL 12), so connections are aligned by content: each has a
+//! position in a market's merged sequence, and is at its head if it has delivered every event.
 //!
-//! Level changes only make sense in their order, so no connection may add to a course that it does not follow: it follows from a
-//! snapshot that opened the course, or from an event that both have brought.
+//! Level changes are only valid in order, so a connection may only extend a sequence that it is aligned with: after a
+//! snapshot that opened the sequence, or after an event that the sequence already has.
 
 use model::{MarketIx, Time, TokenIx};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Events of a market that are remembered. A connection that lags further begins anew.
+/// Maximum remembered events per market. A connection that lags further must be realigned.
 const RECENT_MAX: usize = 64;
-/// A connection that the course has not followed for so long is the one to follow: the leaders have stopped.
+/// If an unaligned connection has delivered events for this long without one of them in the sequence, the aligned ones
+/// have stalled and it takes over.
 const STALLED_MICROS: u64 = 1_000_000;
-/// The shortest time between two snapshots that are asked for because connections differ.
+/// Minimum time between two snapshot requests for diverging connections.
 const ASK_EVERY_MICROS: u64 = 5_000_000;
 
-/// What to do with an event.
+/// The treatment of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is new: it goes on.
+    /// It is new: pass it on.
     New,
-    /// It went on before, or this connection's past is not known; it is a proof of life all the same.
+    /// It was passed on before, or the connection is not aligned; either way it proves that the connection is alive.
     Known,
-    /// The connections bring different things: the market's books are to be asked for anew, on this connection.
+    /// The connections diverge: request fresh books of the market on this connection.
     Differs,
 }
 
-/// What is to be known of an event.
+/// The properties of an event that the merge needs.
 #[derive(Debug, Clone, Copy)]
 pub struct Brought {
-    /// When it was received.
+    /// Receive time.
     pub at: Time,
-    /// The token; for an event about both of a market's, either.
+    /// The token; for an event about both tokens of a market, either one.
     pub token: TokenIx,
     /// The digest of its text.
     pub digest: u64,
-    /// Whether it is a whole book, which needs no past.
+    /// True if it is a whole book, which needs no alignment.
     pub snapshot: bool,
 }
 
-/// How much each connection has brought.
+/// Event counts of one connection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Share {
-    /// Events that it was the first to bring.
+    /// Events that it delivered first.
     pub first: u64,
-    /// Events that another one had brought before.
+    /// Events that another connection had delivered before.
     pub later: u64,
 }
 
-/// The common course of the markets of several connections.
+/// The merged sequences of the markets of several connections.
 #[derive(Debug, Default)]
 pub struct Merge {
     courses: BTreeMap<MarketIx, Course>,
     shares: Vec<Share>,
 }
 
-/// What was told of one market.
+/// The merged sequence of one market.
 #[derive(Debug, Default)]
 struct Course {
     recent: VecDeque<u64>,
-    /// The number of the first of `recent`.
+    /// The sequence number of the first of `recent`.
     first: u64,
     lines: Vec<Line>,
-    /// When snapshots were asked for last because connections differ.
+    /// Time of the last snapshot request because of diverging connections.
     asked: Time,
-    /// They should have been asked for, too soon after the last time.
+    /// True if a snapshot request is due but came too soon after the last one.
     owed: bool,
-    /// The tokens whose next book goes on even if it is known.
+    /// The tokens whose next book is passed on even if it is known.
     wanted: [bool; 2],
 }
 
-/// Where one connection stands in a course.
+/// The position of one connection in a sequence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Line {
-    /// It has brought everything before this number.
+    /// It has delivered everything before this number.
     At(u64),
-    /// Nobody knows: what it brought last, and since when nothing of it was known.
+    /// Not aligned: the last event that it delivered, and the time since when none of its events was known.
     Apart { last: Option<u64>, since: Option<Time> },
 }
 
 const APART: Line = Line::Apart { last: None, since: None };
 
 impl Merge {
-    /// Returns the merge of so many connections.
+    /// Returns the merge of `lines` connections.
     #[must_use]
     pub fn new(lines: usize) -> Self {
         Self { courses: BTreeMap::new(), shares: vec![Share::default(); lines] }
     }
 
-    /// Says what to do with an event that a connection brought.
-    pub fn take(&mut self, line: usize, brought: Brought) -> Verdict {
+    /// Decides how to treat an event from a connection.
+    pub fn judge(&mut self, line: usize, brought: Brought) -> Verdict {
         let lines = self.shares.len();
         let course = self.courses.entry(brought.token.market()).or_default();
         course.lines.resize(lines, APART);
-        let verdict = course.take(line, brought);
+        let verdict = course.judge(line, brought);
         if let Some(share) = self.shares.get_mut(line) {
             let count = if verdict == Verdict::New { &mut share.first } else { &mut share.later };
             *count = count.saturating_add(1);
@@ -101,8 +102,8 @@ impl Merge {
         verdict
     }
 
-    /// Forgets where a connection stood: it is lost. Returns the markets that no connection follows any more; their books are to
-    /// be asked for on another one.
+    /// Resets the position of a lost connection. Returns the markets that have no aligned connection left; their books
+    /// must be requested on another one.
     pub fn lose(&mut self, line: usize, at: Time) -> Vec<MarketIx> {
         let mut left = Vec::new();
         for (market, course) in &mut self.courses {
@@ -117,24 +118,25 @@ impl Merge {
         left
     }
 
-    /// Forgets where all connections stood: all books are asked for anew.
+    /// Resets the positions of all connections: all books must be requested again.
     pub fn begin_anew(&mut self) {
         self.courses.values_mut().for_each(Course::begin_anew);
     }
 
-    /// Lets the next book of a token go on even if it is known: somebody lacks it. Returns a connection to ask for it.
+    /// Passes on the next book of a token even if it is known, because a consumer lacks it. Returns a connection to
+    /// request it on.
     pub fn want(&mut self, token: TokenIx) -> usize {
         let course = self.courses.entry(token.market()).or_default();
         course.want(token);
         course.lines.iter().position(|line| matches!(line, Line::At(_))).unwrap_or(0)
     }
 
-    /// Forgets a market.
+    /// Removes a market.
     pub fn leave(&mut self, market: MarketIx) {
         self.courses.remove(&market);
     }
 
-    /// Returns how much each connection has brought.
+    /// Returns the event counts of each connection.
     #[must_use]
     pub fn shares(&self) -> &[Share] {
         &self.shares
@@ -142,17 +144,17 @@ impl Merge {
 }
 
 impl Course {
-    fn take(&mut self, line: usize, brought: Brought) -> Verdict {
+    fn judge(&mut self, line: usize, brought: Brought) -> Verdict {
         match self.lines.get(line).copied().unwrap_or(APART) {
             Line::At(place) => match self.go_on(line, place, brought) {
-                Verdict::Known if self.owed => self.ask(brought),
+                Verdict::Known if self.owed => self.request_books(brought),
                 verdict => verdict,
             },
             Line::Apart { since, .. } => self.join(line, since, brought),
         }
     }
 
-    /// A connection that follows brings the next event.
+    /// Handles an event from an aligned connection.
     fn go_on(&mut self, line: usize, place: u64, brought: Brought) -> Verdict {
         if brought.snapshot && self.was_wanted(brought.token) {
             return self.cut(place);
@@ -164,11 +166,11 @@ impl Course {
         match (place >= self.end(), brought.snapshot) {
             (true, _) => self.append(line, brought.digest),
             (false, true) => self.cut(place),
-            (false, false) => self.ask(brought),
+            (false, false) => self.request_books(brought),
         }
     }
 
-    /// A connection whose past is not known brings an event.
+    /// Handles an event from a connection that is not aligned.
     fn join(&mut self, line: usize, since: Option<Time>, brought: Brought) -> Verdict {
         if let Some(found) = self.find(self.first, brought.digest) {
             self.set(line, Line::At(found.saturating_add(1)));
@@ -179,21 +181,21 @@ impl Course {
                 self.was_wanted(brought.token);
                 return self.append(line, brought.digest);
             }
-            return self.ask(brought);
+            return self.request_books(brought);
         }
-        // Its first books are as old as its beginning; they are not what the leaders say now.
+        // Its first books date from its start; they do not show what the aligned connections deliver now.
         let since = if brought.snapshot { since } else { since.or(Some(brought.at)) };
         self.set(line, Line::Apart { last: Some(brought.digest), since });
         if since.is_none_or(|since| brought.at.since(since) < STALLED_MICROS) {
             return Verdict::Known;
         }
-        // The leaders bring nothing of what this one brings.
+        // The aligned connections deliver none of this connection's events.
         self.begin_anew();
-        self.ask(brought)
+        self.request_books(brought)
     }
 
-    /// Asks for both books, but not again and again.
-    fn ask(&mut self, brought: Brought) -> Verdict {
+    /// Requests both books, at most once per interval.
+    fn request_books(&mut self, brought: Brought) -> Verdict {
         if self.asked != Time(0) && brought.at.since(self.asked) < ASK_EVERY_MICROS {
             self.owed = true;
             return Verdict::Known;
@@ -218,7 +220,7 @@ impl Course {
         self.wanted.get_mut(usize::try_from(token.outcome()).ok()?)
     }
 
-    /// Forgets everything that was told: the next book opens the course.
+    /// Clears the sequence: the next book opens it.
     fn begin_anew(&mut self) {
         self.first = self.end();
         self.recent.clear();
@@ -235,7 +237,7 @@ impl Course {
         for (other, place) in self.lines.iter_mut().enumerate() {
             *place = match *place {
                 _ if other == line => Line::At(end),
-                // It brought this very event last, so it is at the head too.
+                // It delivered this same event last, so it is at the head too.
                 Line::Apart { last: Some(last), .. } if last == digest => Line::At(end),
                 Line::Apart { last, .. } => Line::Apart { last, since: None },
                 Line::At(at) if at < first => APART,
@@ -245,8 +247,9 @@ impl Course {
         Verdict::New
     }
 
-    /// Takes a whole book, which makes sense anywhere: what came after it from others comes again, from the connection that brought
-    /// it. The others do not bring it, so it is no part of the course.
+    /// Cuts the sequence at a whole book, which is valid anywhere: later events of other connections are delivered
+    /// again by the connection that sent the book. The others do not deliver this book, so it is not a part of the
+    /// sequence.
     fn cut(&mut self, place: u64) -> Verdict {
         let keep = usize::try_from(place.saturating_sub(self.first)).unwrap_or(usize::MAX);
         self.recent.truncate(keep);

@@ -60,12 +60,12 @@ async fn a_market_feed_subscribes_pings_and_hands_frames_on() {
     assert_eq!(line(&mut venue).await, again);
 }
 
-/// Returns the next text that is no PING.
+/// Returns the next text that is not a PING.
 async fn line(socket: &mut WebSocketStream<TcpStream>) -> String {
     loop {
-        let said = text(socket).await;
-        if said != "PING" {
-            return said;
+        let received = text(socket).await;
+        if received != "PING" {
+            return received;
         }
     }
 }
@@ -116,21 +116,21 @@ async fn a_closed_connection_is_made_again() {
 }
 
 #[test]
-fn only_minutes_of_health_begin_the_waits_anew() {
+fn only_minutes_of_health_reset_the_waits() {
     let timings = Timings::default();
     let (mut backoff, start) = (connection::Backoff::new(&timings), tokio::time::Instant::now());
     let mut lost = |at: u64, up_since: Option<u64>| {
         let moment = |seconds| start + Duration::from_secs(seconds);
         backoff.lost(moment(at), up_since.map(moment)).as_millis()
     };
-    // Each handshake works, and each connection is lost at once.
+    // Each handshake succeeds, and each connection is lost immediately.
     assert_eq!([lost(0, Some(0)), lost(1, Some(1)), lost(2, Some(2))], [250, 500, 1_000]);
     assert_eq!([lost(3, None), lost(9, Some(8)), lost(130, Some(11))], [2_000, 5_000, 5_000]);
     assert_eq!([lost(260, Some(140)), lost(270, Some(265))], [250, 500]);
 }
 
 #[tokio::test]
-async fn the_user_feed_sends_its_key_and_only_where_nobody_listens_in() {
+async fn the_user_feed_sends_its_key_and_only_where_it_is_private() {
     let key = || Credentials::new("key", "c2VjcmV0", "words").unwrap();
     let listener = listener().await;
     let (_feed, _events) = Feed::user(config(&listener), key()).unwrap();
@@ -142,7 +142,7 @@ async fn the_user_feed_sends_its_key_and_only_where_nobody_listens_in() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_none_is_named() {
+async fn an_invalid_address_is_named() {
     let listener = listener().await;
     let config = FeedConfig { address: "http://x".to_owned(), ..config(&listener) };
     let error = Feed::market(config, Vec::new()).unwrap_err();

@@ -2,7 +2,7 @@
 
 use super::list::{Items, document};
 use super::rest::{Open, Tradable};
-use super::{ParseError, field, flag, maybe, words};
+use super::{ParseError, field, flag, maybe, text_field};
 use crate::wire::Text;
 use model::amount::parse_micros;
 use model::{ConditionId, Time, Usd};
@@ -18,7 +18,7 @@ struct Page<'a> {
     next_cursor: Text<'a>,
 }
 
-/// A market, as far as it decides whether it is wanted.
+/// The fields of a market that decide whether it is selected.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Row<'a> {
@@ -50,11 +50,11 @@ pub(crate) struct Row<'a> {
     enable_order_book: Text<'a>,
 }
 
-/// A market of the catalog that can be traded, as it says.
+/// A market that the catalog lists as tradable.
 #[derive(Debug)]
 pub struct Found {
     pub(crate) listed: Tradable,
-    /// What is in its book, as the catalog counts it; none if it does not say.
+    /// Liquidity in its book, as the catalog counts it; `None` if absent.
     pub liquidity: Option<Usd>,
 }
 
@@ -64,24 +64,24 @@ impl Found {
         &self.listed.condition
     }
 
-    /// Returns the short name in addresses.
+    /// Returns the slug.
     pub fn slug(&self) -> &str {
         &self.listed.slug
     }
 
-    /// Says whether it is a negative-risk market.
+    /// Returns true if it is a negative-risk market.
     pub fn is_neg_risk(&self) -> bool {
         self.listed.neg_risk == Some(true)
     }
 
-    /// Returns when it is due to end, if it says.
+    /// Returns the scheduled end, if present.
     pub const fn end(&self) -> Option<Time> {
         self.listed.end
     }
 }
 
 impl Row<'_> {
-    /// Says whether its positions are of the generation that we sign for.
+    /// Returns true if its positions are of the generation that we sign for.
     fn is_ours(&self) -> Result<bool, ParseError> {
         match self.version.as_str() {
             "" | "v1" => Ok(true),
@@ -102,15 +102,15 @@ impl Row<'_> {
         if !self.is_ours()? || !open.is_tradable()? {
             return Ok(None);
         }
-        let told = (flag("negRisk", &self.neg_risk)?, ("negRiskMarketID", &self.event));
-        let words = (words("slug", &self.slug)?, words("question", &self.question)?);
+        let neg_risk_fields = (flag("negRisk", &self.neg_risk)?, ("negRiskMarketID", &self.event));
+        let words = (text_field("slug", &self.slug)?, text_field("question", &self.question)?);
         let Some(condition) = super::rest::condition("conditionId", &self.condition_id)? else { return Ok(None) };
-        let listed = Tradable::new(condition, words, ("endDate", &self.end_date), told)?;
+        let listed = Tradable::new(condition, words, ("endDate", &self.end_date), neg_risk_fields)?;
         Ok(Some(Found { listed, liquidity: self.liquidity()? }))
     }
 
-    /// The catalog counts with floating point: what is beyond a micro-dollar is not money. A book cannot have less than nothing, so a
-    /// negative number says nothing of it.
+    /// Reads the liquidity. The catalog uses floating point: digits beyond a micro-dollar are ignored. A book cannot
+    /// have negative liquidity, so a negative number counts as absent.
     fn liquidity(&self) -> Result<Option<Usd>, ParseError> {
         let micros = maybe("liquidityNum", &self.liquidity_num, |text| {
             let digits = text.strip_prefix('-').unwrap_or(text);
@@ -125,7 +125,7 @@ impl Row<'_> {
     }
 }
 
-/// Reads a page and keeps what can be traded. The last page has no cursor.
+/// Reads a page and keeps the tradable markets. The last page has no cursor.
 pub(crate) fn catalog_page(bytes: &[u8]) -> Result<Items<Found>, ParseError> {
     let page: Page<'_> = document(bytes)?;
     let next = maybe("next_cursor", &page.next_cursor, |cursor| Some(cursor.to_owned()))?;

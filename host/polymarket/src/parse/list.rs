@@ -1,4 +1,5 @@
-//! Lists, element by element: what is understood is used, and what is not is named with its reason. One bad element never costs the list.
+//! Parses lists element by element: valid elements are used, invalid ones are recorded by name with the reason. One
+//! invalid element never discards the list.
 
 use super::{ParseError, cut};
 use crate::wire::Text;
@@ -7,12 +8,15 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Fields that name an element, the most telling first.
-const NAMES: [&str; 10] = [
+/// Fields that identify an element, the most specific first.
+const NAMES: [&str; 13] = [
     "slug",
     "market_slug",
     "conditionId",
     "condition_id",
+    "transactionID",
+    "transactionId",
+    "transaction_id",
     "id",
     "token_id",
     "asset_id",
@@ -21,24 +25,24 @@ const NAMES: [&str; 10] = [
     "transactionHash",
 ];
 
-/// An element that was not understood, and so left out.
+/// An element that failed to parse and was left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
-    /// What it calls itself, or its place in the list.
+    /// Its own identifier, or its index in the list.
     pub name: String,
-    /// Why it was not understood.
+    /// The parse error.
     pub reason: String,
-    /// The orders that it is about; none if that is not understood either.
+    /// The orders that it is about; `None` if they cannot be parsed either.
     orders: Option<Vec<VenueOrderId>>,
 }
 
 impl Refused {
-    /// Says whether it could be about an order.
+    /// Returns true if it could be about an order.
     pub fn may_be_about(&self, id: VenueOrderId) -> bool {
         self.orders.as_ref().is_none_or(|orders| orders.contains(&id))
     }
 
-    /// Returns the order that it is, as a row of a list of orders, if its id is understood.
+    /// Returns the order's id if this is a row of a list of orders and the id is valid.
     pub fn order(&self) -> Option<VenueOrderId> {
         match self.orders.as_deref() {
             Some([order]) => Some(*order),
@@ -53,9 +57,14 @@ impl Refused {
         let name = name.map_or_else(|| format!("#{place}"), cut);
         Self { name, reason: cut(&error.explained()), orders: orders(&value) }
     }
+
+    /// Records an entry of a map by its key; such an entry is never about an order.
+    pub(super) fn entry(key: &str, error: &ParseError) -> Self {
+        Self { name: cut(key), reason: cut(&error.explained()), orders: Some(Vec::new()) }
+    }
 }
 
-/// Returns the orders that a row of orders or trades names, if each of its ids is understood.
+/// Returns the orders that a row of orders or trades names, if each of its ids is valid.
 fn orders(row: &Value) -> Option<Vec<VenueOrderId>> {
     let id = |row: &Value, name: &str| row.get(name).and_then(Value::as_str).and_then(VenueOrderId::parse);
     if row.get("taker_order_id").is_none() && row.get("maker_orders").is_none() {
@@ -71,12 +80,12 @@ fn orders(row: &Value) -> Option<Vec<VenueOrderId>> {
 pub(crate) struct Items<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next: Option<String>,
-    /// What was not understood.
+    /// Elements that failed to parse.
     pub(crate) refused: Vec<Refused>,
 }
 
 impl<T> Items<T> {
-    /// Reads each element by itself; `read` returns none for one that is understood and not wanted.
+    /// Parses each element separately; `read` returns `None` for a valid element that is not selected.
     pub(crate) fn read<'a, W: Deserialize<'a>>(
         elements: &[&'a RawValue],
         next: Option<String>,
@@ -93,7 +102,7 @@ impl<T> Items<T> {
     }
 }
 
-/// Reads a list that is a field of something; none if the field is absent.
+/// Reads a list from a field; `None` if the field is absent.
 pub(crate) fn list<'t, W: Deserialize<'t>>(
     name: &'static str,
     text: &'t Text<'_>,
@@ -121,7 +130,7 @@ pub(crate) fn document<'a, W: Deserialize<'a>>(bytes: &'a [u8]) -> Result<W, Par
     object(serde_json::from_slice(bytes)?)
 }
 
-/// Says whether a value is a list, which would be taken for an object's fields in their order.
+/// Returns true if a value is a list, which serde would accept as an object's fields in their order.
 fn is_list(raw: &RawValue) -> bool {
     raw.get().starts_with('[')
 }

@@ -11,24 +11,24 @@ use model::book::LEVELS_MAX;
 use model::{Level, MarketEvent, MarketEventKind, Price, Side, Size, TickSize, Time, TokenIx, Usd};
 use std::hash::BuildHasher;
 
-/// What a frame held besides the events that were handed out.
+/// Counts of a frame's content that did not become events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct MarketCounts {
-    /// Events of kinds that we know and do not use: `best_bid_ask`, `new_market`.
+    /// Events of known kinds that are not used: `best_bid_ask`, `new_market`.
     pub unused: u32,
-    /// Events of kinds that we do not know.
+    /// Events of unknown kinds.
     pub unknown: u32,
     /// Entries about tokens that are not in the map.
     pub foreign: u32,
-    /// Fields that we do not know, in events that we use: the venue says more than it did.
+    /// Unknown fields in events that are used: the venue has extended its format.
     pub fields: u32,
 }
 
-/// Parses one frame, an event or an array of events, and appends what concerns tokens of the map to `out`.
+/// Parses one frame, an event or an array of events, and appends the events about tokens of the map to `out`.
 ///
 /// # Errors
-/// If the frame is torn or has a value that makes no sense; `out` is as it was then. The books of its tokens have missed
-/// something, so they need a fresh snapshot.
+/// If the frame is torn or has an invalid value; `out` is then unchanged. The books of its tokens have missed an
+/// update, so they need a fresh snapshot.
 pub fn parse_market(frame: &[u8], tokens: &TokenMap, out: &mut Vec<MarketEvent>) -> Result<MarketCounts, ParseError> {
     let start = out.len();
     let mut odd = Vec::new();
@@ -44,22 +44,22 @@ pub fn parse_market(frame: &[u8], tokens: &TokenMap, out: &mut Vec<MarketEvent>)
     }
 }
 
-/// One event of a frame. An array of them is one frame on one connection and several on another, so events are what can be
-/// compared between connections.
+/// One element of a frame. An array of events may be one frame on one connection and several on another, so connections
+/// are compared by element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Element {
-    /// Where its part of the events that were handed out ends; it begins where the last one's ends.
+    /// End of its part of the appended events; it begins at the end of the last element.
     pub end: usize,
     /// A digest of its text.
     pub digest: u64,
 }
 
-/// Parses one frame element by element, and tells which of its events said what; events about foreign tokens only are left out.
-/// Of an element that is not understood, what is understood is appended all the same; a token of which something is not gets
-/// [`MarketEventKind::Unread`], and `odd` says what it was. `elements` and `odd` are emptied before.
+/// Parses one frame element by element and records which appended events came from which element; elements about
+/// foreign tokens only are omitted. The valid parts of an element that fails to parse are still appended; a token with
+/// an invalid part gets [`MarketEventKind::Unread`], and `odd` holds the error. `elements` and `odd` are cleared first.
 ///
 /// # Errors
-/// If the frame is torn, so that nothing can be said of any element; `out` is as it was then.
+/// If the frame is torn, so that no element can be read; `out` is then unchanged.
 pub fn parse_elements(
     frame: &[u8],
     tokens: &TokenMap,
@@ -85,7 +85,7 @@ pub fn parse_elements(
     read.map(|()| counts)
 }
 
-/// The fields of one event, in whatever order they came.
+/// The fields of one event, in any order of arrival.
 #[derive(Default)]
 struct Fields<'a> {
     kind: Option<&'a [u8]>,
@@ -112,13 +112,13 @@ struct Reader<'m, 'o> {
 }
 
 impl Reader<'_, '_> {
-    /// Reads all events, and shows each with the text it stands in.
+    /// Reads all events and passes each with its text to `seen`.
     fn frame(&mut self, frame: &[u8], mut seen: impl FnMut(&[MarketEvent], &[u8])) -> Result<(), ParseError> {
         let mut scanner = Scanner::new(frame);
         let mut one = |scanner: &mut Scanner<'_>| {
             let (before, counts, start) = (*scanner, self.counts, self.out.len());
             if let Err(error) = self.event(scanner) {
-                // Whether the frame is torn, or only this element is odd.
+                // Decide whether the frame is torn, or only this element is invalid.
                 *scanner = before;
                 scanner.skip()?;
                 self.out.truncate(start);
@@ -137,7 +137,7 @@ impl Reader<'_, '_> {
     }
 
     fn event(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
-        // `event_type` and `timestamp` may stand last, so level changes are appended as they come, without their time.
+        // `event_type` and `timestamp` may come last, so level changes are appended as they arrive, without their time.
         let start = self.out.len();
         let before = self.counts;
         let mut fields = Fields::default();
@@ -204,7 +204,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// Counts a field that we do not read, unless it is one that the venue is known to send.
+    /// Counts an unknown field, unless the venue is known to send it.
     fn count(&mut self, key: &[u8]) {
         let known = matches!(
             key,
@@ -226,7 +226,7 @@ impl Reader<'_, '_> {
         self.counts.fields = self.counts.fields.saturating_add(u32::from(!known));
     }
 
-    /// One entry of `price_changes`.
+    /// Reads one entry of `price_changes`.
     fn change(&mut self, scanner: &mut Scanner<'_>) -> Result<(), ParseError> {
         let (mut asset, mut price, mut size, mut side) = (&b""[..], &b""[..], &b""[..], &b""[..]);
         scanner.object(|scanner, key| {
@@ -262,7 +262,7 @@ impl Reader<'_, '_> {
 
     fn levels(&mut self, scanner: &mut Scanner<'_>, asset: &[u8]) -> Result<Vec<Level>, ParseError> {
         let mut levels = Vec::new();
-        // The asset stands before the levels on the real venue. Where it does not, the levels are read in vain at worst.
+        // The real venue sends the asset before the levels. If it follows them, at worst the levels are parsed in vain.
         if !asset.is_empty() && self.tokens.get(asset).is_none() {
             return scanner.skip().map(|()| levels);
         }
@@ -302,8 +302,8 @@ impl Reader<'_, '_> {
         self.push(token, fields.time, MarketEventKind::TickSize { tick })
     }
 
-    /// One event for each token of ours. A frame without a winner, which may be a draw, tells nothing: guessing would settle a
-    /// position wrongly, and the host asks how markets end besides.
+    /// Appends one event for each of our tokens. A frame without a winner, which may be a draw, yields no event: a
+    /// guess would settle a position wrongly, and the host queries resolutions separately.
     fn resolved(&mut self, fields: &Fields<'_>) -> Result<(), ParseError> {
         let mut assets = fields.assets.ok_or(ParseError::Missing { field: "assets_ids" })?;
         if fields.winner.is_empty() {
@@ -326,7 +326,7 @@ impl Reader<'_, '_> {
         if winners == 1 { Ok(()) } else { Err(ParseError::invalid("winning_asset_id", fields.winner)) }
     }
 
-    /// Returns the place of a token, or none if it is not ours.
+    /// Returns the index of a token, or `None` if it is not ours.
     fn ours(&mut self, asset: &[u8]) -> Result<Option<TokenIx>, ParseError> {
         if asset.is_empty() {
             return Err(ParseError::Missing { field: "asset_id" });

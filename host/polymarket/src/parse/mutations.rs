@@ -1,5 +1,5 @@
-//! Everything that the venue ever says to us, spoiled at random places: it is read or refused, and never panics. Seeds are fixed, so
-//! that a failure can be repeated. The corpus are the venue's own samples.
+//! Every kind of venue message, corrupted at random places: it is read or refused, and parsing never panics. Seeds are
+//! fixed, so that a failure can be repeated. The corpus consists of the venue's own samples.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -13,7 +13,7 @@ use model::ConditionId;
 use order::Address;
 
 const ROUNDS: usize = 60_000;
-/// What is put in: the marks of JSON, and what numbers are made of.
+/// Inserted fragments: JSON punctuation and the characters of numbers.
 const PIECES: [&str; 18] = [
     "\"",
     "{",
@@ -56,7 +56,7 @@ impl Draw {
                 1 => drop(bytes.splice(place..place, PIECES[self.below(PIECES.len())].bytes())),
                 2 if place < bytes.len() => bytes[place] = u8::try_from(self.below(256)).unwrap(),
                 3 => {
-                    // A part of it twice, or elsewhere.
+                    // A part of it is duplicated or moved.
                     let [from, length] = [self.below(bytes.len() + 1), self.below(40)];
                     let part: Vec<u8> = bytes.iter().skip(from).take(length).copied().collect();
                     bytes.splice(place..place, part);
@@ -71,12 +71,12 @@ impl Draw {
 fn corpus(folder: &str) -> Option<Vec<Vec<u8>>> {
     let folder = shared(&format!("polymarket/samples/{folder}"))?;
     let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    // The order of a folder is nobody's; the seed's draws need one.
+    // Directory order is unspecified; the seeded draws need a fixed order.
     paths.sort();
     Some(paths.iter().map(|path| std::fs::read(path).unwrap()).collect())
 }
 
-/// Reads spoiled samples of a folder; both ends must have come up, or nothing was tested.
+/// Reads corrupted samples of a folder; both results must occur, or nothing was tested.
 fn spoil(folder: &str, mut reads: impl FnMut(&[u8]) -> bool) {
     let Some(corpus) = corpus(folder) else { return };
     let mut draw = Draw(7);

@@ -1,9 +1,10 @@
-//! The answers of REST that are not about one placement (PROTOCOL 7).
+//! REST responses that do not concern a single placement (PROTOCOL 7).
 
-use super::list::{Items, document, list, object};
+use super::list::{Items, Refused, document, list, object};
 use super::user::{Owner, TradeEvent, status, trade_event};
 use super::{
-    ParseError, cut_to, field, flag, is_of_other_generation, matched, maybe, price, side, token, told_flag, words,
+    ParseError, cut_to, field, flag, is_of_other_generation, matched, maybe, price, required_flag, side, text_field,
+    token,
 };
 use crate::wire::Text;
 use crate::wire::account::Balance;
@@ -23,8 +24,9 @@ use model::{
 };
 use order::Address;
 use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
-/// The cursor of the end of a list.
+/// The cursor that marks the end of a list.
 const CURSOR_END: &str = "LTE=";
 
 /// A whole book, read by REST.
@@ -32,13 +34,13 @@ const CURSOR_END: &str = "LTE=";
 pub struct BookSnapshot {
     /// The token.
     pub token: TokenId,
-    /// The venue's time; zero if it says none.
+    /// The venue's time; zero if absent.
     pub venue_time: Time,
     /// Bids, best last.
     pub bids: Vec<Level>,
     /// Asks, best last.
     pub asks: Vec<Level>,
-    /// The grid, if it says.
+    /// The grid, if present.
     pub tick: Option<TickSize>,
 }
 
@@ -63,28 +65,31 @@ pub struct VenueOrder {
     pub side: Side,
     /// The limit.
     pub price: Price,
-    /// Shares asked for.
+    /// Ordered shares.
     pub original: Size,
     /// Shares matched so far.
     pub matched: Size,
-    /// When it was placed; zero if it says none.
+    /// Placement time; zero if absent.
     pub created_at: Time,
 }
 
-/// What the venue believes that an address owns and lets the exchanges spend, in base units of a millionth.
+/// Balance and allowances of an address as reported by the venue, in base units of a millionth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BalanceAllowance {
     /// The balance.
     pub balance: u64,
-    /// By spender; amounts beyond 64 bits, which mean "unlimited", stand as the largest number.
+    /// Allowances by spender; amounts beyond 64 bits, which mean "unlimited", saturate at the largest number.
     pub allowances: Vec<(Address, u64)>,
+    /// Allowances that failed to parse, by spender, already counted and recorded by name. A conclusion from the
+    /// *absence* of an allowance must check these too.
+    pub refused: Vec<Refused>,
 }
 
 pub(crate) fn book(bytes: &[u8]) -> Result<BookSnapshot, ParseError> {
     snapshot(&document(bytes)?)
 }
 
-/// Reads many books. One with a level that is not understood is left out: the rest of it would be another book.
+/// Reads many books. A book with an invalid level is left out: without the level it would be a different book.
 pub(crate) fn books(bytes: &[u8]) -> Result<Items<BookSnapshot>, ParseError> {
     let books: Vec<&RawValue> = serde_json::from_slice(bytes)?;
     Ok(Items::read(&books, None, |book: Book<'_>| snapshot(&book).map(Some)))
@@ -115,7 +120,7 @@ fn next_cursor(page: &Page<'_>) -> Result<Option<String>, ParseError> {
     Ok(cursor.filter(|cursor| cursor != CURSOR_END))
 }
 
-/// What a list says of a market that can be traded.
+/// A list's data about a tradable market.
 #[derive(Debug)]
 pub(crate) struct Tradable {
     pub(crate) condition: ConditionId,
@@ -123,12 +128,13 @@ pub(crate) struct Tradable {
     pub(crate) question: String,
     pub(crate) end: Option<Time>,
     pub(crate) event: Option<EventId>,
-    /// Whether it is a negative-risk market, if the list says.
+    /// True for a negative-risk market, if the list says.
     pub(crate) neg_risk: Option<bool>,
 }
 
 impl Tradable {
-    /// Reads what both lists say: slug and question, the end, and whether it is a negative-risk market with the event that makes it one.
+    /// Reads the fields that both lists have: slug and question, the end, and the negative-risk flag with the event
+    /// that implies it.
     pub(super) fn new(
         condition: ConditionId,
         (slug, question): (&str, &str),
@@ -150,17 +156,17 @@ impl Tradable {
     }
 }
 
-/// What a list says of whether a market trades now (PROTOCOL 15.1).
+/// A list's flags for whether a market trades now (PROTOCOL 15.1).
 pub(super) struct Open<const YES: usize> {
-    /// What must be so, and the fields' names.
+    /// Flags that must be true, with the fields' names.
     pub(super) yes: [Option<bool>; YES],
     pub(super) names: [&'static str; YES],
-    /// What must not be so.
+    /// Flags that must be false.
     pub(super) no: [Option<bool>; 2],
 }
 
 impl<const YES: usize> Open<YES> {
-    /// Says whether it trades. What is not said of a market that trades by all else is an error.
+    /// Returns true if it trades. A missing flag is an error if all others say that it trades.
     pub(super) fn is_tradable(&self) -> Result<bool, ParseError> {
         if self.no.contains(&Some(true)) || self.yes.contains(&Some(false)) {
             return Ok(false);
@@ -172,12 +178,12 @@ impl<const YES: usize> Open<YES> {
     }
 }
 
-/// Reads a condition; none if it is of the other generation.
+/// Reads a condition; `None` if it is of the other generation.
 pub(super) fn condition(name: &'static str, text: &Text<'_>) -> Result<Option<ConditionId>, ParseError> {
     field(name, text, |text| if is_of_other_generation(text) { Some(None) } else { ConditionId::parse(text).map(Some) })
 }
 
-/// Reads a page of `GET /markets` and keeps what can be traded. Conditions of 31 bytes belong to the protocol's other
+/// Reads a page of `GET /markets` and keeps the tradable markets. Conditions of 31 bytes belong to the other protocol
 /// generation, whose positions we do not sign for, and are left out.
 pub(crate) fn market_page(bytes: &[u8]) -> Result<Items<Tradable>, ParseError> {
     let page: Page<'_> = document(bytes)?;
@@ -197,25 +203,26 @@ fn tradable(market: &WireMarket<'_>) -> Result<Option<Tradable>, ParseError> {
     if !open.is_tradable()? {
         return Ok(None);
     }
-    let told = (flag("neg_risk", &market.neg_risk)?, ("neg_risk_market_id", &market.neg_risk_market_id));
-    let words = (words("market_slug", &market.market_slug)?, words("question", &market.question)?);
+    let neg_risk_fields = (flag("neg_risk", &market.neg_risk)?, ("neg_risk_market_id", &market.neg_risk_market_id));
+    let words = (text_field("market_slug", &market.market_slug)?, text_field("question", &market.question)?);
     let Some(condition) = condition("condition_id", &market.condition_id)? else { return Ok(None) };
-    Tradable::new(condition, words, ("end_date_iso", &market.end_date_iso), told).map(Some)
+    Tradable::new(condition, words, ("end_date_iso", &market.end_date_iso), neg_risk_fields).map(Some)
 }
 
-/// Reads what a share of each of a market's tokens pays; nothing while that is not known. Closed without a winner is no outcome,
-/// unless the venue calls it a draw.
+/// Reads the payout per share of each of a market's tokens; `None` while it is not known. A market closed without a
+/// winner is not resolved, unless the venue calls it a draw.
 pub(crate) fn resolution(bytes: &[u8], tokens: &[TokenId; 2]) -> Result<Option<[Usd; 2]>, ParseError> {
     let wire: Ending<'_> = document(bytes)?;
-    let told: Vec<EndingToken<'_>> = list("tokens", &wire.tokens)?.unwrap_or_default();
+    let endings: Vec<EndingToken<'_>> = list("tokens", &wire.tokens)?.unwrap_or_default();
     let won = |token: &TokenId| {
-        let told = told.iter().find(|told| told.token_id.scalar().and_then(TokenId::parse).as_ref() == Some(token));
-        told.ok_or(ParseError::Missing { field: "tokens" }).and_then(|told| told_flag("winner", &told.winner))
+        let ending =
+            endings.iter().find(|ending| ending.token_id.scalar().and_then(TokenId::parse).as_ref() == Some(token));
+        ending.ok_or(ParseError::Missing { field: "tokens" }).and_then(|ending| required_flag("winner", &ending.winner))
     };
     let [yes, no] = tokens;
     let half = Usd(Usd::dollars(1).micros() / 2);
     let draw = flag("is_50_50_outcome", &wire.is_50_50_outcome)? == Some(true);
-    Ok(match (told_flag("closed", &wire.closed)?, won(yes)?, won(no)?) {
+    Ok(match (required_flag("closed", &wire.closed)?, won(yes)?, won(no)?) {
         (true, true, false) => Some([Usd::dollars(1), Usd::ZERO]),
         (true, false, true) => Some([Usd::ZERO, Usd::dollars(1)]),
         (true, false, false) if draw => Some([half, half]),
@@ -223,21 +230,22 @@ pub(crate) fn resolution(bytes: &[u8], tokens: &[TokenId; 2]) -> Result<Option<[
     })
 }
 
-/// Reads `GET /clob-markets/{condition}` and joins it with what the list said. What decides which contract an order is signed for, or
-/// what it costs, must be understood, and both must say the same: a market is left alone rather than traded by a default.
+/// Reads `GET /clob-markets/{condition}` and joins it with the list's data. Fields that decide for which contract an
+/// order is signed, or its cost, must be valid, and both sources must agree: a market is skipped rather than traded
+/// with a default.
 pub(crate) fn clob_market(bytes: &[u8], listed: Tradable) -> Result<Market, ParseError> {
     let wire: ClobMarket<'_> = document(bytes)?;
     let tokens: Vec<ClobToken<'_>> = list("t", &wire.t)?.unwrap_or_default();
     let [yes, no] = &tokens[..] else { return Err(ParseError::Missing { field: "t" }) };
-    if maybe("c", &wire.c, ConditionId::parse)?.is_some_and(|told| told != listed.condition) {
+    if maybe("c", &wire.c, ConditionId::parse)?.is_some_and(|stated| stated != listed.condition) {
         return Err(ParseError::invalid("c", wire.c.as_str().as_bytes()));
     }
     // It is absent where it is false (PROTOCOL 7.4).
     let neg_risk = flag("nr", &wire.nr)?.unwrap_or(false);
-    if listed.neg_risk.is_some_and(|told| told != neg_risk) {
-        return Err(ParseError::invalid("nr, of which the list says something else,", wire.nr.as_str().as_bytes()));
+    if listed.neg_risk.is_some_and(|stated| stated != neg_risk) {
+        return Err(ParseError::invalid("nr (contradicts the list)", wire.nr.as_str().as_bytes()));
     }
-    let outcome = |token: &ClobToken<'_>| words("t.o", &token.o).map(|name| cut_to(name, OUTCOME_MAX));
+    let outcome = |token: &ClobToken<'_>| text_field("t.o", &token.o).map(|name| cut_to(name, OUTCOME_MAX));
     Ok(Market {
         condition: listed.condition,
         tokens: [token(&yes.t)?, token(&no.t)?],
@@ -253,8 +261,8 @@ pub(crate) fn clob_market(bytes: &[u8], listed: Tradable) -> Result<Market, Pars
     })
 }
 
-/// Reads the fee; there is none where the market has no `fd` (PROTOCOL 7.4). A formula that we do not compute is an error: the market is
-/// left alone instead of being traded at a guess.
+/// Reads the fee; there is none if the market has no `fd` (PROTOCOL 7.4). An unsupported formula is an error: the
+/// market is skipped instead of traded on a guess.
 fn fee(wire: &ClobMarket<'_>) -> Result<FeeRate, ParseError> {
     if wire.fd.is_absent() {
         return Ok(FeeRate::default());
@@ -286,7 +294,7 @@ fn venue_order(wire: &Order<'_>) -> Result<VenueOrder, ParseError> {
     })
 }
 
-/// Reads one order; the venue answers nothing or null for one that is over.
+/// Reads one order; for an order that is done the venue returns an empty body or null.
 pub(crate) fn open_order(bytes: &[u8]) -> Result<Option<VenueOrder>, ParseError> {
     if bytes.trim_ascii().is_empty() {
         return Ok(None);
@@ -310,12 +318,33 @@ pub(crate) fn trade_page(bytes: &[u8], owner: &Owner) -> Result<Items<TradeEvent
 pub(crate) fn balance(bytes: &[u8]) -> Result<BalanceAllowance, ParseError> {
     let wire: Balance<'_> = document(bytes)?;
     let balance = field("balance", &wire.balance, |text| text.parse().ok())?;
-    let allowances = wire.allowances.unwrap_or_default();
-    let allowances = allowances
-        .iter()
-        .filter_map(|(spender, amount)| Some((Address::parse(spender)?, saturating(amount.as_str())?)))
-        .collect();
-    Ok(BalanceAllowance { balance, allowances })
+    let (mut allowances, mut refused) = (Vec::new(), Vec::new());
+    match entries("allowances", &wire.allowances) {
+        Ok(rows) => {
+            for (spender, amount) in rows {
+                match allowance(&spender, &amount) {
+                    Ok(allowance) => allowances.push(allowance),
+                    Err(error) => refused.push(Refused::entry(&spender, &error)),
+                }
+            }
+        }
+        Err(error) => refused.push(Refused::entry("allowances", &error)),
+    }
+    Ok(BalanceAllowance { balance, allowances, refused })
+}
+
+/// Reads a map from a field; empty if the field is absent.
+fn entries<'t>(name: &'static str, text: &'t Text<'_>) -> Result<BTreeMap<String, Text<'t>>, ParseError> {
+    if text.is_absent() {
+        return Ok(BTreeMap::new());
+    }
+    let map = text.nested().and_then(|json| serde_json::from_str(json).ok());
+    map.ok_or_else(|| ParseError::invalid(name, text.as_str().as_bytes()))
+}
+
+fn allowance(spender: &str, amount: &Text<'_>) -> Result<(Address, u64), ParseError> {
+    let address = Address::parse(spender).ok_or_else(|| ParseError::invalid("spender", spender.as_bytes()))?;
+    Ok((address, field("allowance", amount, saturating)?))
 }
 
 fn saturating(digits: &str) -> Option<u64> {
@@ -388,10 +417,31 @@ mod tests {
     #[test]
     fn unlimited_allowances_saturate() {
         let spender = Address([7; 20]);
-        let wire = json!({"balance": "25000000", "allowances": {spender.to_string(): "9".repeat(78), "x": "1"}});
+        let wire = json!({"balance": "25000000", "allowances": {spender.to_string(): "9".repeat(78)}});
         let read = balance(wire.to_string().as_bytes()).unwrap();
-        assert_eq!(read, BalanceAllowance { balance: 25_000_000, allowances: vec![(spender, u64::MAX)] });
+        let allowances = vec![(spender, u64::MAX)];
+        assert_eq!(read, BalanceAllowance { balance: 25_000_000, allowances, refused: vec![] });
         assert!(balance(br#"{"balance":"-1"}"#).is_err());
+    }
+
+    #[test]
+    fn an_odd_allowance_costs_neither_the_balance_nor_another_and_is_named() {
+        let (good, odd) = (Address([7; 20]), Address([8; 20]).to_string());
+        let read = |allowances: serde_json::Value| {
+            let wire = json!({"balance": 5, "allowances": allowances});
+            let read = balance(wire.to_string().as_bytes()).unwrap();
+            assert_eq!(read.balance, 5);
+            let named: Vec<String> = read.refused.iter().map(|row| format!("{}: {}", row.name, row.reason)).collect();
+            (read.allowances, named)
+        };
+        for amount in [json!("-1"), json!("1.5"), json!(""), json!(null), json!({"is": 1}), json!(true), json!([1])] {
+            let (allowances, named) = read(json!({good.to_string(): 3, odd.as_str(): amount}));
+            assert_eq!(allowances, [(good, 3)], "{amount}");
+            assert!(named.len() == 1 && named[0].starts_with(&format!("{odd}: field allowance is")), "{named:?}");
+        }
+        assert_eq!(read(json!({"x": "1"})), (vec![], vec!["x: field spender is \"x\"".to_owned()]));
+        assert_eq!(read(json!([1])), (vec![], vec!["allowances: field allowances is \"[1]\"".to_owned()]));
+        assert_eq!(read(json!(null)), (vec![], vec![]));
     }
 
     #[test]
@@ -399,9 +449,9 @@ mod tests {
         let [yes, no] = [TokenId([1; 32]), TokenId([2; 32])];
         let read = |closed: bool, draw: bool, winners: [bool; 2]| {
             // The venue lists them in any order.
-            let told =
+            let ending_token =
                 |token: &TokenId, winner: bool| serde_json::json!({"token_id": token.to_string(), "winner": winner});
-            let tokens = [told(&no, winners[1]), told(&yes, winners[0])];
+            let tokens = [ending_token(&no, winners[1]), ending_token(&yes, winners[0])];
             let body = serde_json::json!({"closed": closed, "is_50_50_outcome": draw, "tokens": tokens}).to_string();
             resolution(body.as_bytes(), &[yes, no]).unwrap()
         };

@@ -1,5 +1,5 @@
-//! A pull scanner over JSON bytes: no tree, no allocation, no recursion. It reads what it is asked for strictly and skips the
-//! rest loosely: a value that nobody wants is not validated beyond its brackets and quotes.
+//! A pull scanner over JSON bytes: no tree, no allocation, no recursion. It parses requested values strictly and skips
+//! the others loosely: a skipped value is validated only for its brackets and quotes.
 
 use super::ParseError;
 
@@ -8,7 +8,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 const QUOTES: u64 = 0x2222_2222_2222_2222;
 const ESCAPES: u64 = 0x5c5c_5c5c_5c5c_5c5c;
 
-/// A place in the bytes of a frame. A copy is a bookmark.
+/// A position in the bytes of a frame. A copy is a bookmark.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scanner<'a> {
     bytes: &'a [u8],
@@ -20,7 +20,7 @@ impl<'a> Scanner<'a> {
         Self { bytes, at: 0 }
     }
 
-    /// Returns the text between this place and a later one.
+    /// Returns the text between this position and a later one.
     pub(crate) fn until(&self, later: &Self) -> &'a [u8] {
         self.bytes.get(self.at..later.at).unwrap_or_default()
     }
@@ -37,7 +37,7 @@ impl<'a> Scanner<'a> {
         self.at = self.at.saturating_add(count);
     }
 
-    /// Returns the next byte that is not white space, without taking it.
+    /// Returns the next byte that is not white space, without consuming it.
     pub(crate) fn peek(&mut self) -> Option<u8> {
         loop {
             match self.bytes.get(self.at).copied() {
@@ -47,7 +47,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the next byte if it is `byte`.
+    /// Consumes the next byte if it is `byte`.
     pub(crate) fn accept(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         if found {
@@ -65,7 +65,7 @@ impl<'a> Scanner<'a> {
         if self.peek().is_none() { Ok(()) } else { Err(self.syntax()) }
     }
 
-    /// Takes a string and returns what stands between the quotes, escapes as they are.
+    /// Consumes a string and returns the text between its quotes, with escapes left as they are.
     pub(crate) fn string(&mut self) -> Result<&'a [u8], ParseError> {
         self.expect(b'"')?;
         let start = self.at;
@@ -82,19 +82,19 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes a string, a number or a word, and returns its text; empty for null.
+    /// Consumes a string, a number or a word, and returns its text; empty for null.
     pub(crate) fn scalar(&mut self) -> Result<&'a [u8], ParseError> {
         match self.peek() {
             Some(b'"') => self.string(),
             Some(_) => {
-                let word = self.word()?;
+                let word = self.literal()?;
                 Ok(if word == b"null" { b"" } else { word })
             }
             None => Err(self.syntax()),
         }
     }
 
-    fn word(&mut self) -> Result<&'a [u8], ParseError> {
+    fn literal(&mut self) -> Result<&'a [u8], ParseError> {
         let rest = self.rest();
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
         let length = rest.iter().position(|byte| !is_word(byte)).unwrap_or(rest.len());
@@ -107,7 +107,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes any value and forgets it.
+    /// Consumes any value and discards it.
     pub(crate) fn skip(&mut self) -> Result<(), ParseError> {
         let mut depth: usize = 0;
         loop {
@@ -129,7 +129,7 @@ impl<'a> Scanner<'a> {
                     continue;
                 }
                 Some(_) => {
-                    self.word()?;
+                    self.literal()?;
                 }
                 None => return Err(self.syntax()),
             }
@@ -139,7 +139,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes an object; `entry` gets each key and must take the value.
+    /// Consumes an object; `entry` gets each key and must consume the value.
     pub(crate) fn object(
         &mut self,
         mut entry: impl FnMut(&mut Self, &'a [u8]) -> Result<(), ParseError>,
@@ -158,7 +158,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes an array; `item` must take each value.
+    /// Consumes an array; `item` must consume each value.
     pub(crate) fn array(
         &mut self,
         mut item: impl FnMut(&mut Self) -> Result<(), ParseError>,
@@ -176,14 +176,14 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// Returns the place of the first `"` or `\`. Looks at eight bytes at a time: strings are most of a frame, and this loop is
-/// most of the parser's time.
+/// Returns the index of the first `"` or `\`. Checks eight bytes at a time: strings are most of a frame, and this loop
+/// is most of the parser's time.
 fn quote_or_escape(bytes: &[u8]) -> Option<usize> {
     let (chunks, tail) = bytes.as_chunks::<8>();
     let mut base: usize = 0;
     for chunk in chunks {
         let word = u64::from_le_bytes(*chunk);
-        // The lowest marked byte is exact; borrows can only mark higher ones wrongly.
+        // The lowest marked byte is exact; borrows can only produce false marks above it.
         let hits = zero_bytes(word ^ QUOTES) | zero_bytes(word ^ ESCAPES);
         if hits != 0 {
             let place = usize::try_from(hits.trailing_zeros() / 8).unwrap_or(0);

@@ -1,9 +1,9 @@
-//! The folder of samples and recordings that tests read.
+//! The shared folder of samples and recordings that tests read.
 #![allow(clippy::print_stderr, reason = "a test that cannot run says so")]
 
 use std::path::PathBuf;
 
-/// Returns where something of the shared folder is, or says loudly that the test cannot run. In CI that is a failure.
+/// Returns a path in the shared folder, or prints that the test cannot run. In CI that is a failure.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);

@@ -1,18 +1,18 @@
-//! From the venue's token ids, as they stand on the wire, to our places.
+//! Maps the venue's token ids, as written on the wire, to token indexes.
 
 use model::{ConditionId, MarketIx, TokenId, TokenIx};
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// The most tokens in a map: far above what one host follows.
+/// Maximum tokens in a map: far above the number that one host follows.
 pub const TOKENS_MAX: usize = 100_000;
 
-/// There are [`TOKENS_MAX`] tokens already.
+/// The map already has [`TOKENS_MAX`] tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("more than {TOKENS_MAX} tokens")]
 pub struct TooManyTokens;
 
-/// Finds a token by the text of its id. Exact: the whole text is compared, the hash only finds it quickly.
+/// Finds a token by the text of its id. Exact: the whole text is compared, and the hash only speeds up the search.
 #[derive(Debug, Clone, Default)]
 pub struct TokenMap {
     places: HashMap<Box<[u8]>, TokenIx, BuildHasherDefault<DigitsHasher>>,
@@ -20,7 +20,7 @@ pub struct TokenMap {
 }
 
 impl TokenMap {
-    /// Adds a token; a later place replaces an earlier one.
+    /// Adds a token; a later index replaces an earlier one.
     ///
     /// # Errors
     /// [`TooManyTokens`] if the map is full.
@@ -32,36 +32,37 @@ impl TokenMap {
         Ok(())
     }
 
-    /// Names a market, so that a message whose token is not understood can be laid to it. Its tokens are added apart.
+    /// Names a market, so that a message whose token is invalid can be attributed to it. Its tokens are added
+    /// separately.
     pub fn name_market(&mut self, condition: ConditionId, place: MarketIx) {
         if self.markets.len() < TOKENS_MAX {
             self.markets.insert(condition, place);
         }
     }
 
-    /// Returns the place of a market that was named.
+    /// Returns the index of a named market.
     pub fn market(&self, condition: &ConditionId) -> Option<MarketIx> {
         self.markets.get(condition).copied()
     }
 
-    /// Returns the place of the token whose id is written like this, in plain decimal without leading zeros.
+    /// Returns the index of the token with this id, in plain decimal without leading zeros.
     pub fn get(&self, text: &[u8]) -> Option<TokenIx> {
         self.places.get(text).copied()
     }
 
-    /// Returns how many tokens there are.
+    /// Returns the number of tokens.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Says whether there is no token.
+    /// Returns true if there are no tokens.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 }
 
-/// Hashes the first and the last digits of an id. Ids are hashes themselves, so these differ; the venue makes the ids that we
-/// insert, not an attacker, so a keyed hash of all 78 digits would buy nothing.
+/// Hashes the first and the last digits of an id. Ids are hashes themselves, so these digits differ; the inserted ids
+/// come from the venue, not from an attacker, so a keyed hash of all 78 digits would gain nothing.
 #[derive(Debug, Clone, Default)]
 struct DigitsHasher(u64);
 
@@ -83,7 +84,7 @@ impl Hasher for DigitsHasher {
     }
 
     fn write_usize(&mut self, length: usize) {
-        // Slices hash their length first; it says nothing about ids.
+        // Slices hash their length first; it does not distinguish ids.
         self.0 ^= u64::try_from(length).unwrap_or(0);
     }
 }

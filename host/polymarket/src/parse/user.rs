@@ -1,7 +1,7 @@
 //! The user channel (PROTOCOL 14) and the trades of REST, which have the same shape.
 
 use super::list::{Refused, list, object};
-use super::{ParseError, field, kind, matched, maybe, price, token, words};
+use super::{ParseError, field, kind, matched, maybe, price, text_field, token};
 use crate::wire::Text;
 use crate::wire::order::Order;
 use crate::wire::text::parse_time;
@@ -13,12 +13,12 @@ use order::Address;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The most maker orders of one trade that are read.
+/// Maximum maker orders of one trade.
 pub const PARTS_MAX: usize = 4_096;
-/// The most events of one frame that are read.
+/// Maximum events of one frame.
 const EVENTS_MAX: usize = 10_000;
 
-/// Who we are, to find our own orders among the makers of a trade.
+/// Our identity, to find our own orders among the makers of a trade.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Our API key, as the venue writes it.
@@ -28,8 +28,8 @@ pub struct Owner {
 }
 
 impl Owner {
-    /// Says whether something is ours. Where neither says so and one of the two is not understood, or both say nothing, that is an error:
-    /// what is ours and taken for somebody else's would be lost.
+    /// Returns true if an item is ours. If neither field says so and one of them is invalid, or both are empty, that is
+    /// an error: an item of ours taken for another account's would be lost.
     fn is(&self, owner: &Text<'_>, maker: &Text<'_>) -> Result<bool, ParseError> {
         let address = maker.scalar().and_then(Address::parse);
         if owner.as_str().eq_ignore_ascii_case(&self.api_key) || address == Some(self.funder) {
@@ -44,7 +44,7 @@ impl Owner {
     }
 }
 
-/// Something that happened to one of our orders.
+/// An event on one of our orders or trades.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserEvent {
     /// An order was placed, matched further, or ended.
@@ -53,31 +53,31 @@ pub enum UserEvent {
     Trade(TradeEvent),
 }
 
-/// What happened to an order.
+/// The kind of an order event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OrderAction {
     /// It was placed.
     Placement,
     /// More of it was matched.
     Update,
-    /// It ended before it was matched whole.
+    /// It ended before it was fully matched.
     Cancellation,
 }
 
-/// An order's state at the venue after something happened to it.
+/// An order's state at the venue after an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderEvent {
     /// The venue's id of the order.
     pub id: VenueOrderId,
-    /// What happened.
+    /// The kind of event.
     pub action: OrderAction,
     /// The state now.
     pub status: VenueStatus,
     /// Shares matched in total, as the venue counts them.
     pub matched: Size,
-    /// The venue's word for the state, which gives the cause of a cancel.
+    /// The venue's status text, which gives the cause of a cancel.
     pub reason: Reason,
-    /// The venue's time; zero if it says none.
+    /// The venue's time; zero if absent.
     pub time: Time,
 }
 
@@ -86,22 +86,22 @@ pub struct OrderEvent {
 pub struct TradeEvent {
     /// The trade.
     pub trade: TradeId,
-    /// How far it has settled.
+    /// Its settlement state.
     pub settlement: Settlement,
     /// The taker's token.
     pub token: TokenId,
-    /// When it was matched; zero if it says none.
+    /// Match time; zero if absent.
     pub matched_at: Time,
-    /// When it last changed; zero if it says none.
+    /// Time of the last change; zero if absent.
     pub updated_at: Time,
-    /// Our parts, never empty. The key of a fill is (trade, order, part).
+    /// Our parts, never empty. A fill's key is (trade, order, part).
     pub parts: Vec<Part>,
 }
 
-/// What one of our orders did in a trade.
+/// The part of one of our orders in a trade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
-    /// The place among the trade's maker orders.
+    /// The index among the trade's maker orders.
     pub part: u32,
     /// Our order.
     pub order: VenueOrderId,
@@ -109,16 +109,16 @@ pub struct Part {
     pub maker_price: Price,
     /// The shares.
     pub size: Size,
-    /// Whether our order was the resting one.
+    /// True if our order was the resting one.
     pub maker: bool,
-    /// Whether the two orders were on complementary tokens (mint or merge).
+    /// True if the two orders were on complementary tokens (mint or merge).
     pub crossed: bool,
 }
 
-/// What a frame held besides the events that were handed out.
+/// Counts of a frame's content that did not become events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct UserCounts {
-    /// Events of kinds that we do not know.
+    /// Events of unknown kinds.
     pub unknown: u32,
     /// Trades in which we have no part.
     pub foreign: u32,
@@ -127,15 +127,15 @@ pub struct UserCounts {
 /// Parses one frame, an event or an array of events, and appends them to `out`.
 ///
 /// # Errors
-/// If something in the frame makes no sense: the first such thing. The events that do make sense are in `out` all the same.
-/// The caller reads orders and trades again by REST, as something about our own account was missed.
+/// The first parse error in the frame. The valid events are appended to `out` nevertheless. The caller must read orders
+/// and trades again by REST, because an event of our own account was missed.
 pub fn parse_user(frame: &[u8], owner: &Owner, out: &mut Vec<UserEvent>) -> Result<UserCounts, ParseError> {
     let mut first_error = None;
     let counts = read(frame, owner, out, |_, _, error| first_error = first_error.take().or(Some(error)))?;
     first_error.map_or(Ok(counts), Err)
 }
 
-/// Parses one frame as [`parse_user`] does, and appends what of it is not understood to `refused`.
+/// Parses one frame as [`parse_user`] does, and appends the events that fail to parse to `refused`.
 ///
 /// # Errors
 /// If the frame is torn.
@@ -208,7 +208,7 @@ fn order_event(wire: &Order<'_>) -> Result<OrderEvent, ParseError> {
         _ => None,
     })?;
     let status = match (action, status(wire.status.as_str())) {
-        // A cancellation ends the order whatever word stands beside it, unless that word is that all was matched.
+        // A cancellation ends the order whatever its status, unless the status says that all was matched.
         (OrderAction::Cancellation, Some(VenueStatus::Matched)) => VenueStatus::Matched,
         (OrderAction::Cancellation, _) => VenueStatus::Cancelled,
         (_, Some(status)) => status,
@@ -219,7 +219,7 @@ fn order_event(wire: &Order<'_>) -> Result<OrderEvent, ParseError> {
         action,
         status,
         matched: matched(status, &wire.size_matched)?,
-        reason: cut(words("status", &wire.status)?),
+        reason: cut(text_field("status", &wire.status)?),
         time: maybe("timestamp", &wire.timestamp, parse_time)?.unwrap_or_default(),
     })
 }
@@ -227,17 +227,17 @@ fn order_event(wire: &Order<'_>) -> Result<OrderEvent, ParseError> {
 /// Reads an order's status, with or without REST's prefix (PROTOCOL 8).
 pub(super) fn status(word: &str) -> Option<VenueStatus> {
     match word.strip_prefix("ORDER_STATUS_").unwrap_or(word) {
-        // A delayed order may match any moment, an unmatched one rests after its delay: both are open.
+        // A delayed order may match at any moment, an unmatched one rests after its delay: both are open.
         "LIVE" | "DELAYED" | "UNMATCHED" => Some(VenueStatus::Live),
         "MATCHED" => Some(VenueStatus::Matched),
         "INVALID" => Some(VenueStatus::Invalid),
-        // Any sentence may follow; all are final.
+        // Any text may follow; all such statuses are final.
         word if word.starts_with("CANCELED") => Some(VenueStatus::Cancelled),
         _ => None,
     }
 }
 
-/// Reads a trade; none if no part of it is ours.
+/// Reads a trade; `None` if no part of it is ours.
 pub(super) fn trade_event(wire: &Trade<'_>, owner: &Owner) -> Result<Option<TradeEvent>, ParseError> {
     let parts = parts(wire, owner)?;
     if parts.is_empty() {
@@ -258,18 +258,18 @@ fn parts(wire: &Trade<'_>, owner: &Owner) -> Result<Vec<Part>, ParseError> {
     if makers.len() > PARTS_MAX {
         return Err(ParseError::TooMany { field: "maker_orders", limit: PARTS_MAX });
     }
-    let told = maybe("trader_side", &wire.trader_side, |word| match word {
+    let is_taker = maybe("trader_side", &wire.trader_side, |word| match word {
         "TAKER" => Some(true),
         "MAKER" => Some(false),
         _ => None,
     })?;
-    let taker = match told {
+    let taker = match is_taker {
         Some(taker) => taker,
-        // Older frames do not say it.
+        // Older frames omit it.
         None => owner.is(&wire.owner, &wire.maker_address)?,
     };
-    if makers.is_empty() && (taker || told.is_some()) {
-        // What was paid stands with the makers only, so such a fill cannot be booked.
+    if makers.is_empty() && (taker || is_taker.is_some()) {
+        // The prices paid are given only with the makers, so such a fill cannot be booked.
         return Err(ParseError::Missing { field: "maker_orders" });
     }
     let mut parts = Vec::new();
@@ -303,7 +303,7 @@ fn part(
     })
 }
 
-/// Says whether this is an API key, a UUID.
+/// Returns true if this is an API key, a UUID.
 fn is_key(text: &str) -> bool {
     TradeId::parse(text).is_some()
 }
@@ -319,12 +319,12 @@ fn settlement(word: &str) -> Option<Settlement> {
     }
 }
 
-/// Cuts a text of the venue to [`REASON_MAX`] bytes, between characters.
+/// Cuts a text of the venue to [`REASON_MAX`] bytes, at a character boundary.
 pub(crate) fn cut(text: &str) -> Reason {
     cut_to(text, REASON_MAX)
 }
 
-/// Cuts a text of the venue to so many bytes, between characters.
+/// Cuts a text of the venue to `most` bytes, at a character boundary.
 pub(crate) fn cut_to(text: &str, most: usize) -> String {
     text.get(..text.floor_char_boundary(most)).unwrap_or_default().to_owned()
 }

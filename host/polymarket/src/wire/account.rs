@@ -1,8 +1,7 @@
-//! Keys, balances, the service itself, and errors.
+//! API keys, balances, service information, and errors.
 
 use super::Text;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// An API key (PROTOCOL 2.3).
 #[derive(Deserialize)]
@@ -21,8 +20,9 @@ pub(crate) struct ApiKey<'a> {
 pub(crate) struct Balance<'a> {
     #[serde(borrow)]
     pub(crate) balance: Text<'a>,
+    /// A map from spender to amount.
     #[serde(borrow, default)]
-    pub(crate) allowances: Option<BTreeMap<String, Text<'a>>>,
+    pub(crate) allowances: Text<'a>,
 }
 
 /// `GET /version`.
@@ -37,15 +37,15 @@ pub(crate) struct Version<'a> {
 pub(crate) struct Failure<'a> {
     #[serde(borrow, default)]
     pub(crate) error: Text<'a>,
-    /// The heartbeat's own word for it.
+    /// The heartbeat's own field for it.
     #[serde(borrow, default)]
     pub(crate) error_msg: Text<'a>,
-    /// The heartbeat's id that was expected.
+    /// The heartbeat id that was expected.
     #[serde(borrow, default)]
     pub(crate) heartbeat_id: Text<'a>,
 }
 
-/// The answer of `/api/geoblock` (PROTOCOL 1.1).
+/// The response of `/api/geoblock` (PROTOCOL 1.1).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Geoblock<'a> {
     #[serde(borrow, default)]
@@ -54,7 +54,7 @@ pub(crate) struct Geoblock<'a> {
     pub(crate) country: Text<'a>,
 }
 
-/// The answer to a heartbeat (PROTOCOL 11).
+/// The response to a heartbeat (PROTOCOL 11).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Heartbeat<'a> {
     #[serde(borrow)]

@@ -64,7 +64,7 @@ pub(crate) struct Market<'a> {
     pub(crate) neg_risk_market_id: Text<'a>,
 }
 
-/// `GET /markets/{condition}`, as far as it tells how a market ended.
+/// `GET /markets/{condition}`, the fields that describe the resolution.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Ending<'a> {
     #[serde(borrow, default)]
@@ -110,7 +110,7 @@ pub(crate) struct ClobToken<'a> {
     pub(crate) o: Text<'a>,
 }
 
-/// What takers pay.
+/// The taker fee.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ClobFee<'a> {
     #[serde(borrow, default)]

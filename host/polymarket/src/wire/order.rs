@@ -3,7 +3,7 @@
 use super::Text;
 use serde::{Deserialize, Serialize};
 
-/// An order as the venue tells it (PROTOCOL 7.5, 14.2).
+/// An order as the venue reports it (PROTOCOL 7.5, 14.2).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Order<'a> {
     #[serde(borrow, default)]
@@ -29,7 +29,7 @@ pub(crate) struct Order<'a> {
     pub(crate) timestamp: Text<'a>,
 }
 
-/// The body of `POST /order` (PROTOCOL 4.4). The keys stand in the order of the venue's Python client.
+/// The body of `POST /order` (PROTOCOL 4.4). The keys are in the order of the venue's Python client.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct PostOrder<'a> {
@@ -59,10 +59,10 @@ pub(crate) struct OrderFields {
     pub(crate) signature: String,
 }
 
-/// The answer to `POST /order` (PROTOCOL 4.5).
+/// The response to `POST /order` (PROTOCOL 4.5).
 #[derive(Debug, Deserialize)]
 pub(crate) struct PostAnswer<'a> {
-    /// An answer that does not say it is a good one.
+    /// Absent means success.
     #[serde(borrow, default)]
     pub(crate) success: Text<'a>,
     #[serde(borrow, default, rename = "errorMsg")]
@@ -79,7 +79,7 @@ pub(crate) struct PostAnswer<'a> {
     pub(crate) trades: Text<'a>,
 }
 
-/// The answer to every cancel.
+/// The response to every cancel.
 #[derive(Debug, Deserialize)]
 pub(crate) struct CancelAnswer<'a> {
     #[serde(borrow, default)]

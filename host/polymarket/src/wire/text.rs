@@ -1,18 +1,18 @@
-//! A value's text: the content of a JSON string, or a number as it was written. Which of JSON's kinds it had is kept: the same text may
-//! mean something as a number and nothing as a list.
+//! A value's text: the content of a JSON string, or a number as written. The JSON kind is kept: the same text may be
+//! valid as a number but not as a list.
 
 use model::Time;
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The kinds of JSON values that are told from each other.
+/// The kinds of JSON values that are distinguished.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum Kind {
     /// Null, or the field is absent.
     #[default]
     Absent,
-    /// A string or a number, which stand in each other's place.
+    /// A string or a number, which are interchangeable.
     Scalar,
     /// True or false.
     Flag,
@@ -20,8 +20,8 @@ pub(crate) enum Kind {
     Nested,
 }
 
-/// The text of any value; empty for null and for an absent field. Reading it never fails on well-formed JSON, so that what a field is
-/// asked for can name the field where it is something else.
+/// The text of any value; empty for null and for an absent field. Deserializing it never fails on well-formed JSON, so
+/// that an invalid kind is reported later, with the field's name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Text<'a> {
     text: Cow<'a, str>,
@@ -29,20 +29,20 @@ pub(crate) struct Text<'a> {
 }
 
 impl Text<'_> {
-    /// What an absent field says.
+    /// The value of an absent field.
     pub(crate) const ABSENT: Self = Self { text: Cow::Borrowed(""), kind: Kind::Absent };
 
-    /// Returns the text; of a list or an object its JSON.
+    /// Returns the text; for a list or an object its JSON.
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Says whether the field says nothing: it is absent, null, or an empty string.
+    /// Returns true if the field has no value: it is absent, null, or an empty string.
     pub(crate) fn is_empty(&self) -> bool {
         self.text.is_empty()
     }
 
-    /// Returns the content of a string, or a number as it was written; empty where there is none.
+    /// Returns the content of a string, or a number as written; empty if absent, `None` for other kinds.
     pub(crate) fn scalar(&self) -> Option<&str> {
         matches!(self.kind, Kind::Absent | Kind::Scalar).then_some(&*self.text)
     }
@@ -52,12 +52,12 @@ impl Text<'_> {
         (self.kind == Kind::Nested).then_some(&*self.text)
     }
 
-    /// Says whether the field is absent or null.
+    /// Returns true if the field is absent or null.
     pub(crate) fn is_absent(&self) -> bool {
         self.kind == Kind::Absent
     }
 
-    /// Reads true or false, however it is written: as itself, as its word, or as 1 or 0. None if it is none of these.
+    /// Reads a boolean: a JSON boolean, its word, or 1 or 0. `None` if it is none of these.
     pub(crate) fn flag(&self) -> Option<bool> {
         let is = |words: [&str; 2]| words.iter().any(|word| self.text.eq_ignore_ascii_case(word));
         match self.kind {
@@ -103,14 +103,14 @@ pub(crate) fn parse_time(text: &str) -> Option<Time> {
     Some(Time(micros))
 }
 
-/// Parses a moment: an ISO time of UTC, or a Unix time in any unit of [`parse_time`], of 2001 or later.
+/// Parses a time: ISO in UTC, or a Unix time in any unit of [`parse_time`], 2001 or later.
 pub(crate) fn parse_moment(text: &str) -> Option<Time> {
     const EARLIEST: Time = Time(1_000_000_000_000_000);
     parse_iso_time(text).or_else(|| parse_time(text).filter(|time| *time >= EARLIEST))
 }
 
-/// Parses `2026-11-23T09:05:00Z`, with or without a fraction of a second; only UTC, whose zone may also be written as `+00:00`, and a
-/// space may stand before the clock.
+/// Parses `2026-11-23T09:05:00Z`, with or without a fraction of a second. Only UTC is accepted, which may also be
+/// written as `+00:00`; a space may separate date and time.
 pub(crate) fn parse_iso_time(text: &str) -> Option<Time> {
     let utc = ["Z", "+00:00", "+00"].iter().find_map(|zone| text.strip_suffix(zone))?;
     let (date, clock) = utc.split_once(['T', ' '])?;
@@ -137,7 +137,7 @@ fn numbers(text: &str, separator: char) -> Option<[u64; 3]> {
     parts.next().is_none().then_some(numbers)
 }
 
-/// Whole days from 1970-01-01 to the first of January of `year`, 1970 or later.
+/// Returns the whole days from 1970-01-01 to January 1 of `year`, 1970 or later.
 fn days_before_year(year: u64) -> u64 {
     let before = year.saturating_sub(1);
     let leap_days = |year: u64| (year / 4).saturating_sub(year / 100).saturating_add(year / 400);
@@ -145,7 +145,7 @@ fn days_before_year(year: u64) -> u64 {
     year.saturating_sub(1970).saturating_mul(365).saturating_add(leaps)
 }
 
-/// The days of `year` before the given one.
+/// Returns the days of `year` before the given one.
 fn day_of_year(year: u64, month: u64, day: u64) -> Option<u64> {
     let leap = year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     let february = if leap { 29 } else { 28 };

@@ -1,4 +1,4 @@
-//! Trades on REST and on the user channel: the same shape but for the prefix of the status.
+//! Trades on REST and on the user channel: the same shape except for the prefix of the status.
 
 use super::Text;
 use serde::Deserialize;
@@ -29,7 +29,7 @@ pub(crate) struct Trade<'a> {
     pub(crate) maker_orders: Text<'a>,
 }
 
-/// A resting order that the taker met.
+/// A resting order that the taker matched.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MakerOrder<'a> {
     #[serde(borrow, default)]

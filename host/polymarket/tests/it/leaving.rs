@@ -1,7 +1,7 @@
-//! What leaves this machine of an order, seen by a venue that is slow or silent.
+//! Order bytes that are sent, as seen by a slow or silent venue.
 
 use model::{MarketIx, NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TokenId};
-use order::{Account, Chain, Domains, Exchange, Listing, SignedOrder, SigningKey, UnsignedOrder};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, SignedOrder, SigningKey, UnsignedOrder};
 use polymarket::client::{PlaceError, Terms, Timeouts};
 use polymarket::{AccountClient, Client, Credentials};
 use std::time::Duration;
@@ -28,13 +28,13 @@ fn order() -> SignedOrder {
     let (id, strategy, token, side) = (OrderId(1), StrategyId(1), MarketIx(0).token(0), Side::Buy);
     let order = NewOrder { id, strategy, tag: 0, token, side, price, size, kind: KIND };
     let exchange = Exchange::of(false);
-    let listing = Listing { token_id: TokenId::parse("77").unwrap(), tick: model::TickSize::CENT, exchange };
+    let listing = OrderTerms { token_id: TokenId::parse("77").unwrap(), tick: model::TickSize::CENT, exchange };
     let account = Account::eoa(key().address(), Chain::Polygon);
     let built = UnsignedOrder::build(&order, &account, &listing, 1, 1_795_392_000_000).unwrap();
     built.sign(Domains::new(Chain::Polygon).of(exchange), &key())
 }
 
-/// Reads one request: its head, and as much of its body as was promised.
+/// Reads one request: its head, and as much of its body as announced.
 async fn request(socket: &mut TcpStream) -> (String, String) {
     let mut bytes = Vec::new();
     loop {
@@ -74,7 +74,7 @@ async fn an_order_leaves_whole_with_its_length() {
 }
 
 #[tokio::test]
-async fn an_order_that_left_is_unknown_until_the_venue_answers_whatever_is_held_since() {
+async fn an_order_that_left_is_unknown_until_the_venue_answers_despite_a_later_hold() {
     let (listener, address) = listener().await;
     let (client, signed) = (client(&address, Duration::from_secs(1)), order());
     let venue = async {
@@ -92,8 +92,8 @@ async fn an_order_that_left_is_unknown_until_the_venue_answers_whatever_is_held_
     );
 }
 
-/// A venue whose queue of connections is full, so that another one is there only after it accepted some. The system tries again after a
-/// second, and after three.
+/// Returns a venue whose accept queue is full, so that a further connection succeeds only after it has accepted some.
+/// The operating system retries after one second, and after three.
 #[cfg(target_os = "linux")]
 async fn full() -> (TcpListener, Vec<TcpStream>, String) {
     let socket = TcpSocket::new_v4().unwrap();
@@ -107,7 +107,7 @@ async fn full() -> (TcpListener, Vec<TcpStream>, String) {
     (listener, waiting, format!("http://{address}"))
 }
 
-/// Accepts everything for so long and returns how many bytes came in.
+/// Accepts every connection for `most` and returns the number of received bytes.
 #[cfg(target_os = "linux")]
 async fn received(listener: &TcpListener, most: Duration) -> usize {
     let mut sockets = Vec::new();
@@ -135,7 +135,10 @@ async fn an_order_does_not_leave_for_a_venue_that_accepts_after_its_approval() {
         received(&listener, Duration::from_secs(3)).await
     };
     let (answer, bytes) = tokio::join!(place, late);
-    assert!(matches!(&answer, Err(PlaceError::NotSent { reason }) if reason.contains("longer")), "{answer:?}");
+    assert!(
+        matches!(&answer, Err(PlaceError::NotSent { reason }) if reason.contains("approval expired")),
+        "{answer:?}"
+    );
     assert_eq!(bytes, 0, "a venue that accepts seconds late received something");
 }
 

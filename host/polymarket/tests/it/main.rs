@@ -1,4 +1,4 @@
-//! The venue's own samples, parsed.
+//! Parses the venue's own samples.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

@@ -1,4 +1,4 @@
-//! Every event sample of both channels is understood. Frames that clients send are left out.
+//! Checks that every event sample of both channels parses. Frames that clients send are left out.
 
 use model::{TokenId, TokenIx};
 use order::Address;
@@ -6,7 +6,7 @@ use polymarket::{Owner, TokenMap, UserEvent, parse_market, parse_user};
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// Reads the samples of a channel, or says loudly that the test cannot run. In CI that is a failure.
+/// Reads the samples of a channel, or prints that the test cannot run. In CI that is a failure.
 fn samples(channel: &str) -> Option<Vec<(String, Vec<u8>)>> {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
     let shared = std::env::var_os("POLYTRADER_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);

@@ -1,20 +1,20 @@
-//! What the page shows of refusals.
+//! Refusals as shown on the page.
 
-use super::{State, keep};
+use super::{State, push_bounded};
 use crate::views::{RefusalView, Update};
 use engine::Refusal;
 use model::{StrategyId, Time, TokenIx};
 use std::sync::Arc;
 
-/// Refusals on show.
+/// The most refusals shown.
 const REFUSALS_MAX: usize = 50;
-/// Equal refusals within this of the first are shown as one.
+/// Equal refusals within this time of the first are shown as one.
 const WINDOW_MS: u64 = 60_000;
-/// One that repeats itself is told of so often.
+/// The shortest interval between two streamed counts of a repeated refusal.
 const TELL_MS: u64 = 1_000;
 
 impl State {
-    /// Shows a refusal, or counts it with those that it equals.
+    /// Adds a refusal, or counts it with the equal ones.
     pub(super) fn refusal(
         &mut self,
         at: Time,
@@ -39,12 +39,12 @@ impl State {
         if let Some(known) = self.refusals.iter_mut().find(|known| is_equal(known, &view)) {
             let known = Arc::make_mut(known);
             let begins = |ms: u64| ms.checked_div(TELL_MS);
-            let told = begins(known.last_at_ms) == begins(view.at_ms);
+            let same_period = begins(known.last_at_ms) == begins(view.at_ms);
             let (at_ms, count) = (known.at_ms, known.count.saturating_add(1));
             *known = RefusalView { at_ms, count, ..view };
-            return (!told).then(|| Update::Refusal(known.clone()));
+            return (!same_period).then(|| Update::Refusal(known.clone()));
         }
-        keep(&mut self.refusals, Arc::new(view.clone()), REFUSALS_MAX);
+        push_bounded(&mut self.refusals, Arc::new(view.clone()), REFUSALS_MAX);
         Some(Update::Refusal(view))
     }
 }

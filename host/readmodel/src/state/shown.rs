@@ -1,4 +1,4 @@
-//! All that is shown at one moment, taken in little time and copied later.
+//! The full state at one moment, captured quickly and copied later.
 
 use super::State;
 use crate::views::{
@@ -7,7 +7,7 @@ use crate::views::{
 };
 use std::sync::Arc;
 
-/// Everything that is shown at one moment.
+/// The full state at one moment.
 pub(crate) struct Shown {
     seq: u64,
     bot: BotView,
@@ -42,13 +42,13 @@ impl From<Shown> for Snapshot {
     }
 }
 
-/// Copies rows that are shared.
+/// Copies shared rows.
 fn own<T: Clone>(rows: Vec<Arc<T>>) -> Vec<T> {
     rows.into_iter().map(Arc::unwrap_or_clone).collect()
 }
 
 impl State {
-    /// Returns everything as it is now. Rows are shared, so that this takes little time however many there are.
+    /// Returns the full current state. Rows are shared, so that this takes little time however many there are.
     pub(crate) fn shown(&self, seq: u64) -> Shown {
         Shown {
             seq,

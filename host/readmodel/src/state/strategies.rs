@@ -1,14 +1,14 @@
-//! What the page says of strategies.
+//! Strategies as shown on the page.
 
 use super::State;
 use crate::views::{SkippedFileView, StrategyView, Update};
-use engine::Gain;
+use engine::StrategyPnl;
 use model::StrategyId;
 use std::sync::Arc;
 
 impl State {
     pub(crate) fn set_strategy(&mut self, id: StrategyId, view: StrategyView) -> Update {
-        // What it did in this session stays, whatever becomes of its file.
+        // The strategy's counts in this session stay, whatever becomes of its file.
         let view = match self.strategies.get(&id) {
             Some(known) => StrategyView {
                 name: view.name,
@@ -40,8 +40,8 @@ impl State {
         Some(Update::Strategy(Box::new(view.clone())))
     }
 
-    /// Shows what a strategy gained; nothing changes if it is the same as before.
-    pub(crate) fn gain(&mut self, id: StrategyId, gain: &Gain) -> Option<Update> {
+    /// Updates a strategy's P&L; no change if it is the same as before.
+    pub(crate) fn gain(&mut self, id: StrategyId, gain: &StrategyPnl) -> Option<Update> {
         let view = Arc::make_mut(self.strategies.get_mut(&id)?);
         let shown = (view.realised_micro_usd, view.unrealised_micro_usd, view.fees_micro_usd, view.today_micro_usd);
         let now = (gain.realised.micros(), gain.unrealised.micros(), gain.fees.micros(), gain.today.micros());
@@ -54,13 +54,13 @@ impl State {
     }
 
     pub(crate) fn strategy_name(&self, id: StrategyId) -> String {
-        if id == StrategyId::BY_HAND {
+        if id == StrategyId::EXTERNAL {
             return "by hand".to_owned();
         }
         self.strategies.get(&id).map_or_else(|| format!("strategy {}", id.0), |view| view.name.clone())
     }
 
-    /// Returns the number of the strategy of that name.
+    /// Returns the number of the strategy with that name.
     pub(crate) fn strategy_of(&self, name: &str) -> Option<StrategyId> {
         self.strategies.iter().find(|(_, view)| view.name == name).map(|(id, _)| *id)
     }

@@ -1,4 +1,4 @@
-//! What can be turned into dollars at the venue's contracts.
+//! Shares that can be redeemed or merged into dollars at the venue's contracts.
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
@@ -6,32 +6,32 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// What a claim does.
+/// The kind of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimKindView {
-    /// Pairs of both outcomes become dollars.
+    /// Pairs of both outcomes are merged into dollars.
     Merge,
-    /// Shares of a market whose outcome is known become dollars.
+    /// Shares of a resolved market are redeemed for dollars.
     Redeem,
 }
 
-/// State of a claim that was executed here.
+/// State of a claim executed by this host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
 #[serde(rename_all = "snake_case")]
 pub enum ClaimStateView {
-    /// It was never executed here.
+    /// Never executed by this host.
     #[serde(rename = "")]
     Never,
     /// Signed; the relayer has not answered.
     Signed,
     /// The relayer has it.
     Sent,
-    /// Whether it arrived is not known yet.
+    /// Not known to have arrived.
     Unknown,
     /// Its transaction is final.
     Confirmed,
-    /// Its number in the wallet was used; the account shows what it did.
+    /// Its nonce was used; the account shows the effect.
     Used,
     /// It has no effect.
     Failed,
@@ -42,11 +42,11 @@ impl ClaimStateView {
         [Self::Never, Self::Signed, Self::Sent, Self::Unknown, Self::Confirmed, Self::Used, Self::Failed];
 }
 
-// By hand, because the derive takes an empty text for none and describes `Never` by its name.
+// Implemented manually, because the derive treats an empty text as missing and describes `Never` by its name.
 impl PartialSchema for ClaimStateView {
     fn schema() -> RefOr<Schema> {
         let texts = Self::ALL.map(|state| serde_json::to_value(state).unwrap_or_default());
-        let about = "State of a claim that was executed here; empty if it never was.";
+        let about = "State of a claim executed by this host; empty if it never was.";
         let object = ObjectBuilder::new().schema_type(Type::String).description(Some(about)).enum_values(Some(texts));
         object.into()
     }
@@ -54,39 +54,39 @@ impl PartialSchema for ClaimStateView {
 
 impl ToSchema for ClaimStateView {}
 
-/// Shares that can be turned into dollars at the venue's contract.
+/// Shares that can be redeemed or merged into dollars at the venue's contract.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct ClaimView {
     pub kind: ClaimKindView,
     /// The market's slug.
     pub market: String,
-    /// The outcome that is redeemed; empty for a merge.
+    /// The outcome to redeem; empty for a merge.
     pub outcome: String,
     /// Micro-shares: pairs, or shares of the outcome.
     #[ts(type = "number")]
     pub size_micros: u64,
-    /// What is paid for them.
+    /// The amount to be paid for them.
     #[ts(type = "number")]
     pub worth_micro_usd: i64,
-    /// The contract that does it, as an address; empty where none is known.
+    /// The address of the contract; empty if none is known.
     pub to: String,
-    /// The call of that contract, `0x` and hexadecimal digits: for the wallet that holds the shares to send. A redemption takes all
-    /// shares of the market.
+    /// The call of that contract, `0x` and hexadecimal digits, to be sent by the wallet that holds the shares. A
+    /// redemption takes all shares of the market.
     pub data: String,
-    /// What became of the last time that it was executed here; empty if it never was. After `confirmed` and `used` it stays in the list
-    /// until the account shows what it did.
+    /// The state of its last execution by this host; empty if there is none. After `confirmed` and `used` the claim
+    /// stays listed until the account shows the effect.
     pub state: ClaimStateView,
-    /// Why it failed, or is not known.
+    /// The reason why it failed, or is not known.
     pub state_reason: String,
     /// The chain's hash of that transaction; empty if there is none yet.
     pub transaction: String,
-    /// How it is executed here, or who has to send the call.
+    /// The way to execute it: by this host, or by the sender of the call.
     pub how: String,
-    /// Whether it can be executed here.
+    /// True if this host can execute it.
     pub executable: bool,
 }
 
-/// One redemption or merge that was executed here.
+/// One redemption or merge executed by this host.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct ClaimRunView {
     #[ts(type = "number")]
@@ -102,7 +102,7 @@ pub struct ClaimRunView {
     pub reason: String,
     /// The chain's hash of the transaction; empty if there is none yet.
     pub transaction: String,
-    /// Who wanted it; `host` if nobody was asked.
+    /// The requester: an operator's token, or `host` if it was automatic.
     pub who: String,
     #[ts(type = "number")]
     pub updated_at_ms: u64,
@@ -117,10 +117,10 @@ pub struct ClaimBody {
     pub kind: String,
     /// The market's slug.
     pub market: String,
-    /// Pairs to merge; all that are in no open order if empty. A redemption takes all shares of its market.
+    /// Pairs to merge; all that are not in an open order if empty. A redemption takes all shares of its market.
     #[serde(default)]
     pub shares: String,
-    /// Why.
+    /// The reason.
     #[serde(default)]
     pub reason: String,
 }

@@ -1,15 +1,15 @@
-//! What `GET /health/detailed` tells.
+//! The views of `GET /health/detailed`.
 
 use super::{BotStateView, RestrictionLevelView};
 use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-/// Whether all is well.
+/// The overall health.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum HealthStatusView {
-    /// Channels are up, no breaker is tripped, nothing is restricted, no row was lost and the webhook takes alerts.
+    /// Channels are up, no breaker is tripped, no restriction is set, no row was lost and the webhook accepts alerts.
     Ok,
     /// Anything else.
     Degraded,
@@ -25,7 +25,7 @@ pub enum DatabaseView {
     Postgres,
 }
 
-/// How the host is: `GET /health/detailed`.
+/// The health of the host: `GET /health/detailed`.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct HealthView {
     pub status: HealthStatusView,
@@ -33,18 +33,18 @@ pub struct HealthView {
     pub restriction: RestrictionLevelView,
     pub market_channel_up: bool,
     pub user_channel_up: bool,
-    /// The connections that bring the same market data, over all tokens.
+    /// The redundant connections for market data, over all tokens.
     pub market_connections: Vec<ConnectionView>,
-    /// What of the venue's words was not understood in this session and so left out, by the list in which it stood.
+    /// Venue data of this session that could not be parsed or read and was left out, by list.
     pub left_out: Vec<LeftOutView>,
-    /// The venue's public records of the account; none on paper, and none before they were read for the first time.
+    /// Account activity reads from the venue's data API; `null` in paper mode and before the first read.
     pub records: Option<RecordsView>,
     pub tripped_breakers: Vec<String>,
     pub database: DatabaseView,
     /// Bytes of SQLite's write-ahead log; 0 on PostgreSQL.
     #[ts(type = "number")]
     pub database_log_bytes: u64,
-    /// What keeps the log from becoming small again, once it has more than 64 MiB; empty otherwise.
+    /// The reason why the log cannot be truncated while it has more than 64 MiB; empty otherwise.
     pub database_log_problem: String,
     #[ts(type = "number")]
     pub rows_written: u64,
@@ -54,126 +54,129 @@ pub struct HealthView {
     pub rows_waiting: u64,
     #[ts(type = "number")]
     pub events: u64,
-    /// How long market events waited for the engine from the moment they were received, in the last whole second.
+    /// Time that market events waited for the engine after they were received, in the last full second.
     pub event_wait: WaitView,
-    /// What became of alerts.
+    /// Delivery of alerts.
     pub alerts: AlertsView,
-    /// What wakes the watcher of the strategies folder.
+    /// The trigger of the strategies folder's watcher.
     pub strategies_folder: FolderWatchView,
 }
 
-/// What wakes the watcher of the strategies folder.
+/// The trigger of the strategies folder's watcher.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FolderWatchView {
-    /// Events of the file system, beside a scan each second.
+    /// File system events, and a scan every second.
     Events,
-    /// A scan alone: the system gives no events for this folder.
+    /// Scans only: the system provides no events for this folder.
     Scan,
 }
 
-/// What became of the alerts of this session.
+/// Delivery of this session's alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct AlertsView {
-    /// Whether there is a webhook; nobody is told of anything otherwise.
+    /// True if a webhook is configured. Without one, no alert is sent.
     pub configured: bool,
-    /// Posts that were taken.
+    /// Posts that were accepted.
     #[ts(type = "number")]
     pub sent: u64,
-    /// Those that were refused.
+    /// Alerts that were refused.
     #[ts(type = "number")]
     pub failed: u64,
-    /// Those for which there was no room.
+    /// Alerts dropped for lack of room.
     #[ts(type = "number")]
     pub dropped: u64,
     #[ts(type = "number")]
     pub waiting: u64,
-    /// Those of the waiting ones that were tried already.
+    /// Waiting alerts that were tried already.
     #[ts(type = "number")]
     pub retrying: u64,
-    /// For how many seconds yet all but critical ones wait because the webhook asked for it.
+    /// Seconds for which all but critical alerts still wait because the webhook requested it.
     #[ts(type = "number")]
     pub held_s: u64,
-    /// Why the last one has not got through; empty if it did.
+    /// The reason why the last one was not delivered; empty if it was.
     pub error: String,
 }
 
-/// How long something waited, in microseconds.
+/// A waiting time, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct WaitView {
-    /// On average.
+    /// The mean.
     #[ts(type = "number")]
     pub mean_micros: u64,
-    /// At worst.
+    /// The maximum.
     #[ts(type = "number")]
     pub worst_micros: u64,
 }
 
-/// One of the connections that bring the same market data. Tokens are spread, so each is made of several.
+/// One of the redundant connections for market data. Tokens are split into groups, so each has one part per group.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct ConnectionView {
-    /// How many of its parts are up.
+    /// Parts that are up.
     pub up: u32,
-    /// How many parts it has.
+    /// All parts.
     pub parts: u32,
-    /// Events that it was the first to bring.
+    /// Events that it was the first to deliver.
     #[ts(type = "number")]
     pub first: u64,
-    /// Events that another one had brought before.
+    /// Events that another connection had delivered before.
     #[ts(type = "number")]
     pub later: u64,
 }
 
-/// What of one list of the venue was not understood, and so left out: rows of an answer, frames of a channel, their parts.
+/// Entries of one venue list that could not be parsed or read and were left out: rows of an answer, frames of a
+/// channel, or their parts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct LeftOutView {
-    /// The list: an address of the venue, or a channel.
+    /// The list: a path of the venue, or a channel.
     pub list: String,
-    /// How often something was left out of it.
+    /// The number of entries left out.
     #[ts(type = "number")]
     pub count: u64,
-    /// What the last such thing calls itself, or its place in the list.
+    /// The name of the last such entry, or its position in the list.
     pub name: String,
-    /// Why it was not understood.
+    /// The reason why it was left out.
     pub reason: String,
 }
 
-/// Whether the venue's public records of the account can be read and agree.
+/// The state of account activity reads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RecordsStatusView {
-    /// They were read and show the positions of our books.
+    /// Read, and the positions match our books.
     #[default]
     Ok,
-    /// They cannot be read.
+    /// Not readable.
     Unread,
-    /// They show other positions than our books.
+    /// Read, but the positions differ from our books.
     Differs,
 }
 
-/// How the venue's public records of the account are read: what moved without a trade, and positions as a third witness.
+/// Account activity reads from the venue's data API: movements without a trade, and positions as a third source to
+/// check against.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct RecordsView {
     pub status: RecordsStatusView,
-    /// When they were last read, in Unix milliseconds; 0 if never.
+    /// The time of the last read, in Unix milliseconds; 0 if never.
     #[ts(type = "number")]
     pub read_at_ms: u64,
-    /// Why they cannot be read.
+    /// The reason why it cannot be read.
     pub error: String,
-    /// Positions that differed in several answers running.
+    /// Positions that differed in several consecutive answers.
     pub differences: Vec<String>,
-    /// What the records told and the account does not show yet; what explains no difference goes after ten minutes.
+    /// Reported activities that the account does not show yet; one that explains no difference is dropped after ten
+    /// minutes.
     #[ts(type = "number")]
     pub waiting: u64,
-    /// What moved in markets that are not watched, since the start: nothing is booked for it.
+    /// Movements in unwatched markets since the start; none of them is booked.
     #[ts(type = "number")]
     pub elsewhere: u64,
-    /// Kinds of activities that nobody here knows: nothing is booked for them.
+    /// Activity kinds that the host does not know; none of them is booked.
     pub unknown_kinds: Vec<String>,
-    /// Fields of the last answers that nobody here knows.
+    /// Unknown fields in the last answers.
     #[ts(type = "number")]
     pub unknown_fields: u64,
-    /// Rows of the last answers that could not be read.
+    /// Rows of the last answers that could not be parsed.
     #[ts(type = "number")]
     pub unreadable: u64,
 }

@@ -1,6 +1,6 @@
-//! Rows of the database, of all sessions.
+//! Rows of the database, from all sessions.
 
-use super::OrderView;
+use super::{OrderView, RefusalView};
 use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
@@ -8,38 +8,22 @@ use utoipa::ToSchema;
 /// An order of any session.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct PastOrderView {
-    /// Its session; order numbers begin at 1 in each.
+    /// Its session; order numbers start at 1 in each.
     #[ts(type = "number")]
     pub session: u64,
     pub order: OrderView,
 }
 
-/// A refusal of any session, or equal ones of a minute.
+/// A refusal of any session, or equal refusals within a minute.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct PastRefusalView {
     #[ts(type = "number")]
     pub session: u64,
-    /// When; of several, the first.
-    #[ts(type = "number")]
-    pub at_ms: u64,
-    /// When the last of them was.
-    #[ts(type = "number")]
-    pub last_at_ms: u64,
-    /// How many there were.
-    #[ts(type = "number")]
-    pub count: u64,
-    pub strategy: String,
-    pub rule: String,
-    pub market: String,
-    pub outcome: String,
-    /// In the rule's unit; of several, the last.
-    #[ts(type = "number")]
-    pub value: i64,
-    #[ts(type = "number")]
-    pub limit: i64,
+    #[serde(flatten)]
+    pub refusal: RefusalView,
 }
 
-/// An entry of the audit.
+/// An audit entry.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct AuditView {
     /// Its number, rising.
@@ -49,12 +33,22 @@ pub struct AuditView {
     pub at_ms: u64,
     /// The token's name.
     pub who: String,
+    /// The token's role at that time; empty if no token was needed.
+    pub role: String,
+    /// The origin of the request; empty if there was no connection.
+    pub origin: String,
+    /// The value before; empty if the action does not change a single value.
+    pub old: String,
+    /// The value after.
+    pub new: String,
+    /// The hash of the entry and of all entries before it; empty for entries that are older than the chain.
+    pub hash: String,
     /// The path of the request, or a name of the action.
     pub action: String,
     /// Its reason or parameters.
     pub detail: String,
-    /// Who the request claimed to come from; empty if it did not.
+    /// The user that the request claimed to come from; empty if it named none.
     pub claimed_user: String,
-    /// `ok`, or why it was not done.
+    /// `ok`, or the reason why it was not done.
     pub outcome: String,
 }

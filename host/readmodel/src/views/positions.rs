@@ -1,11 +1,11 @@
-//! Whose positions are, as the API tells it.
-#![expect(missing_docs, reason = "most fields say what they are by their names")]
+//! Owners of positions.
+#![expect(missing_docs, reason = "most field names are self-explanatory")]
 
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-/// Whose a part of a position is.
+/// The owner of a part of a position.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct OwnerView {
     /// A strategy's name, or `by hand`.
@@ -14,8 +14,8 @@ pub struct OwnerView {
     pub size_micros: u64,
     #[ts(type = "number")]
     pub cost_micro_usd: i64,
-    /// Whether the strategy is gone, disabled or quarantined: then the guards alone look after these shares, until they are closed or
-    /// assigned.
+    /// True if the strategy is gone, disabled or quarantined: only the guards then watch these shares, until they are
+    /// closed or reallocated.
     pub orphaned: bool,
 }
 
@@ -25,17 +25,17 @@ pub struct OwnerView {
 pub struct AssignBody {
     /// The token's id at the venue.
     pub token: String,
-    /// Whose shares they are: a strategy's name, or `by hand`.
+    /// The present owner: a strategy's name, or `by hand`.
     pub from: String,
-    /// The strategy that gets them; it must run and have the market.
+    /// The new owner, a strategy that runs and has the market.
     pub to: String,
-    /// How many, with at most six decimals; all of them if it is left out.
+    /// The number of shares, with at most six decimals; all of them if omitted.
     #[serde(default)]
     #[ts(optional)]
     pub shares: Option<String>,
     #[serde(default)]
     pub reason: String,
-    /// Who it is claimed to come from; the token says who it is.
+    /// The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
     #[serde(default)]
     pub user: String,
 }

@@ -1,4 +1,5 @@
-//! States and kinds in the views. Each closed set of texts is an enum: a union in TypeScript, an `enum` in the API's description.
+//! States and kinds in the views. Each closed set of texts is an enum: a union in TypeScript, an `enum` in the API's
+//! description.
 
 use engine::BotState;
 use model::input::{Restriction, Settlement};
@@ -7,7 +8,7 @@ use serde::Serialize;
 use ts_rs::TS;
 use utoipa::ToSchema;
 
-/// Declares an enum whose JSON texts stand in rows of the database too.
+/// Declares an enum whose JSON texts are used in database rows too.
 macro_rules! stored {
     ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:tt,)+ }) => {
         $(#[$about])*
@@ -17,15 +18,15 @@ macro_rules! stored {
         }
 
         impl $name {
-            /// All of them.
+            /// All values.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
-            /// Returns the text in JSON and in rows.
+            /// Returns the text used in JSON and in rows.
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// Returns the one of that text; none if the text is unknown here.
+            /// Returns the value with that text; `None` if the text is unknown here.
             pub fn parse(text: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|it| it.as_str() == text)
             }
@@ -37,11 +38,11 @@ macro_rules! stored {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum BotStateView {
-    /// Does not trade.
+    /// Not trading.
     Stopped,
-    /// Trades.
+    /// Trading.
     Running,
-    /// Does not trade, but the guards watch.
+    /// Not trading, but the guards are active.
     Paused,
 }
 
@@ -55,17 +56,17 @@ impl From<BotState> for BotStateView {
     }
 }
 
-/// What is forbidden although the bot runs.
+/// The restriction in force, even while the bot runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RestrictionLevelView {
-    /// Nothing.
+    /// No restriction.
     None,
-    /// All but orders that reduce a position.
+    /// Only orders that reduce a position, and cancels.
     ReduceOnly,
-    /// All but cancels.
+    /// Only cancels.
     CancelOnly,
-    /// All but cancels, until an operator releases it.
+    /// Only cancels, until an operator releases the halt.
     Halted,
 }
 
@@ -80,11 +81,11 @@ impl From<Restriction> for RestrictionLevelView {
     }
 }
 
-/// How a session trades.
+/// The trading mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ModeView {
-    /// Invented money on a local exchange.
+    /// Simulated money on a local exchange.
     Demo,
     /// Real markets, simulated orders.
     Paper,
@@ -92,13 +93,13 @@ pub enum ModeView {
     Live,
 }
 
-/// Whether a market can be traded.
+/// The state of a market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MarketStateView {
     /// The book is fresh.
     Open,
-    /// The book has no proof of life, or no snapshot yet.
+    /// The book is not proved current, or has no snapshot yet.
     Blind,
     /// The outcome is known.
     Resolved,
@@ -118,11 +119,11 @@ impl From<MarketState> for MarketStateView {
 }
 
 stored! {
-    /// Side of an order, in the venue's words.
+    /// Side of an order, with the venue's values.
     SideView {
-        /// Pays dollars for shares.
+        /// Buys shares.
         Buy = "BUY",
-        /// Gives shares for dollars.
+        /// Sells shares.
         Sell = "SELL",
     }
 }
@@ -137,15 +138,15 @@ impl From<Side> for SideView {
 }
 
 stored! {
-    /// Kind of an order, in the venue's words.
+    /// Kind of an order, with the venue's values.
     OrderKindView {
         /// Rests until it is cancelled.
         Gtc = "GTC",
-        /// Rests until a moment.
+        /// Rests until its expiry.
         Gtd = "GTD",
-        /// Fills what it can at once; the rest is cancelled.
+        /// Fills as much as possible at once; the rest is cancelled.
         Fak = "FAK",
-        /// Fills as a whole at once, or not at all.
+        /// Fills completely at once, or not at all.
         Fok = "FOK",
     }
 }
@@ -164,25 +165,25 @@ impl From<OrderKind> for OrderKindView {
 stored! {
     /// State of an order.
     OrderStateView {
-        /// Approved and on its way; the venue has not answered.
+        /// Approved and being sent; the venue has not answered.
         Pending = "pending",
-        /// On the book, nothing filled.
+        /// On the book, not filled.
         Live = "live",
-        /// On the book, a part filled.
+        /// On the book, partly filled.
         PartlyFilled = "partly_filled",
         /// All shares matched.
         Filled = "filled",
-        /// Over, with or without a part filled.
+        /// Over, possibly partly filled.
         Cancelled = "cancelled",
         /// Refused by the venue or the signer.
         Refused = "refused",
-        /// The venue's answer was lost: it may be on the book.
+        /// The venue's answer was lost: the order may be on the book.
         Unknown = "unknown",
     }
 }
 
 impl OrderStateView {
-    /// Says whether nothing more can come of the order.
+    /// Returns true if the order is final.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Filled | Self::Cancelled | Self::Refused)
     }
@@ -203,17 +204,17 @@ impl From<OrderState> for OrderStateView {
 }
 
 stored! {
-    /// How far a trade has settled.
+    /// Settlement state of a trade.
     SettlementView {
         /// Matched by the operator.
         Matched = "matched",
-        /// In a block.
+        /// Included in a block.
         Mined = "mined",
         /// Final.
         Confirmed = "confirmed",
-        /// Sent again after a failed transaction.
+        /// Resubmitted after a failed transaction.
         Retrying = "retrying",
-        /// Final: nothing moved.
+        /// Final: nothing was transferred.
         Failed = "failed",
     }
 }
@@ -230,7 +231,7 @@ impl From<Settlement> for SettlementView {
     }
 }
 
-/// Where the value of a key of the configuration comes from.
+/// The source of a configuration value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ConfigSourceView {
@@ -241,7 +242,7 @@ pub enum ConfigSourceView {
     DemoProfile,
     /// `polytrader.toml`.
     File,
-    /// A variable of the environment.
+    /// An environment variable.
     Environment,
     /// A flag.
     Flag,
@@ -249,15 +250,15 @@ pub enum ConfigSourceView {
     Operator,
 }
 
-/// What a token or a login may do.
+/// The permissions of a token or a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum RoleView {
-    /// Reads, and stops everything in an emergency.
+    /// Reads, and triggers the emergency stop.
     Viewer,
     /// Starts, stops and cancels.
     Trader,
-    /// Releases a halt, changes the configuration and makes tokens.
+    /// Releases a halt, changes the configuration and creates tokens.
     Admin,
 }
 
@@ -267,7 +268,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the texts of JSON, and checks that rows have the same ones.
+    /// Returns the JSON texts, and checks that rows use the same ones.
     fn texts<T: Copy + Serialize + PartialEq + std::fmt::Debug>(
         all: &[T],
         as_str: impl Fn(T) -> &'static str,

@@ -1,5 +1,5 @@
-//! Strategies as the API tells them.
-#![expect(missing_docs, reason = "most fields say what they are by their names")]
+//! Views of strategies.
+#![expect(missing_docs, reason = "most field names are self-explanatory")]
 
 use model::{Budget, Usd};
 use serde::{Deserialize, Serialize};
@@ -10,22 +10,22 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StrategyStateView {
-    /// Its file is a strategy that does not run yet.
+    /// Its file is a valid strategy that is not running yet.
     #[default]
     Loaded,
-    /// Its first instance starts.
+    /// Its first instance is starting.
     Starting,
-    /// It runs.
+    /// It is running.
     Running,
-    /// The instance of another version starts; the one before runs on.
+    /// An instance of another version is starting; the old one keeps running.
     Replacing,
-    /// It failed and starts again.
+    /// It failed and is restarting.
     Restarting,
     /// It waits to be armed, because it would trade real money.
     Unarmed,
     /// An operator disabled it.
     Disabled,
-    /// Its file is no strategy, or its parameters do not fit.
+    /// Its file is not a valid strategy, or its parameters are invalid.
     Failed,
     /// It failed too often.
     Quarantined,
@@ -33,19 +33,19 @@ pub enum StrategyStateView {
     Removed,
 }
 
-/// A strategy and what it has done in this session.
+/// A strategy and its activity in this session.
 #[derive(Debug, Clone, Default, Serialize, TS, ToSchema)]
 pub struct StrategyView {
     /// The file's stem.
     pub name: String,
     pub state: StrategyStateView,
-    /// Why it does not run, or why its newest version does not; empty otherwise.
+    /// The reason why it does not run, or why its newest version does not; empty otherwise.
     pub error: String,
-    /// SHA-256 of the module that runs, hexadecimal.
+    /// SHA-256 of the running module, hexadecimal.
     pub hash: String,
-    /// SHA-256 of the file in the folder; another than `hash` if that does not run.
+    /// SHA-256 of the file in the folder; different from `hash` if that file is not running.
     pub file_hash: String,
-    /// The version that its manifest states.
+    /// The version stated in its manifest.
     pub version: String,
     pub description: String,
     pub instance: u32,
@@ -60,44 +60,44 @@ pub struct StrategyView {
     pub fills: u64,
     #[ts(type = "number")]
     pub refusals: u64,
-    /// What its sales brought beyond their cost, fees apart. This and what follows counts all sessions on the account.
+    /// P&L realised by its sales, without fees. This and the following amounts cover all sessions on the account.
     #[ts(type = "number")]
     pub realised_micro_usd: i64,
-    /// What its shares are worth at the last bid beyond their cost.
+    /// Unrealised P&L of its shares at the last bid.
     #[ts(type = "number")]
     pub unrealised_micro_usd: i64,
-    /// The fees that it paid.
+    /// The fees paid.
     #[ts(type = "number")]
     pub fees_micro_usd: i64,
-    /// Realised and unrealised profit less fees.
+    /// Realised and unrealised P&L less fees.
     #[ts(type = "number")]
     pub profit_micro_usd: i64,
-    /// Its profit since 00:00 UTC less fees, as its daily loss limit counts it.
+    /// P&L since 00:00 UTC less fees, as measured by its daily loss limit.
     #[ts(type = "number")]
     pub today_micro_usd: i64,
-    /// Fuel of the last call.
+    /// Fuel used by the last call.
     #[ts(type = "number")]
     pub fuel: u64,
-    /// The fuel that a call may use at most: what the sandbox gives, or what `NAME.toml` leaves of it.
+    /// The most fuel that a call may use: the sandbox's limit, or a lower one from `NAME.toml`.
     #[ts(type = "number")]
     pub fuel_limit: u64,
-    /// The intents a second that it may have for ever.
+    /// The sustained limit of intents per second.
     #[ts(type = "number")]
     pub intents_a_second_limit: u64,
     /// Its last log line.
     pub log: String,
-    /// Lines that it logged beyond what a second has room for.
+    /// Log lines dropped because they exceeded the limit per second.
     #[ts(type = "number")]
     pub log_lines_lost: u64,
     #[ts(type = "number")]
     pub loaded_at_ms: u64,
     /// SHA-256 of the version that may trade real money; empty if none may.
     pub armed_hash: String,
-    /// What it was armed with; empty where what is dropped trades.
+    /// The budget that it was armed with; empty in modes that need no arming.
     pub armed_budget: BudgetView,
-    /// What it may use: the smaller of what it was armed with and what `NAME.toml` gives.
+    /// The budget in effect: the smaller of the armed budget and that of `NAME.toml`.
     pub budget: BudgetView,
-    /// Where `NAME.toml` wants more than was armed; empty if it does not.
+    /// The limits of `NAME.toml` that exceed the armed budget; empty if there are none.
     pub bounded: String,
 }
 
@@ -106,14 +106,14 @@ pub struct StrategyView {
 pub struct SkippedFileView {
     /// Its name.
     pub file: String,
-    /// Why, as a sentence.
+    /// The reason.
     pub reason: String,
 }
 
-/// What one strategy may use. Where nothing is said, and where more is said than the session's limits leave, those hold.
+/// The budget of one strategy. The session's limits apply to values that are missing or higher.
 #[derive(Debug, Clone, Copy, Default, Serialize, TS, ToSchema)]
 pub struct BudgetView {
-    /// The most that its positions cost and its open buys hold back, together.
+    /// The most that its positions and the reservations of its open buys may cost together.
     #[ts(type = "number | null")]
     pub capital_micro_usd: Option<i64>,
     /// The loss since 00:00 UTC at which it is stopped.
@@ -131,14 +131,14 @@ impl From<Budget> for BudgetView {
     }
 }
 
-/// A version of a strategy that was loaded here.
+/// A loaded version of a strategy.
 #[derive(Debug, Clone, Serialize, TS, ToSchema)]
 pub struct StrategyVersionView {
     /// SHA-256 of the module, hexadecimal.
     pub hash: String,
-    /// What its manifest states.
+    /// The version stated in its manifest.
     pub version: String,
-    /// The file that it was read from last.
+    /// The file from which it was last read.
     pub source: String,
     #[ts(type = "number")]
     pub bytes: u64,
@@ -146,14 +146,15 @@ pub struct StrategyVersionView {
     pub first_seen_ms: u64,
     #[ts(type = "number")]
     pub loaded_at_ms: u64,
-    /// Whether it runs.
+    /// True if it is running.
     pub running: bool,
 }
 
-/// Which version an action on a strategy is about.
+/// The version that an action on a strategy concerns.
 #[derive(Debug, Clone, Default, Deserialize, TS, ToSchema)]
 pub struct VersionBody {
-    /// The beginning of its hash; the one before for a rollback, what would run otherwise.
+    /// The beginning of its hash; if omitted, the previous version for a rollback, and otherwise the version that would
+    /// run.
     #[serde(default)]
     #[ts(optional)]
     pub hash: Option<String>,
@@ -165,22 +166,26 @@ pub struct VersionBody {
 #[derive(Debug, Clone, Default, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArmBody {
-    /// The beginning of the hash of what would run; where it is given another version is not armed.
+    /// The beginning of the hash of the version that would run; if given, no other version is armed.
     #[serde(default)]
     #[ts(optional)]
     pub hash: Option<String>,
-    /// What it may use. If it is left out, what was armed before stays; if it is given, all of that is replaced.
+    /// The budget. If omitted, the budget of the last arming stays; if given, all of it is replaced.
     #[serde(default)]
     #[ts(optional)]
     pub budget: Option<BudgetBody>,
+    /// The backtest that it is armed from: the id of a run or of a sweep's trial, or at least eight characters of it.
+    #[serde(default)]
+    #[ts(optional)]
+    pub run: Option<String>,
     #[serde(default)]
     pub reason: String,
-    /// Who it is claimed to come from; the token says who it is.
+    /// The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
     #[serde(default)]
     pub user: String,
 }
 
-/// A budget in the words of `NAME.toml`. What is left out has the session's limit.
+/// A budget with the keys of `NAME.toml`. The session's limits apply to omitted values.
 #[derive(Debug, Clone, Default, Deserialize, TS, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetBody {
@@ -192,8 +197,9 @@ pub struct BudgetBody {
     #[serde(default)]
     #[ts(optional, type = "number | string")]
     pub daily_loss_usd: Option<serde_json::Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::whole::optional_u32")]
     #[ts(optional)]
+    #[schema(maximum = 100_000)]
     pub orders_per_minute: Option<u32>,
 }
 
@@ -204,7 +210,7 @@ pub struct ParametersView {
     #[schema(value_type = Object)]
     #[ts(type = "Record<string, unknown>")]
     pub schema: serde_json::Value,
-    /// What it was given; what is missing has its default.
+    /// The values given; a missing one has its default.
     #[schema(value_type = Object)]
     #[ts(type = "Record<string, unknown>")]
     pub parameters: serde_json::Value,
@@ -213,7 +219,7 @@ pub struct ParametersView {
 /// The body of `PUT /v1/strategies/{name}/parameters`.
 #[derive(Debug, Clone, Deserialize, TS, ToSchema)]
 pub struct ParametersBody {
-    /// All of them; what is left out has its default.
+    /// All parameters; an omitted one has its default.
     #[schema(value_type = Object)]
     #[ts(type = "Record<string, unknown>")]
     pub parameters: serde_json::Value,

@@ -1,19 +1,19 @@
-//! Tokens of the API.
+//! API tokens.
 
 use super::RoleView;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// A token, without the token itself: `GET /v1/tokens`.
+/// A token, without its secret: `GET /v1/tokens`.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct ApiTokenView {
-    /// The audit gives it for what is done with the token.
+    /// The name, which the audit records for actions with this token.
     pub name: String,
     pub role: RoleView,
     pub created_at_ms: u64,
-    /// When it ends; `null` if it does not.
+    /// The expiry; `null` if it does not expire.
     pub expires_at_ms: Option<u64>,
-    /// Whether it is the `admin.token` of a data folder.
+    /// True if it is the `admin.token` of a data folder.
     pub of_folder: bool,
 }
 
@@ -21,15 +21,19 @@ pub struct ApiTokenView {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenBody {
+    /// 1 to 64 letters, digits, `-`, `_` or `.`.
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,64}$")]
     pub name: String,
     /// `viewer`, `trader` or `admin`.
+    #[schema(value_type = RoleView)]
     pub role: String,
-    /// In how many seconds it ends. One that is left out does not end.
-    #[serde(default)]
+    /// Seconds until it expires, at most ten years. It does not expire if omitted.
+    #[serde(default, deserialize_with = "super::whole::optional")]
+    #[schema(minimum = 1, maximum = 315_619_200)]
     pub expires_in_s: Option<u64>,
     #[serde(default)]
     pub reason: String,
-    /// Who it is claimed to come from; the token says who it is.
+    /// The user on whose behalf the request is made, as claimed by the caller; the token identifies the caller.
     #[serde(default)]
     pub user: String,
 }
@@ -39,9 +43,9 @@ pub struct TokenBody {
 pub struct NewTokenView {
     pub name: String,
     pub role: RoleView,
-    /// The token: its only copy.
+    /// The token; this is its only copy.
     pub token: String,
-    /// When it ends; `null` if it does not.
+    /// The expiry; `null` if it does not expire.
     pub expires_at_ms: Option<u64>,
 }
 
@@ -54,7 +58,7 @@ impl std::fmt::Debug for NewTokenView {
 /// The answer to `POST /v1/session/codes`: a link that logs in once.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct LoginLinkView {
-    /// On the dashboard's address.
+    /// The path on the dashboard's address.
     pub path: String,
 }
 

@@ -1,51 +1,93 @@
-//! Made-up book events of one market: a price that wanders, ten levels a side, the changes of both tokens as the venue tells
-//! them.
+//! Generated book events of one market: a random walk of the price, ten levels per side, and changes of both tokens as
+//! sent by the venue. They are generated while they are read, so that their number needs no memory.
 
+use crate::events::{EventSource, Hindsight, ListedMarket, TapeEvent, TapeEventKind};
 use model::event::{MarketEvent, MarketEventKind};
-use model::{ConditionId, Level, Market, MarketIx, Price, Side, Size, Time, TokenIx};
+use model::{ConditionId, Level, Market, MarketIx, Price, Side, Size, Time};
 use sim::Rng;
+use std::collections::VecDeque;
 
-/// When the events begin.
+/// Time of the first event.
 pub(super) const START: Time = Time(1_795_424_400_000_000);
-/// From one change to the next.
+/// Interval between changes.
 const APART_MICROS: u64 = 5_000;
 const LEVELS: u32 = 10;
 const TICK: u32 = 10_000;
-/// The price moves at one change in so many.
+/// One change in this many moves the price.
 const MOVES_ONE_IN: u64 = 50;
-/// The price stays within these, in ticks.
+/// Range of the price, in ticks.
 const LOWEST: u32 = 30;
 const HIGHEST: u32 = 70;
 
-/// An event and when it is heard.
-pub(super) type Heard = (Time, MarketEvent);
-
-/// Returns the market that the events are about. What a strategy is shown of it stays from version to version, so that the same seed
-/// gives the same run.
+/// Returns the market of the generated events. The fields visible to a strategy must not change between versions, so
+/// that a seed always gives the same run.
 pub(super) fn market() -> Market {
     let (condition, slug, question) = (ConditionId([1; 32]), "made-up".to_owned(), "Made up?".to_owned());
     Market { condition, slug, question, ..Market::synthetic(1) }
 }
 
-/// Returns `count` events; the first two are whole books.
-pub(super) fn tape(seed: u64, count: usize) -> Vec<Heard> {
-    let mut maker =
-        Maker { rng: Rng::new(seed), bid: 49, at: START, tape: Vec::with_capacity(count.saturating_add(64)) };
-    maker.books();
-    while maker.tape.len() < count {
-        maker.at = maker.at.plus_micros(APART_MICROS);
-        if maker.rng.below(MOVES_ONE_IN) == 0 { maker.walk() } else { maker.resize() }
-    }
-    maker.tape.truncate(count);
-    maker.tape
+/// Returns the listing of a market with books, at `at`.
+pub(super) fn listing(market: Market, at: Time) -> TapeEvent {
+    let (fee_known, assumed, has_books, invented) = (true, Vec::new(), true, false);
+    let listed = ListedMarket { market, fee_known, assumed, has_books, invented };
+    let kind = TapeEventKind::Listed(Box::new(listed));
+    TapeEvent { frame: 0, venue_at: at, received_at: Some(at), kind }
 }
 
+/// Generated events as a source: a listing, two books, and changes of levels.
+#[derive(Debug)]
+pub(super) struct Generated {
+    maker: Maker,
+    left: usize,
+    listed: bool,
+}
+
+impl Generated {
+    /// Returns `count` events after the listing.
+    pub(super) fn new(seed: u64, count: usize) -> Self {
+        let mut maker = Maker { rng: Rng::new(seed), bid: 49, at: START, frame: 1, tape: VecDeque::new() };
+        maker.books();
+        Self { maker, left: count, listed: false }
+    }
+
+    /// Returns all events.
+    pub(super) fn collect(mut self) -> VecDeque<TapeEvent> {
+        std::iter::from_fn(|| self.take()).collect()
+    }
+
+    fn take(&mut self) -> Option<TapeEvent> {
+        if !self.listed {
+            self.listed = true;
+            return Some(listing(market(), START));
+        }
+        self.left = self.left.checked_sub(1)?;
+        let maker = &mut self.maker;
+        while maker.tape.is_empty() {
+            maker.at = maker.at.plus_micros(APART_MICROS);
+            if maker.rng.below(MOVES_ONE_IN) == 0 { maker.walk() } else { maker.resize() }
+        }
+        maker.tape.pop_front()
+    }
+}
+
+impl EventSource for Generated {
+    fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>> {
+        Ok(self.take())
+    }
+
+    fn hindsight(&self) -> &[Hindsight] {
+        &[]
+    }
+}
+
+#[derive(Debug)]
 struct Maker {
     rng: Rng,
     /// The best bid of YES in ticks; the best ask is three above.
     bid: u32,
     at: Time,
-    tape: Vec<Heard>,
+    frame: u64,
+    tape: VecDeque<TapeEvent>,
 }
 
 impl Maker {
@@ -69,11 +111,18 @@ impl Maker {
                 (0..LEVELS).filter_map(|step| Some(Level { price: price(at(step))?, size: self.size() })).collect()
             };
             let kind = MarketEventKind::Book { bids: levels(top.0, true), asks: levels(top.1, false) };
-            self.tape.push((self.at, event(MarketIx(0).token(outcome), self.at, kind)));
+            self.push(outcome, kind);
         }
+        self.frame = self.frame.saturating_add(1);
     }
 
-    /// One level has another size.
+    fn push(&mut self, outcome: u32, kind: MarketEventKind) {
+        let event = MarketEvent { token: MarketIx(0).token(outcome), venue_time: self.at, kind };
+        let kind = TapeEventKind::Market(event);
+        self.tape.push_back(TapeEvent { frame: self.frame, venue_at: self.at, received_at: None, kind });
+    }
+
+    /// Changes the size of one level.
     fn resize(&mut self) {
         // The best levels change most often.
         let step = u32::try_from(self.rng.below(u64::from(LEVELS)))
@@ -87,7 +136,7 @@ impl Maker {
         }
     }
 
-    /// The price moves by a tick: what is in the way goes first.
+    /// Moves the price by one tick; levels that would cross are removed first.
     fn walk(&mut self) {
         let up = if self.bid <= LOWEST { true } else { self.bid < HIGHEST && self.rng.below(2) == 0 };
         let (gone, come) = if up { (Side::Sell, Side::Buy) } else { (Side::Buy, Side::Sell) };
@@ -106,21 +155,18 @@ impl Maker {
         self.level(gone, new, sizes[1]);
     }
 
-    /// A level of YES, and its mirror of NO.
+    /// Changes a level of YES, and the mirrored level of NO.
     fn level(&mut self, side: Side, ticks: u32, size: Size) {
         for (outcome, side, ticks) in [(0, side, ticks), (1, side.opposite(), 100u32.saturating_sub(ticks))] {
             if let Some(price) = price(ticks) {
                 let kind = MarketEventKind::Level { side, price, size };
-                self.tape.push((self.at, event(MarketIx(0).token(outcome), self.at, kind)));
+                self.push(outcome, kind);
             }
         }
+        self.frame = self.frame.saturating_add(1);
     }
 }
 
 fn price(ticks: u32) -> Option<Price> {
     Price::from_micros(ticks.saturating_mul(TICK))
-}
-
-const fn event(token: TokenIx, venue_time: Time, kind: MarketEventKind) -> MarketEvent {
-    MarketEvent { token, venue_time, kind }
 }

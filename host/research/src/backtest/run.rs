@@ -1,216 +1,492 @@
-//! Events in batches, exactly: the engine goes ahead of the strategy, and where the strategy acts on an event that the engine
-//! has passed, the engine is set back to just after it. Batches end after anything that concerns the strategy alone. So
-//! batches of any size give the run that single events give (a test).
+//! Exact batching: the engine runs ahead of a strategy, and where the strategy acts on an event that the engine has
+//! passed, the engine is rewound to just after that event. A batch ends after any event for a strategy alone, and where
+//! the events of a second strategy begin. So batches of any size produce the same run as single events (checked by a
+//! test).
 
-use super::STRATEGY;
-use super::events::Heard;
-use super::trial::Notes;
-use super::world::{Item, World};
-use anyhow::{Context, anyhow, ensure};
-use model::Intent;
+mod listing;
+mod strategies;
+
+use super::fees::Fees;
+use super::job::Job;
+use super::profile::{Part, Profile, Times};
+use super::recorder::Recorder;
+use super::runner::Watch;
+use super::timeline::{Moment, Phase, Timeline};
+use super::world::{Item, Output, Row, World};
+use crate::events::Hindsight;
+use anyhow::{Context, anyhow};
 use model::input::StrategyAnswer;
-use sandbox::{Batch, Instance, LogLine, Reaction};
+use model::{ConditionId, Intent, MarketIx, Time};
+use sandbox::{Batch, Reaction, Sandbox};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
+pub(super) use strategies::Slot;
 
-/// The most events of a batch.
-pub(super) const SPAN_MAX: usize = 4_096;
-/// After the strategy acted, batches begin with so many events again.
+/// Maximum number of moments per batch.
+pub(super) const SPAN_MAX: usize = 1_024;
+/// Batch size after a strategy has acted.
 const SPAN_MIN: usize = 64;
-
-/// Calls in a row for what an answer led to, without a market event between them. After so many refusals the host has ended an instance.
+/// Moments without an action before batches of more than one, for each market: a copy of the engine costs about as much
+/// for each market as this many calls.
+const QUIET_PER_MARKET: usize = 16;
+/// Markets up to which a copy of the engine is cheap.
+const FEW_MARKETS: usize = 4;
+/// Maximum number of consecutive calls caused by the strategies' own answers, without a moment in between. After this
+/// many refusals the host ends an instance.
 const STANDING_MAX: u64 = 1_000;
-/// Calls of a whole run for each event: it may answer each, and be told what came of it one by one.
-const CALLS_EACH_EVENT: u64 = 16;
+/// The longest time that a session goes on after the end of its tape, for payouts.
+const AFTER_END_MICROS: u64 = 48 * 3_600_000_000;
 
-/// What a run may take.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Budget {
-    pub(super) time: Option<Duration>,
+/// An item that a strategy has not received yet.
+#[derive(Debug)]
+struct Waiting {
+    /// Number of moments processed when it was created, since the last commit.
+    place: usize,
+    slot: usize,
+    item: Item,
 }
 
-/// What a run has taken.
+/// The end of a run before the end of its tape.
 #[derive(Debug)]
-struct Spent {
-    since: Instant,
-    calls: u64,
-    /// Calls since the tape went on.
+pub(super) enum Stopped {
+    Interrupted,
+    Failed(String),
+}
+
+/// A run in progress.
+pub(super) struct Run<'a> {
+    pub(super) world: World,
+    pub(super) recorder: Recorder,
+    pub(super) slots: Vec<Slot>,
+    profile: Profile,
+    pub(super) set_back: u64,
+    /// Intents with their times, if they are noted; see `lookahead`.
+    pub(super) noted: Option<Vec<(usize, Time, Intent)>>,
+    /// Time in nanoseconds and fuel of each call, if they are noted.
+    pub(super) calls: Option<Vec<(u64, u64)>>,
+    /// The longest time that the run may take, and its start.
+    pub(super) within: Option<(Duration, Instant)>,
+    /// The most calls of strategies, and those that were made.
+    pub(super) calls_max: Option<u64>,
+    called: u64,
+    pub(super) first_at: Time,
+    timeline: Timeline<'a>,
+    sandbox: &'a Sandbox,
+    watch: &'a Watch,
+    fees: Fees,
+    from: Option<Time>,
+    hindsight: BTreeMap<ConditionId, Hindsight>,
+    batch: Batch,
+    items: VecDeque<Waiting>,
+    /// Rows of moments that may still be rewound, each with the number of moments processed.
+    rows: Vec<(usize, Row)>,
+    output: Output,
+    started: bool,
+    /// Later starts of single strategies, the next one last.
+    starts: Vec<Time>,
+    after_end: bool,
+    /// Markets with prices but without order books, which are granted to no strategy.
+    bookless: BTreeMap<MarketIx, String>,
+    /// Index from which the next strategy is granted markets.
+    next_market: u32,
+    span: usize,
+    span_max: usize,
+    quiet: usize,
     standing: u64,
 }
 
-impl Spent {
-    /// Counts a call, and says whether that was one too many, or too late.
-    fn call(&mut self, went_on: bool, events: usize, budget: Budget) -> anyhow::Result<()> {
-        self.calls = self.calls.saturating_add(1);
-        self.standing = if went_on { 0 } else { self.standing.saturating_add(1) };
-        ensure!(
-            self.standing <= STANDING_MAX,
-            "it does not end: {STANDING_MAX} calls in a row were answers to what its answers led to"
-        );
-        let events = u64::try_from(events).unwrap_or(u64::MAX);
-        let most = CALLS_EACH_EVENT.saturating_mul(events).saturating_add(STANDING_MAX);
-        ensure!(self.calls <= most, "it took more than {most} calls for {events} events");
-        if let Some(time) = budget.time {
-            ensure!(self.since.elapsed() <= time, "it took more than {} s for {events} events", time.as_secs());
-        }
-        Ok(())
-    }
+/// The parts of a new run.
+pub(super) struct Parts<'a> {
+    pub(super) job: &'a Job,
+    pub(super) sandbox: &'a Sandbox,
+    pub(super) watch: &'a Watch,
+    pub(super) timeline: Timeline<'a>,
+    pub(super) hindsight: Vec<Hindsight>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) span_max: usize,
 }
 
-/// A run under way.
-pub(super) struct Run {
-    pub(super) world: World,
-    pub(super) intents: u64,
-    pub(super) set_back: u64,
-    /// The most fuel that a call took.
-    pub(super) fuel_max: u64,
-    /// What each call cost and wanted, if somebody wants to know.
-    pub(super) notes: Option<Notes>,
-    instance: Instance,
-    batch: Batch,
-    /// What the strategy has not heard yet, each with the number of events that were taken when it was told.
-    items: Vec<(usize, Item)>,
-    told: Vec<Item>,
-    /// The number of the next item since the strategy's start.
-    first: u64,
-    span: usize,
-    span_max: usize,
-}
-
-impl Run {
-    /// Returns a run that begins: the bot starts, and the strategy has heard nothing.
-    pub(super) fn new(mut world: World, instance: Instance, span_max: usize) -> Self {
-        let mut told = Vec::new();
-        world.start(&mut told);
-        let items = told.drain(..).map(|item| (0, item)).collect();
-        let (batch, first, span) = (Batch::default(), 1, span_max.min(SPAN_MIN));
-        let (intents, set_back, fuel_max, notes) = (0, 0, 0, None);
-        Self { world, intents, set_back, fuel_max, notes, instance, batch, items, told, first, span, span_max }
-    }
-
-    /// Takes all events.
+impl<'a> Run<'a> {
+    /// Returns a run before its first event.
     ///
     /// # Errors
-    /// If the strategy fails, or its answers lead to calls without an end.
-    pub(super) fn all(&mut self, tape: &[Heard]) -> anyhow::Result<()> {
-        self.within(tape, Budget::default())
+    /// If the source cannot be read or is empty.
+    pub(super) fn new(mut parts: Parts<'a>) -> anyhow::Result<Self> {
+        let first = parts.timeline.get(0)?.context("the tape has no events in this time")?;
+        let world = World::new(parts.job, first.at)?;
+        let mut starts: Vec<Time> = parts.slots.iter().filter_map(|slot| slot.from).collect();
+        starts.sort_unstable_by(|one, other| other.cmp(one));
+        let known = parts.hindsight.into_iter().filter(|known| !known.implied || parts.job.implied);
+        Ok(Self {
+            world,
+            recorder: Recorder::default(),
+            slots: parts.slots,
+            profile: Profile::default(),
+            set_back: 0,
+            noted: None,
+            calls: None,
+            within: None,
+            calls_max: None,
+            called: 0,
+            first_at: first.at,
+            timeline: parts.timeline,
+            sandbox: parts.sandbox,
+            watch: parts.watch,
+            fees: parts.job.fees.clone(),
+            from: parts.job.from,
+            hindsight: known.map(|known| (known.condition, known)).collect(),
+            batch: Batch::default(),
+            items: VecDeque::new(),
+            rows: Vec::new(),
+            output: Output::default(),
+            started: false,
+            starts,
+            after_end: false,
+            bookless: BTreeMap::new(),
+            next_market: 0,
+            span: 1,
+            span_max: parts.span_max,
+            quiet: 0,
+            standing: 0,
+        })
     }
 
-    /// Takes all events, within a budget.
+    /// Returns true if an event had no time of receipt.
+    pub(super) const fn is_feed_assumed(&self) -> bool {
+        self.timeline.assumed
+    }
+
+    /// Processes all events. Returns the reason if it ended before.
     ///
     /// # Errors
-    /// If the strategy fails, or takes more.
-    pub(super) fn within(&mut self, tape: &[Heard], budget: Budget) -> anyhow::Result<()> {
-        let (mut taken, mut spent) = (0, Spent { since: Instant::now(), calls: 0, standing: 0 });
-        while taken < tape.len() || !self.items.is_empty() {
-            let before = taken;
-            taken = self.batch(tape, taken)?;
-            spent.call(taken > before, tape.len(), budget)?;
+    /// If the tape cannot be read on, or one of its markets is refused.
+    pub(super) fn all(&mut self) -> anyhow::Result<Option<Stopped>> {
+        loop {
+            if self.watch.stop.load(Ordering::Relaxed) {
+                return Ok(Some(Stopped::Interrupted));
+            }
+            if let Some((most, since)) = self.within
+                && since.elapsed() > most
+            {
+                return Ok(Some(Stopped::Failed(format!("more than {} s", most.as_secs()))));
+            }
+            match self.step()? {
+                Step::Done => return Ok(None),
+                Step::Failed(reason) => return Ok(Some(Stopped::Failed(reason))),
+                Step::On => {}
+            }
         }
-        Ok(())
     }
 
-    /// Takes a batch from event `begin` on and returns how many events are taken then.
-    fn batch(&mut self, tape: &[Heard], begin: usize) -> anyhow::Result<usize> {
-        // What concerns the strategy alone is shown before any event. Without something older, one event can't be too many.
-        let own = self.items.iter().any(|(_, item)| matches!(item, Item::Own(..)));
-        let may_go_back = !own && (self.span > 1 || !self.items.is_empty());
-        let before = if may_go_back { self.world.fork() } else { None };
-        let taken = if own { begin } else { self.go_ahead(tape, begin) };
+    /// Processes a batch.
+    fn step(&mut self) -> anyhow::Result<Step> {
         if self.items.is_empty() {
-            return Ok(taken);
+            match self.timeline.get(0)? {
+                None if self.after_end => return Ok(Step::Done),
+                None => {
+                    self.go_on_after_the_end();
+                    return Ok(Step::On);
+                }
+                Some(moment) if self.is_barrier(moment) => return self.change_markets(moment),
+                Some(_) => {}
+            }
         }
-        let reaction = self.show()?;
+        // Items for a strategy alone, and those of a second strategy, are delivered before any event. Without older
+        // items, a batch of one event never needs a rewind.
+        let waits = self.items.iter().any(|waiting| matches!(waiting.item, Item::Own(..))) || self.is_mixed();
+        let may_go_back = !waits && (self.span > 1 || !self.items.is_empty());
+        let before = if may_go_back { self.world.fork() } else { None };
+        let taken = if waits { 0 } else { self.go_ahead()? };
+        self.standing = if taken > 0 { 0 } else { self.standing.saturating_add(1) };
+        if self.standing > STANDING_MAX {
+            let why =
+                format!("endless loop: {STANDING_MAX} consecutive calls were caused by the strategy's own answers");
+            return Ok(Step::Failed(why));
+        }
+        if self.items.is_empty() {
+            self.commit(taken);
+            return Ok(Step::On);
+        }
+        self.deliver(taken, before)
+    }
+
+    /// Delivers the first strategy's items, and processes its answer.
+    fn deliver(&mut self, taken: usize, before: Option<World>) -> anyhow::Result<Step> {
+        let Some(slot) = self.items.front().map(|waiting| waiting.slot) else { return Ok(Step::On) };
+        self.called = self.called.saturating_add(1);
+        if let Some(most) = self.calls_max
+            && self.called > most
+        {
+            return Ok(Step::Failed(format!("more than {most} calls")));
+        }
+        let shown = self.items.iter().take_while(|waiting| waiting.slot == slot).count();
+        let reaction = match self.show(slot, shown) {
+            Ok(reaction) => reaction,
+            Err(error) => {
+                self.commit(taken);
+                return Ok(Step::Failed(format!("{error:#}")));
+            }
+        };
         let consumed = usize::try_from(reaction.consumed)?;
-        let all = consumed >= self.items.len();
-        if all && reaction.intents.is_empty() {
-            self.first = self.first.saturating_add(u64::from(reaction.consumed));
-            self.items.clear();
-            self.span = self.span.saturating_mul(2).min(self.span_max);
-            return Ok(taken);
+        if consumed >= shown && reaction.intents.is_empty() {
+            self.advance(slot, reaction.consumed);
+            self.items.drain(..shown);
+            self.quiet = self.quiet.saturating_add(taken);
+            self.widen();
+            self.commit(taken);
+            return Ok(Step::On);
         }
         let last = consumed.checked_sub(1).and_then(|place| self.items.get(place));
-        let upto = last.map(|(upto, _)| *upto).context("an answer to nothing")?.max(begin);
+        let upto = last.map(|waiting| waiting.place).context("the strategy consumed no item")?;
         self.items.drain(..consumed);
         if upto < taken {
-            self.world = before.context("there is nothing to go back to")?;
-            self.set_back = self.set_back.saturating_add(1);
-            self.items.retain(|(told_at, _)| *told_at <= upto);
-            for heard in tape.get(begin..upto).unwrap_or_default() {
-                self.world.hear(heard, &mut self.told);
-            }
-            self.told.clear();
+            self.rewind(upto, before.context("no state to rewind to")?)?;
         }
-        self.span = upto.saturating_sub(begin).max(SPAN_MIN).min(self.span_max);
-        self.answer(upto, reaction);
-        Ok(upto)
+        self.quiet = 0;
+        self.span = if self.is_copy_dear() { 1 } else { upto.max(SPAN_MIN).min(self.span_max) };
+        self.commit(upto);
+        self.on_answer(slot, reaction);
+        Ok(Step::On)
     }
 
-    /// Lets the engine take events until the batch is full or something concerns the strategy alone.
-    fn go_ahead(&mut self, tape: &[Heard], begin: usize) -> usize {
-        let mut taken = begin;
-        let mut own = false;
-        while !own && taken.saturating_sub(begin) < self.span {
-            let Some(heard) = tape.get(taken) else { break };
-            self.world.hear(heard, &mut self.told);
+    /// Returns to the state after `upto` moments.
+    fn rewind(&mut self, upto: usize, before: World) -> anyhow::Result<()> {
+        self.world = before;
+        self.set_back = self.set_back.saturating_add(1);
+        self.items.retain(|waiting| waiting.place <= upto);
+        self.rows.retain(|(place, _)| *place <= upto);
+        for place in 0..upto {
+            let moment = self.timeline.get(place)?.context("a moment to repeat is gone")?;
+            self.happen(moment);
+            // The same items and rows as before, which were kept.
+            self.output.items.clear();
+            self.output.rows.clear();
+        }
+        Ok(())
+    }
+
+    /// Processes moments until the batch is full, or an item for a strategy alone or of a second strategy waits.
+    fn go_ahead(&mut self) -> anyhow::Result<usize> {
+        let mut taken = 0;
+        while taken < self.span {
+            let Some(moment) = self.timeline.get(taken)? else { break };
+            if self.is_barrier(moment) {
+                break;
+            }
+            let began = self.profile.begin();
+            self.world.pass(moment.at, &mut self.output);
+            let began = self.profile.end(Part::Engine, began);
+            self.happen(moment);
+            self.profile.end(if moment.phase == Phase::Venue { Part::Paper } else { Part::Engine }, began);
             taken = taken.saturating_add(1);
-            own = self.told.iter().any(|item| matches!(item, Item::Own(..)));
-            self.items.extend(self.told.drain(..).map(|item| (taken, item)));
-        }
-        taken
-    }
-
-    /// Shows the strategy what it has not heard.
-    fn show(&mut self) -> anyhow::Result<Reaction> {
-        self.batch.clear();
-        for (_, item) in &self.items {
-            match item {
-                Item::Market(note) => self.batch.market(self.instance.grants(), note),
-                Item::Own(at, event) => self.batch.own(self.instance.grants(), *at, event),
+            self.rows.extend(self.output.rows.drain(..).map(|row| (taken, row)));
+            if self.wait(taken) {
+                break;
             }
         }
-        let started = self.notes.is_some().then(Instant::now);
-        let shown = self.instance.on_events(self.first, &mut self.batch);
-        let reaction = shown.map_err(|fault| anyhow!("the strategy failed at item {}: {fault}", self.first))?;
-        self.fuel_max = self.fuel_max.max(reaction.fuel);
-        if let (Some(notes), Some(started)) = (&mut self.notes, started) {
-            let took = u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX);
-            notes.calls.push((took, reaction.fuel));
+        Ok(taken)
+    }
+
+    /// Lets a moment happen.
+    fn happen(&mut self, moment: Moment) {
+        let Moment { at, number, phase, ends_frame } = moment;
+        if phase == Phase::Idle {
+            return self.world.pass(at, &mut self.output);
         }
+        let Some(event) = self.timeline.event(number) else { return };
+        match phase {
+            Phase::Venue => self.world.act_at_venue(at, &event.kind, ends_frame, &mut self.output),
+            _ => self.world.hear(at, &event.kind, &mut self.output),
+        }
+    }
+
+    /// Queues the new items; returns true if one is for a strategy alone, or for another strategy than the first one.
+    fn wait(&mut self, place: usize) -> bool {
+        let mut ends = false;
+        for (strategy, item) in self.output.items.drain(..) {
+            let Some(slot) = self.slots.iter().position(|slot| slot.id == strategy) else { continue };
+            let first = self.items.front().map_or(slot, |waiting| waiting.slot);
+            ends |= matches!(item, Item::Own(..)) || slot != first;
+            self.items.push_back(Waiting { place, slot, item });
+        }
+        ends
+    }
+
+    fn is_mixed(&self) -> bool {
+        let first = self.items.front().map(|waiting| waiting.slot);
+        self.slots.len() > 1 && self.items.iter().any(|waiting| Some(waiting.slot) != first)
+    }
+
+    /// Shows the first `count` waiting items to their strategy.
+    fn show(&mut self, slot: usize, count: usize) -> anyhow::Result<Reaction> {
+        let slot = self.slots.get_mut(slot).context("no such strategy")?;
+        let (name, first) = (slot.name.clone(), slot.first);
+        let instance = slot.instance.as_mut().context("the strategy does not run")?;
+        let began = self.profile.begin();
+        self.batch.clear();
+        for waiting in self.items.iter().take(count) {
+            match &waiting.item {
+                Item::Market(note) => self.batch.market(instance.grants(), note),
+                Item::Own(at, event) => self.batch.own(instance.grants(), *at, event),
+            }
+        }
+        let began = self.profile.end(Part::Crossing, began);
+        let called = self.calls.is_some().then(Instant::now);
+        let shown = instance.on_events(first, &mut self.batch);
+        self.profile.end(Part::Guest, began);
+        let reaction = shown.map_err(|fault| anyhow!("the strategy {name} failed at its event {first}: {fault}"))?;
+        slot.fuel_max = slot.fuel_max.max(reaction.fuel);
+        if let (Some(calls), Some(called)) = (&mut self.calls, called) {
+            calls.push((u64::try_from(called.elapsed().as_nanos()).unwrap_or(u64::MAX), reaction.fuel));
+        }
+        self.profile.count_call(u64::try_from(count).unwrap_or(u64::MAX));
         Ok(reaction)
     }
 
-    /// Asks the strategy for its state.
-    ///
-    /// # Errors
-    /// If it fails.
-    pub(super) fn save(&mut self) -> anyhow::Result<Vec<u8>> {
-        self.instance.save().map_err(|fault| anyhow!("`save` failed: {fault}"))
+    fn advance(&mut self, slot: usize, consumed: u32) {
+        if let Some(slot) = self.slots.get_mut(slot) {
+            slot.first = slot.first.saturating_add(u64::from(consumed));
+        }
     }
 
-    /// Returns the bytes of memory that the strategy has taken, and the last lines that it logged.
-    pub(super) fn used(&mut self) -> (usize, Vec<LogLine>) {
-        (self.instance.usage().memory, self.instance.take_log().0)
-    }
-
-    fn answer(&mut self, upto: usize, reaction: Reaction) {
+    fn on_answer(&mut self, place: usize, reaction: Reaction) {
         let Reaction { consumed, intents, fuel } = reaction;
-        let first = self.first;
-        self.first = first.saturating_add(u64::from(consumed));
+        let Some(slot) = self.slots.get(place) else { return };
+        let (strategy, instance, first) = (slot.id, slot.instances, slot.first);
+        self.advance(place, consumed);
         if intents.is_empty() {
             return;
         }
-        self.intents = self.intents.saturating_add(count(&intents));
-        if let Some(notes) = &mut self.notes {
-            notes.intents.extend(intents.iter().map(|intent| (self.world.at, intent.clone())));
+        self.recorder.count_intents(intents.len());
+        if let Some(noted) = &mut self.noted {
+            noted.extend(intents.iter().map(|intent| (place, self.world.at, intent.clone())));
         }
-        let (strategy, instance, fault, lost) = (STRATEGY, 1, None, Vec::new());
+        let (fault, lost) = (None, Vec::new());
         let answer =
             StrategyAnswer { strategy, instance, first, count: consumed, consumed, fuel, fault, intents, lost };
-        self.world.answer(answer, &mut self.told);
-        self.items.extend(self.told.drain(..).map(|item| (upto, item)));
+        let began = self.profile.begin();
+        self.world.on_answer(answer, &mut self.output);
+        self.profile.end(Part::Engine, began);
+        self.accept_output();
+    }
+
+    /// Takes the output of something that is never rewound.
+    fn accept_output(&mut self) {
+        self.wait(0);
+        self.rows.extend(self.output.rows.drain(..).map(|row| (0, row)));
+    }
+
+    /// Makes the first `taken` moments final.
+    fn commit(&mut self, taken: usize) {
+        self.timeline.release(taken);
+        for waiting in &mut self.items {
+            waiting.place = waiting.place.saturating_sub(taken);
+        }
+        for (_, row) in self.rows.drain(..) {
+            self.recorder.add(row);
+        }
+        self.watch.events.store(self.timeline.heard(), Ordering::Relaxed);
+        self.watch.at.store(self.world.at.0, Ordering::Relaxed);
+    }
+
+    fn is_copy_dear(&self) -> bool {
+        self.recorder.markets.len() > FEW_MARKETS
+    }
+
+    fn widen(&mut self) {
+        let quiet_min =
+            if self.is_copy_dear() { self.recorder.markets.len().saturating_mul(QUIET_PER_MARKET) } else { 0 };
+        if self.quiet >= quiet_min {
+            self.span = self.span.saturating_mul(2).max(SPAN_MIN).min(self.span_max);
+        }
+    }
+
+    /// Returns the number of events that were heard.
+    pub(super) const fn events(&self) -> u64 {
+        self.timeline.heard()
+    }
+
+    /// Returns the events and the time of the end, and makes all rows final.
+    pub(super) fn finish(&mut self) {
+        self.commit(0);
+        let row = self.world.equity();
+        if self.started {
+            self.recorder.add(Row::Equity(row));
+        }
+    }
+
+    /// Switches the measurement of times on.
+    pub(super) fn measure_times(&mut self) {
+        self.profile = Profile::switched_on();
+        self.timeline.decode = Some(Duration::ZERO);
+    }
+
+    /// Returns the measured times.
+    pub(super) fn times(&self) -> Option<Times> {
+        self.timeline.decode.map(|decode| self.profile.times(decode))
+    }
+
+    fn go_on_after_the_end(&mut self) {
+        self.after_end = true;
+        let latest = self.world.at.plus_micros(AFTER_END_MICROS);
+        if !self.timeline.has_end()
+            && let Some(until) = self.world.last_payout()
+        {
+            self.timeline.idle_until(until.min(latest));
+        }
+    }
+
+    fn is_barrier(&self, moment: Moment) -> bool {
+        let begins = !self.started && self.from.is_none_or(|from| moment.at >= from);
+        let one_begins = self.starts.last().is_some_and(|at| moment.at >= *at);
+        begins || one_begins || self.timeline.changes_markets(moment)
+    }
+
+    /// Starts the strategies, lists markets, or grants others for a closed one.
+    fn change_markets(&mut self, moment: Moment) -> anyhow::Result<Step> {
+        if self.timeline.changes_markets(moment) {
+            if moment.phase == Phase::Venue {
+                self.list(moment)?;
+            } else {
+                self.happen(moment);
+            }
+            self.accept_output();
+            self.commit(1);
+            // Markets that are listed together are granted together.
+            let next = self.timeline.get(0)?;
+            if next.is_some_and(|next| next.at == moment.at && self.timeline.changes_markets(next)) {
+                return Ok(Step::On);
+            }
+        }
+        let begins = self.timeline.get(0)?.is_none_or(|next| self.from.is_none_or(|from| next.at >= from));
+        let now = self.timeline.get(0)?.map_or(moment.at, |next| next.at);
+        while let Some(at) = self.starts.pop_if(|at| *at <= now) {
+            self.world.pass(at, &mut self.output);
+            self.world.at = self.world.at.max(at);
+        }
+        self.slots
+            .iter_mut()
+            .filter(|slot| slot.from.is_some_and(|from| from <= now))
+            .for_each(|slot| slot.from = None);
+        if !self.started && begins {
+            self.started = true;
+            self.world.begin_rows(&mut self.output);
+        }
+        if self.started
+            && let Err(error) = self.grant()
+        {
+            return Ok(Step::Failed(format!("{error:#}")));
+        }
+        self.accept_output();
+        Ok(Step::On)
     }
 }
 
-fn count(intents: &[Intent]) -> u64 {
-    u64::try_from(intents.len()).unwrap_or(u64::MAX)
+/// The result of a batch.
+#[derive(Debug)]
+enum Step {
+    On,
+    Done,
+    Failed(String),
 }

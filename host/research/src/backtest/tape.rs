@@ -1,32 +1,34 @@
-//! A recording of real order books (the format of `polytrader exchange --recording`) as events of one market.
+//! A tape: a recording of real order books (in the format of `polytrader exchange --recording`) as events of one
+//! market.
 
-use super::events::{self, Heard};
+use super::events;
+use crate::events::{TapeEvent, TapeEventKind};
 use anyhow::Context;
 use exchange::recording::{Frame, FrameKind, Recording, read_file};
 use model::event::{MarketEvent, MarketEventKind};
 use model::{Level, Market, MarketIx, Side, TickSize, Time};
 use std::path::Path;
 
-/// A silence is shortened to this: it may be a break of the recorder.
+/// Maximum pause between events; longer ones may be an interruption of the recorder.
 const SILENCE_MAX_MS: u64 = 5_000;
 
 /// Reads a recording.
 ///
 /// # Errors
-/// If it cannot be read, or is no recording of one market.
-pub(super) fn read(path: &Path) -> anyhow::Result<(Market, Vec<Heard>)> {
+/// If it cannot be read, or is not a recording of one market.
+pub(super) fn read(path: &Path) -> anyhow::Result<(Market, Vec<TapeEvent>)> {
     let recording = read_file(path).with_context(|| format!("reading the tape {}", path.display()))?;
     if recording.torn_lines > 0 {
-        tracing::warn!(path = %path.display(), lines = recording.torn_lines, "torn lines were skipped");
+        tracing::warn!(path = %path.display(), lines = recording.torn_lines, "torn lines of the tape skipped");
     }
     if !recording.ends_early.is_empty() {
         let reason = recording.ends_early.as_str();
-        tracing::warn!(path = %path.display(), reason, "the tape ends early; its whole lines are played");
+        tracing::warn!(path = %path.display(), reason, "the tape ends early; only its complete lines are used");
     }
-    Ok((market(&recording), heard(&recording)))
+    Ok((market(&recording), events_of(&recording)))
 }
 
-/// The market of a recording, on the grid that its finest price needs.
+/// Returns the market of a recording, with the tick size that its finest price needs.
 fn market(recording: &Recording) -> Market {
     let prices = || recording.frames.iter().flat_map(|frame| frame.levels.iter().map(|(_, price, _)| *price));
     let grids = [Some(TickSize::CENT), Some(TickSize::MILL), TickSize::from_micros(100)];
@@ -42,19 +44,20 @@ fn market(recording: &Recording) -> Market {
     }
 }
 
-/// The frames as events, on a clock that runs on from the first.
-fn heard(recording: &Recording) -> Vec<Heard> {
+/// Returns the frames as events, with a clock that starts at the first frame.
+fn events_of(recording: &Recording) -> Vec<TapeEvent> {
     let mut tape = Vec::new();
     let mut at = Time(recording.frames.first().map_or(0, |frame| frame.time_ms).saturating_mul(1_000));
     let mut last_ms = None;
-    for frame in &recording.frames {
+    for (number, frame) in (1u64..).zip(&recording.frames) {
         let pause = frame.time_ms.saturating_sub(last_ms.unwrap_or(frame.time_ms)).min(SILENCE_MAX_MS);
         at = at.plus_micros(pause.saturating_mul(1_000));
-        // A frame may come late; time does not go back.
+        // A frame may be late; time does not go back.
         last_ms = Some(frame.time_ms.max(last_ms.unwrap_or(0)));
         tape.extend(kinds(frame).into_iter().map(|kind| {
             let token = MarketIx(0).token(frame.outcome);
-            (at, MarketEvent { token, venue_time: at, kind })
+            let kind = TapeEventKind::Market(MarketEvent { token, venue_time: at, kind });
+            TapeEvent { frame: number, venue_at: at, received_at: None, kind }
         }));
     }
     tape
@@ -93,16 +96,20 @@ mod tests {
         let (market, tape) = read(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         assert_eq!((market.slug.as_str(), market.tick), ("g", TickSize::MILL));
-        let times: Vec<u64> = tape.iter().map(|(at, _)| at.0).collect();
+        let times: Vec<u64> = tape.iter().map(|event| event.venue_at.0).collect();
         assert_eq!(times, [1_000_000, 1_000_000, 1_200_000, 6_200_000]);
-        let MarketEventKind::Book { bids, asks } = &tape[0].1.kind else { panic!("{:?}", tape[0]) };
+        let of = |place: usize| match &tape[place].kind {
+            TapeEventKind::Market(event) => event,
+            other => panic!("{other:?}"),
+        };
+        let MarketEventKind::Book { bids, asks } = &of(0).kind else { panic!("{:?}", tape[0]) };
         assert_eq!((bids.len(), asks.len()), (1, 1));
-        assert_eq!(tape[1].1.token, MarketIx(0).token(1));
-        assert!(matches!(tape[3].1.kind, MarketEventKind::Level { size, .. } if size.is_zero()), "{:?}", tape[3]);
+        assert_eq!(of(1).token, MarketIx(0).token(1));
+        assert!(matches!(of(3).kind, MarketEventKind::Level { size, .. } if size.is_zero()), "{:?}", tape[3]);
     }
 
     #[test]
-    fn a_file_that_is_none_is_named() {
+    fn a_missing_file_is_named() {
         let error = read(Path::new("/nowhere/tape.csv")).unwrap_err();
         assert!(format!("{error:#}").contains("/nowhere/tape.csv"), "{error:#}");
     }

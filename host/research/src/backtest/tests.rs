@@ -1,8 +1,10 @@
+mod cases;
+mod income;
+mod stories;
+
 use super::*;
 
-use std::path::PathBuf;
-
-/// A strategy as the gate builds it; without it there is nothing to run.
+/// Reads a strategy built by the gate; `None` if it is not built.
 fn built(name: &str) -> Option<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/strategies");
     let folder = std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(folder), PathBuf::from);
@@ -27,65 +29,68 @@ fn they_do_so_for_a_strategy_that_hears_depth_trades_timers_and_settlements() {
     assert!(depths > tops && [tops, states, settlements, sessions, timers, own].iter().all(|count| *count > 0));
 }
 
-/// Runs a strategy over made-up events in batches of several sizes and holds them against single events, and returns what it saved.
+/// Compares runs with batches of several sizes with single events, and returns the saved state.
 fn give_the_run_of_single_events(name: &str, seeds: &[u64]) -> Option<Vec<u8>> {
     let bytes = built(name)?;
-    let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
-    let module = sandbox.load(&bytes).unwrap();
     let mut state = None;
     for seed in seeds.iter().copied() {
-        let tape = events::tape(seed, 60_000);
         let run = |span| {
-            let mut run = begin(&sandbox, &module, span).unwrap();
-            run.all(&tape).unwrap();
-            run
+            let runner = Runner::new().unwrap().with_batches(span);
+            let module = runner.load(&bytes).unwrap();
+            let job = one_market(&runner, &module, "{}");
+            let options = Options { states: true, ..Options::default() };
+            let mut source = Generated::new(seed, 60_000);
+            runner.run_with(&mut source, &job, &Watch::default(), options).unwrap()
         };
-        let mut single = run(1);
-        assert!(single.intents > 3 && single.world.counts.orders > 0, "{:?}", single.world.counts);
-        for span in [7, 256, run::SPAN_MAX] {
-            let mut batched = run(span);
-            assert!(batched.set_back > 0, "the engine was never ahead");
-            assert_eq!(batched.save().unwrap(), single.save().unwrap(), "batches of {span}: what it heard");
-            assert_eq!(batched.world.counts, single.world.counts, "batches of {span}");
-            assert_eq!(batched.world.trail, single.world.trail, "batches of {span}");
+        let single = run(1);
+        let totals = single.0.description.totals;
+        assert!(totals.intents > 3 && totals.orders > 0, "{totals:?}");
+        assert_eq!(single.0.description.end, RunEnd::Complete);
+        for span in [7, 256, 4_096] {
+            let batched = run(span);
+            assert!(batched.1.set_back > 0, "the engine was never rewound");
+            assert_eq!(batched.1.states, single.1.states, "batches of {span}: saved state");
+            assert_eq!(batched.0, single.0, "batches of {span}");
         }
-        state = single.save().ok();
+        state = single.1.states.into_iter().next().flatten();
     }
     state
 }
 
 #[test]
 fn the_tape_is_a_book_that_never_crosses() {
-    let mut world = World::new(events::market(), events::START, model::Wants::FIRST).unwrap();
-    let mut told = Vec::new();
-    let tape = events::tape(3, 20_000);
-    for heard in &tape {
-        world.hear(heard, &mut told);
+    let mut books = [model::Book::default(), model::Book::default()];
+    let tape = Generated::new(3, 20_000).collect();
+    for event in &tape {
+        let crate::events::TapeEventKind::Market(event) = &event.kind else { continue };
+        let book = &mut books[usize::try_from(event.token.outcome()).unwrap()];
+        match &event.kind {
+            model::MarketEventKind::Book { bids, asks } => book.replace(bids, asks).unwrap(),
+            model::MarketEventKind::Level { side, price, size } => drop(book.set(*side, *price, *size).unwrap()),
+            other => panic!("{other:?}"),
+        }
+        assert!(!book.is_crossed());
     }
-    for outcome in [0, 1] {
-        let (bid, ask, _) = world.engine.top(MarketIx(0).token(outcome));
-        assert!(bid.unwrap().price < ask.unwrap().price, "{bid:?} {ask:?}");
-    }
-    assert_eq!(tape, events::tape(3, 20_000));
-    assert_ne!(tape, events::tape(4, 20_000));
+    assert_eq!(tape, Generated::new(3, 20_000).collect());
+    assert_ne!(tape, Generated::new(4, 20_000).collect());
 }
 
 #[test]
 fn an_engine_that_trades_cannot_be_forked() {
     assert!(engine::Engine::new(engine::Purpose::Trade).fork().is_none());
-    assert!(engine::Engine::new(engine::Purpose::Rehearse).fork().is_some());
+    assert!(engine::Engine::new(engine::Purpose::Simulate).fork().is_some());
 }
 
 #[test]
-fn a_strategy_that_answers_what_its_answers_lead_to_without_an_end_is_no_strategy() {
-    let sandbox = Sandbox::new(Settings { deadline_ms: 60_000, ..Settings::default() }, Compiler::Inline).unwrap();
+fn a_strategy_that_answers_its_own_consequences_without_end_is_refused() {
+    let settings = sandbox::Settings { deadline_ms: 60_000, ..sandbox::Settings::default() };
+    let sandbox = Sandbox::new(settings, sandbox::Compiler::Inline).unwrap();
     let storm = sandbox.load(&guest::storm_of(2).core()).unwrap();
     let error = rehearse(&sandbox, &storm, 1, 50_000).unwrap_err().to_string();
-    assert_eq!(error, "it does not end: 1000 calls in a row were answers to what its answers led to");
+    assert_eq!(error, "endless loop: 1000 consecutive calls were caused by the strategy's own answers");
     let shown = trial(&sandbox, &storm, &Tape::made_up(1, 100), "{}").unwrap_err().to_string();
-    assert_eq!(shown, error, "`strategy test` ends as well");
+    assert_eq!(shown, error, "`strategy test` ends too");
     let calm = sandbox.load(&guest::Guest::default().core()).unwrap();
-    let none = Budget { time: Some(Duration::ZERO) };
-    let late = begin(&sandbox, &calm, 1).unwrap().within(&events::tape(1, 100), none).unwrap_err().to_string();
-    assert_eq!(late, "it took more than 0 s for 100 events");
+    let late = rehearse_within(&sandbox, &calm, (1, 100), Duration::ZERO).unwrap_err().to_string();
+    assert_eq!(late, "more than 0 s");
 }

@@ -1,29 +1,32 @@
-//! A strategy on a tape, one event a call, with everything that it wanted and what each call cost.
+//! A trial: a strategy on a tape, one event per call, with its intents and the cost of each call.
 
-use super::events::{self, Heard};
-use super::{STRATEGY, tape, world};
-use crate::backtest::run::Run;
-use model::{Intent, Market, MarketIx, Time};
-use sandbox::{Instance, Module, Sandbox};
+use super::events::{self, Generated};
+use super::{Options, Runner, Watch, one_market, tape};
+use crate::events::{MemoryEvents, TapeEvent};
+use crate::run::RunEnd;
+use anyhow::bail;
+use model::{Intent, Market, Time};
+use sandbox::{Module, Sandbox};
 use std::path::Path;
 
-/// What is run.
+/// The events of a trial.
 #[derive(Debug)]
 pub struct Tape {
     market: Market,
-    events: Vec<Heard>,
+    events: Vec<TapeEvent>,
 }
 
 impl Tape {
-    /// Makes events up.
+    /// Generates events.
     pub fn made_up(seed: u64, events: usize) -> Self {
-        Self { market: events::market(), events: events::tape(seed, events) }
+        let events = Generated::new(seed, events).collect().into_iter().skip(1).collect();
+        Self { market: events::market(), events }
     }
 
     /// Reads a recording of real order books.
     ///
     /// # Errors
-    /// If it is none.
+    /// If it is not a recording.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
         let (market, events) = tape::read(path)?;
         Ok(Self { market, events })
@@ -34,9 +37,9 @@ impl Tape {
         self.events.len()
     }
 
-    /// Returns when it begins.
+    /// Returns the time of the first event.
     pub fn begin(&self) -> Time {
-        self.events.first().map_or(events::START, |(at, _)| *at)
+        self.events.first().map_or(events::START, |event| event.venue_at)
     }
 
     /// Returns the market's outcomes.
@@ -45,25 +48,36 @@ impl Tape {
     }
 }
 
-/// What was seen on the way.
+/// Notes taken during a run.
 #[derive(Debug, Default)]
 pub struct Notes {
-    /// Nanoseconds and fuel of each call.
+    /// Time in nanoseconds and fuel of each call.
     pub calls: Vec<(u64, u64)>,
-    /// What was wanted, and when.
+    /// Intents, with their times.
     pub intents: Vec<(Time, Intent)>,
 }
 
-/// How it went.
+/// Counts of the engine's decisions.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Approved orders.
+    pub orders: u64,
+    /// Fills.
+    pub fills: u64,
+    /// Refused intents.
+    pub refusals: u64,
+}
+
+/// Result of a trial.
 #[derive(Debug)]
 pub struct Trial {
-    /// What was seen on the way.
+    /// Notes taken during the run.
     pub notes: Notes,
-    /// What the engine did.
-    pub counts: world::Counts,
-    /// Bytes of the strategy's memories at the end; they never shrink.
+    /// Counts of the engine's decisions.
+    pub counts: Counts,
+    /// Memory of the strategy at the end, in bytes; it never shrinks.
     pub memory: usize,
-    /// What it logged last.
+    /// Last log lines of the strategy.
     pub log: Vec<sandbox::LogLine>,
 }
 
@@ -72,13 +86,23 @@ pub struct Trial {
 /// # Errors
 /// If it fails.
 pub fn trial(sandbox: &Sandbox, module: &Module, tape: &Tape, parameters: &str) -> anyhow::Result<Trial> {
-    let world = world::World::new(tape.market.clone(), tape.begin(), module.manifest().wants)?;
-    let session =
-        lifecycle::session_of(&world.engine, world.at, STRATEGY, (&[MarketIx(0)], &[]), parameters.to_owned());
-    let instance = Instance::start(sandbox, module, session)?;
-    let mut run = Run::new(world, instance, 1);
-    run.notes = Some(Notes::default());
-    run.all(&tape.events)?;
-    let (memory, log) = run.used();
-    Ok(Trial { notes: run.notes.unwrap_or_default(), counts: run.world.counts, memory, log })
+    let runner = Runner::with(sandbox.clone()).with_batches(1);
+    let job = one_market(&runner, module, parameters);
+    let listing = events::listing(tape.market.clone(), tape.begin());
+    let mut source = MemoryEvents::new(std::iter::once(listing).chain(tape.events.iter().cloned()), Vec::new());
+    let options = Options { intents: true, calls: true, ..Options::default() };
+    let (data, details) = runner.run_with(&mut source, &job, &Watch::default(), options)?;
+    if let RunEnd::Failed(_, reason) = data.description.end {
+        bail!(reason);
+    }
+    let totals = data.description.totals;
+    Ok(Trial {
+        notes: Notes {
+            calls: details.calls,
+            intents: details.intents.into_iter().map(|(_, at, intent)| (at, intent)).collect(),
+        },
+        counts: Counts { orders: totals.orders, fills: totals.fills, refusals: totals.refusals },
+        memory: details.memory,
+        log: details.log,
+    })
 }

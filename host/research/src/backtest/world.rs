@@ -1,190 +1,451 @@
-//! The engine and the paper venue of a backtest, on the events' clock. It can be forked: what comes after is the same then.
+//! The engine and the paper venue of a run, with the time of the events. A world can be forked: both copies then
+//! continue identically.
 
-use super::STRATEGY;
-use super::events::Heard;
-use engine::{Effect, Effects, Engine, Purpose, Record};
-use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
+mod claims;
+mod income;
+mod outcomes;
+mod rows;
+
+use super::job::{Delay, Job};
+use crate::events::{Group, TapeEventKind};
+use crate::run::FillModel;
+use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
+use income::Income;
+use model::input::{Channel, Command, Mode, SessionStart, Settlement, StrategyAnswer, StrategyChange};
 use model::{
-    Body, Input, Limits, Market, MarketIx, MarketNote, NewOrder, OrderState, OwnEvent, Seq, SessionId, Time, Usd,
-    VenueOrderId, Wants,
+    Budget, Input, InputKind, Market, MarketEvent, MarketEventKind, MarketIx, MarketNote, NewOrder, OwnEvent, Seq,
+    SessionId, Signal, StrategyId, Time, TokenIx, Usd, VenueOrderId,
 };
-use sim::{Latency, Paper};
-use std::hash::{DefaultHasher, Hash, Hasher};
+use outcomes::Outcomes;
+use rows::Probes;
+pub(crate) use rows::{Row, kind_name, realised_before, row_of};
+use sha2::{Digest, Sha256};
+use sim::Paper;
+use sim::paper::{Delays, RequestLimits};
 
-/// Time goes on at least so often, as in the host.
+/// Maximum interval between clock events, as in the host.
 const TICK_MICROS: u64 = 250_000;
-const CASH: Usd = Usd::dollars(10_000);
+/// The same while nothing was heard for [`FEED_ALIVE_MICROS`], and for an hour: a tape may have days without events.
+const SILENT_TICK_MICROS: u64 = 1_000_000;
+const LONG_TICK_MICROS: u64 = 10_000_000;
+const LONG_SILENCE_MICROS: u64 = 3_600_000_000;
+/// Interval at which quiet books are confirmed while the feed is alive, as the host's book check does.
+const CONFIRM_MICROS: u64 = 20_000_000;
+/// The feed is alive for this long after its last event.
+const FEED_ALIVE_MICROS: u64 = 60_000_000;
+const MINUTE_MICROS: u64 = 60_000_000;
 
-/// Something that the strategy is told.
+/// An item for a strategy.
 #[derive(Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Market(MarketNote),
     Own(Time, OwnEvent),
 }
 
-/// What was counted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
-    pub orders: u64,
-    pub fills: u64,
-    pub refusals: u64,
+/// The output of a world: items for strategies, and rows.
+#[derive(Debug, Default)]
+pub(crate) struct Output {
+    pub(crate) items: Vec<(StrategyId, Item)>,
+    pub(crate) rows: Vec<Row>,
+}
+
+/// Per-market state that the engine does not have.
+#[derive(Debug, Clone, Copy, Default)]
+struct Watched {
+    /// True once an order was placed in it.
+    traded: bool,
+    /// The second of its last row of tops.
+    top_at: u64,
+    /// True while nothing is known about it.
+    blind: bool,
+    /// True once it takes no orders.
+    closed: bool,
 }
 
 /// Engine, venue and clock.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) engine: Engine,
+    pub(super) paper: Paper,
     pub(super) at: Time,
-    pub(super) counts: Counts,
-    /// A digest of all that was done and recorded: two runs with the same did the same.
-    pub(super) trail: u64,
-    paper: Paper,
+    markets: Vec<Watched>,
+    outcomes: Outcomes,
+    income: Income,
+    /// Complete baskets of these events are converted, and pairs merged; `None` if nothing is.
+    merges: bool,
+    groups: std::sync::Arc<Vec<Group>>,
+    probes: Probes,
+    digest: Sha256,
     seq: u64,
     next_tick: Time,
+    next_confirm: Time,
+    /// The next row of equity; none before the strategies start.
+    next_minute: Option<Time>,
+    heard_at: Time,
+    /// Time from an event to its receipt and back to the venue, for answers of its REST API.
+    way: u64,
+    cash: Usd,
+    strategies: Vec<StrategyId>,
     effects: Effects,
 }
 
 impl World {
-    /// Returns a session with one market, of which the strategy hears what it wants.
-    pub(super) fn new(market: Market, at: Time, wants: Wants) -> anyhow::Result<Self> {
-        let paper = Paper::new(Latency::DEFAULT, [market.clone()], CASH, &[])?;
-        let (engine, effects) = (Engine::new(Purpose::Rehearse), Effects::with_capacity(64));
-        let (counts, next_tick) = (Counts::default(), at);
-        let mut world = Self { engine, at, counts, trail: 0, paper, seq: 0, next_tick, effects };
+    /// Returns a session that begins at `at`, without markets and strategies.
+    ///
+    /// # Errors
+    /// If a measured latency has no samples.
+    pub(super) fn new(job: &Job, at: Time) -> anyhow::Result<Self> {
+        let one_way = job.latency.order.typical();
+        let latency = sim::Latency { one_way, ..sim::Latency::DEFAULT };
+        let mut paper = Paper::new(latency, [], job.cash, &[])?.with_model(model_of(job.fill)).with_notes();
+        paper = paper.with_limits(RequestLimits::STANDARD);
+        if let Delay::Samples(samples) = &job.latency.order
+            && let Some(delays) = Delays::new(samples.clone(), job.seed)
+        {
+            paper = paper.with_delays(delays);
+        }
+        let mut world = Self {
+            engine: Engine::new(Purpose::Simulate),
+            paper,
+            at,
+            markets: Vec::new(),
+            outcomes: Outcomes::default(),
+            income: Income::default(),
+            merges: job.merge,
+            groups: std::sync::Arc::default(),
+            probes: Probes::default(),
+            digest: Sha256::new(),
+            seq: 0,
+            next_tick: at,
+            next_confirm: at.plus_micros(CONFIRM_MICROS),
+            next_minute: None,
+            heard_at: at,
+            way: job.latency.feed.typical().max(one_way).saturating_mul(2),
+            cash: job.cash,
+            strategies: Vec::new(),
+            effects: Effects::with_capacity(64),
+        };
         let session = SessionStart {
-            session: SessionId(at.0),
+            session: SessionId(at.0.max(1)),
             mode: Mode::Backtest,
-            cash: CASH,
+            cash: job.cash,
             day_start: None,
-            limits: Limits::DEFAULT,
-            salt_seed: 1,
+            limits: job.limits,
+            salt_seed: job.seed,
             halted: false,
         };
-        let loaded = StrategyChange::Loaded {
-            strategy: STRATEGY,
-            name: "backtest".to_owned(),
-            hash: [0; 32],
-            instance: 1,
-            markets: vec![MarketIx(0)],
-            places: Vec::new(),
-            wants,
-            since: Time(0),
-            parameters: "{}".to_owned(),
-        };
-        let account = Body::Account(world.paper.view());
-        let up = |channel| Body::Feed { channel, up: true };
+        let up = |channel| InputKind::Feed { channel, up: true };
+        let account = InputKind::Account(world.paper.view());
         let opening = [
-            Body::Session(session),
-            Body::Market(market),
+            InputKind::Session(session),
             up(Channel::Market),
             up(Channel::User),
             account,
-            Body::Strategy(loaded),
+            InputKind::Command(Command::Start),
         ];
-        let mut told = Vec::new();
-        opening.into_iter().for_each(|body| world.feed(at, body, &mut told));
+        let mut output = Output::default();
+        opening.into_iter().for_each(|kind| world.feed(at, kind, &mut output));
         Ok(world)
     }
 
-    /// Starts the bot.
-    pub(super) fn start(&mut self, told: &mut Vec<Item>) {
-        self.feed(self.at, Body::Command(Command::Start), told);
-    }
-
-    /// Returns another world that stands where this one stands.
+    /// Returns a copy of this world, if the engine can be forked.
     pub(super) fn fork(&self) -> Option<Self> {
         Some(Self {
             engine: self.engine.fork()?,
-            at: self.at,
-            counts: self.counts,
-            trail: self.trail,
             paper: self.paper.clone(),
-            seq: self.seq,
-            next_tick: self.next_tick,
+            markets: self.markets.clone(),
+            outcomes: self.outcomes.clone(),
+            income: self.income.clone(),
+            groups: self.groups.clone(),
+            probes: self.probes.clone(),
+            digest: self.digest.clone(),
+            strategies: self.strategies.clone(),
             effects: Effects::new(),
+            ..*self
         })
     }
 
-    /// Takes one event, after all that was due before it.
-    pub(super) fn hear(&mut self, (at, event): &Heard, told: &mut Vec<Item>) {
-        self.pass(*at, told);
-        self.feed(*at, Body::Event(event.clone()), told);
-        if let Err(error) = self.paper.hear(*at, event) {
-            tracing::debug!(%error, "a market event that the paper venue does not know");
+    /// Lists a market at the current time.
+    ///
+    /// # Errors
+    /// If the venue has too many markets, or lists it already.
+    pub(super) fn list(&mut self, at: Time, market: Market, output: &mut Output) -> anyhow::Result<MarketIx> {
+        self.pass(at, output);
+        let slug = market.slug.clone();
+        let listed = self.paper.list(market.clone());
+        let ix = listed.map_err(|error| anyhow::anyhow!("the market {slug} cannot be listed: {error}"))?;
+        self.markets.push(Watched::default());
+        self.income.list(&market);
+        self.feed(at, InputKind::Market(market), output);
+        Ok(ix)
+    }
+
+    /// Loads a strategy's instance.
+    pub(super) fn load(&mut self, change: StrategyChange, budget: Budget, output: &mut Output) {
+        if let StrategyChange::Loaded { strategy, .. } = &change
+            && !self.strategies.contains(strategy)
+        {
+            let strategy = *strategy;
+            self.strategies.push(strategy);
+            if budget != Budget::NONE {
+                let change = StrategyChange::Budget { strategy, budget };
+                self.feed(self.at, InputKind::Strategy(change), output);
+            }
+        }
+        self.feed(self.at, InputKind::Strategy(change), output);
+    }
+
+    /// Starts the rows of equity.
+    pub(super) fn begin_rows(&mut self, output: &mut Output) {
+        let row = self.equity();
+        output.rows.push(Row::Equity(row));
+        let minutes = self.at.0.checked_div(MINUTE_MICROS).unwrap_or(0).saturating_add(1);
+        self.begin_income();
+        self.next_minute = Some(Time(minutes.saturating_mul(MINUTE_MICROS)));
+    }
+
+    /// Applies an event at the venue's time.
+    pub(super) fn act_at_venue(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
+        self.pass(at, output);
+        let applied = match kind {
+            TapeEventKind::Market(event) => self.paper.stage(at, event),
+            TapeEventKind::Closed { market } => {
+                self.set_closed(*market);
+                self.outcomes.on_close(*market, at);
+                self.paper.close(at, *market)
+            }
+            TapeEventKind::Blind { markets, .. } => {
+                self.each_market(markets).into_iter().for_each(|market| self.paper.lose_book(market));
+                Ok(())
+            }
+            TapeEventKind::Listed(_) | TapeEventKind::Signal { .. } => Ok(()),
+        };
+        if let Err(error) = applied {
+            tracing::debug!(%error, "market event not handled by the paper venue");
+        }
+        if ends_frame {
+            self.paper.settle_frame(at);
+        }
+        self.take_notes(output);
+    }
+
+    /// Lets the host hear an event.
+    pub(super) fn hear(&mut self, at: Time, kind: &TapeEventKind, output: &mut Output) {
+        self.pass(at, output);
+        match kind {
+            TapeEventKind::Market(event) => self.hear_market(at, event, output),
+            TapeEventKind::Blind { markets, .. } => {
+                for market in self.each_market(markets) {
+                    self.set_blind(market, true);
+                    for outcome in [0, 1] {
+                        let kind = MarketEventKind::Unread { grid: false };
+                        let event = MarketEvent { token: market.token(outcome), venue_time: at, kind };
+                        self.feed(at, InputKind::Event(event), output);
+                    }
+                }
+            }
+            TapeEventKind::Signal { name, value } => {
+                let signal = Signal { name: name.clone(), value: value.clone() };
+                for strategy in self.strategies.clone() {
+                    let change = StrategyChange::Signal { strategy, signal: signal.clone() };
+                    self.feed(at, InputKind::Strategy(change), output);
+                }
+            }
+            TapeEventKind::Listed(_) | TapeEventKind::Closed { .. } => {}
         }
     }
 
-    /// Takes what the strategy wants.
-    pub(super) fn answer(&mut self, answer: StrategyAnswer, told: &mut Vec<Item>) {
-        self.feed(self.at, Body::Intents(answer), told);
+    fn hear_market(&mut self, at: Time, event: &MarketEvent, output: &mut Output) {
+        self.heard_at = at;
+        self.next_tick = self.next_tick.min(at.plus_micros(TICK_MICROS));
+        let market = event.token.market();
+        match &event.kind {
+            MarketEventKind::Book { .. } => self.set_blind(market, false),
+            MarketEventKind::Resolved { pays } => {
+                self.set_closed(market);
+                self.outcomes.on_resolved(event.token, *pays, at);
+            }
+            _ => {}
+        }
+        self.feed(at, InputKind::Event(event.clone()), output);
+        let second = at.seconds();
+        if event.token.outcome() == 0
+            && let Some(watched) = self.markets.get_mut(market.index())
+            && watched.traded
+            && watched.top_at != second
+        {
+            watched.top_at = second;
+            let (bid, ask, _) = self.engine.top(event.token);
+            let [bid, ask] = [bid, ask].map(|level| level.map(|level| level.price));
+            output.rows.push(Row::Top(crate::run::TopRow { at, market: market.0, bid, ask }));
+        }
     }
 
-    /// Lets time pass: ticks, and what the paper venue has to say.
-    fn pass(&mut self, until: Time, told: &mut Vec<Item>) {
+    /// Processes a strategy's answer.
+    pub(super) fn on_answer(&mut self, answer: StrategyAnswer, output: &mut Output) {
+        self.feed(self.at, InputKind::Intents(answer), output);
+    }
+
+    /// Advances time: clock events, answers of the venue, outcomes, and rows.
+    pub(super) fn pass(&mut self, until: Time, output: &mut Output) {
         loop {
-            let due = self.paper.next_due().unwrap_or(Time(u64::MAX));
-            let next = due.min(self.next_tick);
+            let never = Time(u64::MAX);
+            let venue = self.paper.next_due().unwrap_or(never);
+            let minute = self.next_minute.unwrap_or(never);
+            let probe = self.probes.next_due().unwrap_or(never);
+            let outcome = self.outcomes.next_due().unwrap_or(never);
+            let income = self.income.next_due().unwrap_or(never);
+            let next = venue.min(self.next_tick).min(income).min(minute).min(probe).min(outcome).min(self.next_confirm);
             if next > until {
                 return;
             }
-            if self.next_tick <= due {
-                self.next_tick = next.plus_micros(TICK_MICROS);
-                self.feed(next, Body::Tick, told);
+            if outcome == next {
+                self.on_outcome(next, output);
+            } else if minute == next {
+                self.at = self.at.max(next);
+                let row = self.equity();
+                output.rows.push(Row::Equity(row));
+                self.next_minute = Some(next.plus_micros(MINUTE_MICROS));
+            } else if income == next {
+                self.sample_rewards(next);
+            } else if probe == next {
+                self.probe(next, output);
+            } else if self.next_confirm == next {
+                self.next_confirm = next.plus_micros(CONFIRM_MICROS);
+                self.confirm_books(next, output);
+            } else if self.next_tick == next {
+                self.next_tick = next.plus_micros(match next.since(self.heard_at) {
+                    silent if silent > LONG_SILENCE_MICROS => LONG_TICK_MICROS,
+                    silent if silent > FEED_ALIVE_MICROS => SILENT_TICK_MICROS,
+                    _ => TICK_MICROS,
+                });
+                self.feed(next, InputKind::Clock, output);
             } else {
-                let mut said = Vec::new();
-                self.paper.advance(next, &mut said);
-                said.into_iter().for_each(|body| self.feed(next, body, told));
+                let mut updates = Vec::new();
+                self.paper.advance(next, &mut updates);
+                self.take_notes(output);
+                let settles = self.merges && updates.iter().any(is_final);
+                updates.into_iter().for_each(|kind| self.feed(next, kind, output));
+                if settles {
+                    self.merge_all(output);
+                }
             }
         }
     }
 
-    fn feed(&mut self, at: Time, body: Body, told: &mut Vec<Item>) {
+    /// Confirms the books of quiet markets, as the host does with the venue's REST API while the connection is alive.
+    fn confirm_books(&mut self, at: Time, output: &mut Output) {
+        if at.since(self.heard_at) > FEED_ALIVE_MICROS {
+            return;
+        }
+        for market in self.each_market(&[]) {
+            let quiet = self.markets.get(market.index()).is_some_and(|watched| !watched.blind && !watched.closed);
+            if quiet && self.paper.book(market).is_some() {
+                let confirm = |outcome| InputKind::BookConfirmed { token: market.token(outcome) };
+                [0, 1].into_iter().for_each(|outcome| self.feed(at, confirm(outcome), output));
+            }
+        }
+    }
+
+    pub(super) fn feed(&mut self, at: Time, kind: InputKind, output: &mut Output) {
         self.seq = self.seq.saturating_add(1);
         self.at = self.at.max(at);
-        let input = Input { seq: Seq(self.seq), at: self.at, body };
+        let realised = realised_before(&self.engine, &kind);
+        let input = Input { seq: Seq(self.seq), at: self.at, kind };
         let mut effects = std::mem::take(&mut self.effects);
         self.engine.step(&input, &mut effects);
+        if let Some((count, digest)) = engine::digest(&effects) {
+            self.digest.update(self.at.0.to_le_bytes());
+            self.digest.update(count.to_le_bytes());
+            self.digest.update(digest.to_le_bytes());
+        }
         for effect in effects.drain(..) {
-            self.act(effect, told);
+            self.act(effect, &input.kind, realised, output);
         }
         self.effects = effects;
     }
 
-    fn act(&mut self, effect: Effect, told: &mut Vec<Item>) {
+    fn act(&mut self, effect: Effect, cause: &InputKind, realised: Usd, output: &mut Output) {
         match effect {
-            Effect::NotifyMarket { note, .. } => return told.push(Item::Market(note)),
-            Effect::NotifyOwn { event, .. } => return told.push(Item::Own(self.at, event)),
-            _ => {}
-        }
-        let mut trail = DefaultHasher::new();
-        (self.trail, self.at, &effect).hash(&mut trail);
-        self.trail = trail.finish();
-        match effect {
+            Effect::NotifyMarket { strategy, note } => output.items.push((strategy, Item::Market(note))),
+            Effect::NotifyOwn { strategy, event } => output.items.push((strategy, Item::Own(self.at, event))),
             Effect::Place(approved) => {
                 let order = approved.item().order;
+                if let Some(watched) = self.markets.get_mut(order.token.market().index()) {
+                    watched.traded = true;
+                }
                 self.paper.place(self.at, &order, venue_id(&order));
             }
             Effect::Cancel { order } => self.paper.cancel(self.at, order),
             Effect::CancelAll => self.paper.cancel_all(self.at),
-            Effect::Look { order } => self.paper.look(self.at, order),
-            Effect::Record(record) => self.count(&record),
+            Effect::QueryOrder { order } => self.paper.query_order(self.at, order),
+            Effect::Resnapshot { token } => self.outcomes.request_book(token, self.at.plus_micros(self.way)),
+            Effect::Event(event) => {
+                if let EngineEvent::Fill { token, price, size, maker: true, settlement: Settlement::Matched, .. } =
+                    &event
+                {
+                    self.count_rebate(*token, *price, *size);
+                }
+                row_of(&self.engine, self.at, event, cause, realised, output);
+            }
             _ => {}
         }
     }
 
-    const fn count(&mut self, record: &Record) {
-        let count = match record {
-            Record::Order { state: OrderState::Pending, .. } => &mut self.counts.orders,
-            Record::Fill { settlement: model::input::Settlement::Matched, .. } => &mut self.counts.fills,
-            Record::Refused { .. } => &mut self.counts.refusals,
-            _ => return,
-        };
-        *count = count.saturating_add(1);
+    /// Returns these markets, or all if there are none.
+    fn each_market(&self, markets: &[MarketIx]) -> Vec<MarketIx> {
+        if markets.is_empty() { (0u32..).map(MarketIx).take(self.markets.len()).collect() } else { markets.to_vec() }
+    }
+
+    fn set_blind(&mut self, market: MarketIx, blind: bool) {
+        if let Some(watched) = self.markets.get_mut(market.index()) {
+            watched.blind = blind;
+        }
+    }
+
+    fn set_closed(&mut self, market: MarketIx) {
+        if let Some(watched) = self.markets.get_mut(market.index()) {
+            watched.closed = true;
+        }
+    }
+
+    /// Returns the markets that take orders, with their current state.
+    pub(super) fn open_markets(&self) -> Vec<(MarketIx, Market)> {
+        let all = (0u32..).map(MarketIx).zip(&self.markets).filter(|(_, watched)| !watched.closed);
+        all.filter_map(|(ix, _)| Some((ix, self.engine.market(ix)?.clone()))).collect()
+    }
+
+    /// Returns the digest of all decisions so far, in lower-case hex.
+    pub(super) fn digest(&self) -> String {
+        model::hex::encode(&self.digest.clone().finalize())
+    }
+
+    /// Returns the shares of a token that the account holds.
+    pub(super) fn held(&self, token: TokenIx) -> model::Size {
+        self.engine.ledger().position(token).size
     }
 }
 
-/// Nothing is signed here, so an order's id is its number.
-fn venue_id(order: &NewOrder) -> VenueOrderId {
+/// Returns true for the last report of a match.
+const fn is_final(kind: &InputKind) -> bool {
+    matches!(kind, InputKind::Trade(update) if matches!(update.settlement, Settlement::Confirmed))
+}
+
+/// Returns true for the first report of a match.
+const fn is_match(kind: &InputKind) -> bool {
+    matches!(kind, InputKind::Trade(update) if matches!(update.settlement, Settlement::Matched))
+}
+
+pub(super) const fn model_of(fill: FillModel) -> sim::FillModel {
+    match fill {
+        FillModel::Pessimistic => sim::FillModel::Pessimistic,
+        FillModel::Queue => sim::FillModel::Queue,
+        FillModel::Optimistic => sim::FillModel::Optimistic,
+    }
+}
+
+/// Derives an order's venue id from its number, because nothing is signed here.
+pub(super) fn venue_id(order: &NewOrder) -> VenueOrderId {
     let mut id = [0; 32];
     if let Some(place) = id.last_chunk_mut() {
         *place = order.id.0.to_be_bytes();

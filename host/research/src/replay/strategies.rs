@@ -1,28 +1,30 @@
-//! The strategies of a journal, run again: each hears what it heard then, and must answer the same.
+//! Replay of a journal's strategies: each receives the same events as in the session, and must produce the same
+//! answers.
 
 use anyhow::Context;
 use engine::{Effect, Engine};
 use lifecycle::session_of;
 use model::input::{Blob, StrategyAnswer, StrategyChange};
 use model::{Input, StrategyId};
-use sandbox::{Module, Rerun, Sandbox, Settings};
+use sandbox::{Module, Sandbox, Settings, StrategyReplay};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Nobody waits for a replay, and a slow machine must not look like another answer.
+/// Deadline of a call. It is generous, because a slow machine must not look like a different answer.
 const DEADLINE_MS: u64 = 60_000;
 
-/// One strategy: the instance that runs, and the one before it, which may answer and give its state after its successor was announced.
+/// A strategy: the running instance and its predecessor, which may still answer and save its state after its successor
+/// was announced.
 struct Stream {
     number: u32,
-    run: Rerun,
+    run: StrategyReplay,
     before: Option<Box<Self>>,
     removed: bool,
 }
 
 impl Stream {
-    /// Returns the instance of this number, started if it was not.
-    fn instance(&mut self, number: u32, last: Option<&Blob>) -> Result<&mut Rerun, String> {
+    /// Returns the instance with this number, and starts it if necessary.
+    fn instance(&mut self, number: u32, last: Option<&Blob>) -> Result<&mut StrategyReplay, String> {
         if self.number == number {
             if !self.run.is_started() {
                 self.before = None;
@@ -32,18 +34,18 @@ impl Stream {
         }
         match &mut self.before {
             Some(before) => before.instance(number, last),
-            None => Err(format!("instance {number} spoke, which did not run any more")),
+            None => Err(format!("instance {number} answered, but was not running any more")),
         }
     }
 
-    /// The newest instance did not start; the one before it goes on.
-    fn keep(&mut self, number: u32) -> Result<(), String> {
+    /// Replaces the newest instance, which failed to start, by its predecessor.
+    fn retain(&mut self, number: u32) -> Result<(), String> {
         match self.before.take() {
             Some(before) if self.number == number && !self.run.is_started() => {
-                self.run.keep(before.run);
+                self.run.retain(before.run);
                 Ok(())
             }
-            _ => Err(format!("there is nothing that could go on in place of instance {number}")),
+            _ => Err(format!("no predecessor can replace instance {number}")),
         }
     }
 }
@@ -54,17 +56,17 @@ pub(super) struct Strategies {
     sandbox: Sandbox,
     modules: BTreeMap<[u8; 32], Module>,
     streams: BTreeMap<StrategyId, Stream>,
-    /// What each saved last.
+    /// The last saved state of each strategy.
     states: BTreeMap<StrategyId, Blob>,
-    /// Answers compared.
+    /// Number of compared answers.
     pub(super) answers: u64,
 }
 
 impl Strategies {
-    /// Returns none yet; their modules are in this data folder.
+    /// Returns a replay without strategies; their modules are read from this data directory.
     ///
     /// # Errors
-    /// If this machine has no sandbox.
+    /// If this machine does not support the sandbox.
     pub(super) fn new(data_dir: PathBuf) -> anyhow::Result<Self> {
         let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
         let sandbox = Sandbox::of_own_program(settings, None)?;
@@ -78,29 +80,30 @@ impl Strategies {
         })
     }
 
-    /// A strategy answered. Compares it with what it answers now.
+    /// Compares a journaled answer with the one produced by the replay.
     ///
     /// # Errors
-    /// What differs, as a sentence.
-    pub(super) fn answer(&mut self, answer: &StrategyAnswer) -> Result<(), String> {
+    /// The difference, as a sentence.
+    pub(super) fn on_answer(&mut self, answer: &StrategyAnswer) -> Result<(), String> {
         self.answers = self.answers.saturating_add(1);
         let last = self.states.get(&answer.strategy);
         let stream = self.streams.get_mut(&answer.strategy).ok_or_else(|| "it was never loaded".to_owned());
         stream
-            .and_then(|stream| stream.instance(answer.instance, last)?.answer(answer))
+            .and_then(|stream| stream.instance(answer.instance, last)?.verify_answer(answer))
             .map_err(|difference| format!("strategy {}: {difference}", answer.strategy.0))
     }
 
-    /// A strategy gave its state, or went on in place of one that did not start. Compares the state with the one that it gives now.
+    /// Compares a journaled state with the one produced by the replay, or restores the predecessor of an instance that
+    /// failed to start.
     ///
     /// # Errors
-    /// What differs, as a sentence.
-    pub(super) fn told(&mut self, change: &StrategyChange) -> Result<(), String> {
+    /// The difference, as a sentence.
+    pub(super) fn on_change(&mut self, change: &StrategyChange) -> Result<(), String> {
         match change {
             StrategyChange::Saved { strategy, instance, state } => self.saved(*strategy, *instance, state.as_ref()),
             StrategyChange::Kept { strategy, instance, .. } => match self.streams.get_mut(strategy) {
-                Some(stream) => stream.keep(*instance).map_err(|error| format!("strategy {}: {error}", strategy.0)),
-                // It had failed before it was replaced.
+                Some(stream) => stream.retain(*instance).map_err(|error| format!("strategy {}: {error}", strategy.0)),
+                // The predecessor had failed before it was replaced.
                 None => Ok(()),
             },
             StrategyChange::Loaded { .. }
@@ -114,14 +117,14 @@ impl Strategies {
 
     fn saved(&mut self, strategy: StrategyId, instance: u32, then: Option<&Blob>) -> Result<(), String> {
         let last = self.states.get(&strategy);
-        let wrong = |what: &str| format!("strategy {}, asked for its state: {what}", strategy.0);
-        // What an earlier session left is not made here.
+        let wrong = |what: &str| format!("saving the state of strategy {}: {what}", strategy.0);
+        // A state carried over from an earlier session is not produced here.
         if instance > 0 {
             let stream = self.streams.get_mut(&strategy).ok_or_else(|| wrong("it was never loaded"))?;
             let now = stream.instance(instance, last).map_err(|error| wrong(&error))?.save();
-            let now = now.ok_or_else(|| wrong("it fails now"))?;
+            let now = now.ok_or_else(|| wrong("it fails in the replay"))?;
             if then.or(last).is_none_or(|then| then.0 != now) {
-                return Err(wrong("it gives another one"));
+                return Err(wrong("the state differs"));
             }
         }
         if let Some(then) = then {
@@ -130,13 +133,13 @@ impl Strategies {
         Ok(())
     }
 
-    /// A strategy came, changed or went; `engine` has taken the input.
+    /// Starts, replaces or removes a strategy; `engine` has already processed the input.
     ///
     /// # Errors
-    /// If its module is not kept.
+    /// If its module is not archived.
     pub(super) fn change(&mut self, engine: &Engine, input: &Input, change: &StrategyChange) -> anyhow::Result<()> {
         match change {
-            // The engine tells of these, or knows them when it is asked, and of the others `told` hears.
+            // The engine notifies them of the first two and knows the next two; the last two are handled elsewhere.
             StrategyChange::Parameters { .. } | StrategyChange::Signal { .. } => {}
             StrategyChange::Budget { .. } | StrategyChange::Fuel { .. } => {}
             StrategyChange::Kept { .. } | StrategyChange::Saved { .. } => {}
@@ -148,7 +151,7 @@ impl Strategies {
             StrategyChange::Loaded { strategy, name, hash, instance, markets, places, parameters, .. } => {
                 let module = self.module(hash).with_context(|| format!("the strategy {name}"))?;
                 let session = session_of(engine, input.at, *strategy, (markets, places), parameters.clone());
-                let run = Rerun::new(self.sandbox.clone(), module, session);
+                let run = StrategyReplay::new(self.sandbox.clone(), module, session);
                 let before = self.streams.remove(strategy).map(Box::new);
                 self.streams.insert(*strategy, Stream { number: *instance, run, before, removed: false });
             }
@@ -165,8 +168,8 @@ impl Strategies {
         Ok(module)
     }
 
-    /// The engine told strategies something.
-    pub(super) fn tell(&mut self, input: &Input, effects: Vec<Effect>) {
+    /// Sends the engine's notifications to the strategies.
+    pub(super) fn on_input(&mut self, input: &Input, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
                 Effect::NotifyMarket { strategy, note } => self.with(strategy, |run| run.market(note)),
@@ -176,7 +179,7 @@ impl Strategies {
         }
     }
 
-    fn with(&mut self, strategy: StrategyId, tell: impl FnOnce(&mut Rerun)) {
+    fn with(&mut self, strategy: StrategyId, tell: impl FnOnce(&mut StrategyReplay)) {
         if let Some(stream) = self.streams.get_mut(&strategy).filter(|stream| !stream.removed) {
             tell(&mut stream.run);
         }

@@ -1,13 +1,13 @@
-//! What the host and the compiler's process say to each other: a request is [`Request`] and then the module until the end; an answer
-//! is a code over all that follows, a byte that says what it is, and native code or words.
+//! Protocol between the host and the compiler process. A request is a [`Request`] followed by the module until the end
+//! of input; an answer is an authentication code over the rest, a kind byte, and then native code or an error text.
 
-use crate::fault::{LoadError, words};
+use crate::fault::{LoadError, sanitize};
 use crate::native::{Authentic, LENGTH, Secret};
 use crate::settings::Compile;
 
-/// The bytes of a request before the module.
+/// Length of a request before the module, in bytes.
 pub(super) const REQUEST: usize = LENGTH + 16;
-/// Where an answer's content begins.
+/// Offset of an answer's content.
 const CONTENT: usize = LENGTH + 1;
 
 const NATIVE: u8 = 0;
@@ -15,9 +15,9 @@ const INVALID: u8 = 1;
 const CONTRACT: u8 = 2;
 const MEMORY: u8 = 3;
 
-/// What comes before the module.
+/// The header before the module.
 pub(super) struct Request {
-    /// Proves that an answer is whole and is that to this request.
+    /// Authenticates the answer, and ties it to this request.
     pub(super) secret: Secret,
     pub(super) processor_s: u64,
     pub(super) memory_max: u64,
@@ -45,9 +45,9 @@ impl Request {
     }
 }
 
-/// Returns an answer as it is sent.
-pub(super) fn write(secret: &Secret, hash: &[u8; LENGTH], said: Result<Vec<u8>, LoadError>) -> Vec<u8> {
-    let (kind, content) = match said {
+/// Encodes an answer.
+pub(super) fn write(secret: &Secret, hash: &[u8; LENGTH], outcome: Result<Vec<u8>, LoadError>) -> Vec<u8> {
+    let (kind, content) = match outcome {
         Ok(native) => (NATIVE, native),
         Err(LoadError::Contract(words)) => (CONTRACT, words.into_bytes()),
         Err(LoadError::CompileMemory { .. }) => (MEMORY, Vec::new()),
@@ -59,25 +59,25 @@ pub(super) fn write(secret: &Secret, hash: &[u8; LENGTH], said: Result<Vec<u8>, 
     [code.as_slice(), &content].concat()
 }
 
-/// Reads an answer about the module with this hash.
+/// Decodes an answer about the module with this hash.
 pub(super) fn read(
     secret: &Secret,
     hash: &[u8; LENGTH],
     limits: &Compile,
     bytes: Vec<u8>,
 ) -> Result<Authentic, LoadError> {
-    let broken = || LoadError::CompileCrash(format!("its answer of {} bytes is not whole", bytes.len()));
+    let broken = || LoadError::CompileCrash(format!("its answer of {} bytes is not valid", bytes.len()));
     let code: [u8; LENGTH] = bytes.first_chunk().copied().ok_or_else(broken)?;
     let kind = bytes.get(LENGTH).copied().ok_or_else(broken)?;
     let broken = broken();
     let answer = Authentic::check(secret, &code, hash, bytes, LENGTH, CONTENT).ok_or(broken)?;
-    let text = || words(&String::from_utf8_lossy(answer.code()));
+    let text = || sanitize(&String::from_utf8_lossy(answer.code()));
     match kind {
         NATIVE => Ok(answer),
         INVALID => Err(LoadError::Invalid(text())),
         CONTRACT => Err(LoadError::Contract(text())),
         MEMORY => Err(LoadError::CompileMemory { limit: limits.memory_max }),
-        other => Err(LoadError::CompileCrash(format!("its answer is of kind {other}"))),
+        other => Err(LoadError::CompileCrash(format!("its answer has the unknown kind {other}"))),
     }
 }
 
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_as_it_was_written_and_only_by_who_asked() {
+    fn an_answer_is_read_only_with_the_secret_of_its_request() {
         let limits = Compile::default();
         let request = Request::new(Secret::new([7; LENGTH]), &limits);
         let bytes: [u8; REQUEST] = request.to_bytes().try_into().unwrap();
@@ -106,7 +106,7 @@ mod tests {
         }
         let broken = |bytes: &[u8]| matches!(read(bytes), Err(LoadError::CompileCrash(_)));
         assert!((0..good.len()).all(|end| broken(&good[..end])), "cut off");
-        assert!(broken(&write(&Secret::new([8; LENGTH]), &hash, Ok(Vec::new()))), "made by somebody else");
+        assert!(broken(&write(&Secret::new([8; LENGTH]), &hash, Ok(Vec::new()))), "made with another secret");
         assert!(broken(&write(&secret, &[2; LENGTH], Ok(Vec::new()))), "about another module");
     }
 }

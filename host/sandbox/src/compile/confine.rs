@@ -1,13 +1,14 @@
-//! What the compiler's process may still ask of the system: memory for itself, the module from its standard input, and its answer.
+//! System call filter of the compiler process. It leaves memory management, reading the module from standard input, and
+//! writing the answer.
 
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 use std::io;
 
-/// Leaves this thread, and those that it starts, with what a compiler needs. Every other call fails from now on with "operation not
-/// permitted". The signer's filter lists what is refused, as the process that guards orders must not end over a call that nobody
-/// thought of; this one lists what is allowed, as all that it can cost is a module that does not load.
+/// Restricts this thread, and the threads that it starts, to the calls that a compiler needs. Every other call fails
+/// with "operation not permitted". The signer's filter is a deny list, because the process that guards orders must not
+/// fail on an unforeseen call; this one is an allow list, because the worst consequence is a module that does not load.
 ///
 /// # Errors
 /// If the kernel has no such filters.
@@ -25,7 +26,8 @@ pub(super) fn confine() -> io::Result<()> {
 type Rule = (libc::c_long, Vec<SeccompRule>);
 
 fn rules() -> Result<Vec<Rule>, seccompiler::BackendError> {
-    // An argument with this value; of files the standard ones alone, so that one which was left open by mistake is of no use.
+    // Matches an argument by value. Only the standard files are allowed, so that a file left open by mistake is of no
+    // use.
     let with = |place: u8, value: u64| {
         SeccompRule::new(vec![SeccompCondition::new(place, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)?])
     };
@@ -44,7 +46,7 @@ fn rules() -> Result<Vec<Rule>, seccompiler::BackendError> {
         libc::SYS_madvise,
         libc::SYS_brk,
         libc::SYS_membarrier,
-        // This process, its time and its end.
+        // This process, clocks and exit.
         libc::SYS_futex,
         libc::SYS_sched_yield,
         libc::SYS_sched_getaffinity,
@@ -61,7 +63,7 @@ fn rules() -> Result<Vec<Rule>, seccompiler::BackendError> {
         libc::SYS_restart_syscall,
         libc::SYS_exit,
         libc::SYS_exit_group,
-        // Closing harms nobody, and looking at what is open neither.
+        // Closing open files and querying their state are harmless.
         libc::SYS_close,
         libc::SYS_fstat,
         libc::SYS_lseek,
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn a_confined_thread_has_memory_and_nothing_else() {
         let path = std::env::current_exe().unwrap();
-        // In a thread of its own: nothing takes the filter away again.
+        // In a separate thread, because a filter cannot be removed.
         let confined = std::thread::spawn(move || {
             let mut open = File::open(&path).unwrap();
             let mut pair = std::os::unix::net::UnixStream::pair().unwrap();

@@ -1,8 +1,10 @@
-//! Watches the strategies folder. A file is loaded once it has been unchanged for 50 ms by its own timestamps; compilation starts earlier
-//! and is used only if the hash still matches. A file that cannot be loaded is tried again for 2 s, because it may still be written.
+//! Watches the strategies folder. A file is loaded once it has been unchanged for 50 ms by its own timestamps;
+//! compilation starts earlier and is used only if the hash still matches. A file that cannot be loaded is retried for 2
+//! s, because it may still be being written.
 //!
-//! A scan of the folder is the truth: it takes tens of microseconds for twenty files and works on every file system. Events of the file
-//! system wake it; without events it comes once a second, and twenty times a second where no watch can be had.
+//! The scan of the folder is authoritative: it takes tens of microseconds for twenty files and works on every file
+//! system. File-system events trigger it; without events it runs once a second, and without a watch twenty times a
+//! second.
 
 mod entries;
 mod file;
@@ -12,8 +14,8 @@ mod skipped;
 mod tests;
 mod watch;
 
+use super::file_stamp::{FileStamp, Now, changed};
 use super::loading::{Done, Loading, Outcome, Ticket};
-use super::mark::{Mark, Now, changed};
 use super::wake::Wake;
 use super::{Report, Sink};
 use crate::module::Sandbox;
@@ -30,20 +32,21 @@ use std::time::{Duration, Instant};
 pub use watch::WatchKind;
 use watch::{FolderWatch, Open};
 
-/// The time between two scans where there is a watch and nothing happens.
+/// The scan interval with a watch and without events.
 const IDLE: Duration = Duration::from_secs(1);
-/// The time between two scans where there is no watch, or a file waits for its turn to be loaded.
+/// The scan interval without a watch, or while a file waits to be loaded.
 const POLL: Duration = Duration::from_millis(50);
-/// The least time between two scans: a large file that is written sends thousands of events.
+/// The minimum time between two scans: writing a large file sends thousands of events.
 const GAP: Duration = Duration::from_millis(2);
-/// How long the folder may be gone before nothing of it runs any more.
+/// Time for which the folder may be missing before its strategies are stopped.
 const LOST_AFTER: Duration = Duration::from_secs(5);
-/// How long settings may be gone while their module is there before the defaults hold: many programs write a file again by removing it first.
+/// Time for which a settings file may be missing while its module exists before the defaults apply: many programs
+/// rewrite a file by removing it first.
 const SETTINGS_GONE_AFTER: Duration = Duration::from_secs(2);
-/// The most bytes of a file of settings.
+/// The maximum size of a settings file, in bytes.
 const SETTINGS_MAX: usize = 64 * 1024;
 
-/// The watcher's thread.
+/// Handle of the watcher thread.
 #[derive(Debug)]
 pub(super) struct Folder {
     status: Arc<Status>,
@@ -51,10 +54,10 @@ pub(super) struct Folder {
     thread: parking_lot::Mutex<Option<JoinHandle<()>>>,
 }
 
-/// The state of the watcher for other threads.
+/// The watcher's state as visible to other threads.
 #[derive(Debug, Default)]
 struct Status {
-    /// Whether there is a watch.
+    /// True while there is a watch.
     events: AtomicBool,
     #[cfg(test)]
     scans: std::sync::atomic::AtomicU64,
@@ -65,7 +68,7 @@ impl Folder {
         Self::watch_by(sandbox, dir, sink, IDLE, Box::new(watch::open))
     }
 
-    /// As [`Folder::watch`], with the watch that `open` opens and a scan after each `idle` in which nothing happens.
+    /// Same as [`Folder::watch`], with the watch that `open` opens, and a scan after each `idle` without events.
     fn watch_by(sandbox: Sandbox, dir: PathBuf, sink: Sink, idle: Duration, open: Open) -> std::io::Result<Self> {
         let (wake, wakes) = mpsc::channel();
         let status = Arc::new(Status::default());
@@ -93,14 +96,14 @@ impl Folder {
         Ok(Self { status, wake, thread: parking_lot::Mutex::new(Some(thread)) })
     }
 
-    /// Returns the way in which changes are noticed now.
+    /// Returns the current way of detecting changes.
     pub(super) fn watch_kind(&self) -> WatchKind {
         if self.status.events.load(Ordering::Relaxed) { WatchKind::Events } else { WatchKind::Scan }
     }
 
     /// Ends the watcher and waits for it.
     pub(super) fn end(&self) {
-        // The watcher has ended if it does not take it.
+        // Sending fails only if the watcher has ended.
         let _sent = self.wake.send(Wake::End);
         let thread = self.thread.lock().take();
         if thread.is_some_and(|thread| thread.join().is_err()) {
@@ -118,22 +121,22 @@ struct Watcher {
     watch: FolderWatch,
     loading: Loading,
     files: BTreeMap<Key, File>,
-    /// Settings that are there and cannot be used, with the reason that was reported.
+    /// Unusable settings files, with the reported reason.
     unusable: BTreeMap<Key, String>,
-    /// Since when settings are gone whose module is there.
+    /// Settings files that are missing while their module exists, with the time since when.
     absent: BTreeMap<Key, Instant>,
-    /// Since when the folder cannot be read, and whether that was reported.
+    /// The time since when the folder has been unreadable, and whether that was reported.
     missing: Option<(Instant, bool)>,
-    /// Whether there are more strategies than are loaded.
+    /// True if there are more strategies than the limit.
     crowded: bool,
     skipped: Skipped,
-    /// When the last scan began.
+    /// The start of the last scan.
     scanned: Option<Instant>,
     status: Arc<Status>,
 }
 
 impl Watcher {
-    /// Scans the folder once and waits until the next scan is due. Returns whether there is one.
+    /// Scans the folder once and waits until the next scan is due. Returns false at the end.
     fn turn(&mut self) -> bool {
         let now = Now::read();
         let kind = self.watch.renew(&self.dir, now.steady);
@@ -142,7 +145,8 @@ impl Watcher {
         self.rest(kind, now.steady)
     }
 
-    /// Waits until the next scan is due: time passed, a file was loaded, or the folder changed. Returns false at the end.
+    /// Waits until the next scan is due, because of the interval, a loaded file or a change in the folder. Returns
+    /// false at the end.
     fn rest(&mut self, kind: WatchKind, scanned: Instant) -> bool {
         let start = Instant::now();
         let mut most = self.patience(kind, scanned);
@@ -163,20 +167,20 @@ impl Watcher {
         }
     }
 
-    /// Returns how long no scan is due if nothing wakes the watcher, after the scan that began then.
+    /// Returns the time until the next scan if nothing wakes the watcher; `scanned` is the start of the last scan.
     fn patience(&self, kind: WatchKind, scanned: Instant) -> Duration {
         let most = if kind == WatchKind::Events { self.idle } else { POLL };
         let late = scanned.elapsed();
-        // A file that was due at the scan and was not begun waits for its turn.
+        // A file that was due at the scan but not started waits for capacity.
         let waits = self.files.values().filter_map(|file| file.wait(scanned));
         let waits = waits.map(|wait| if wait.is_zero() { POLL } else { wait.saturating_sub(late) });
         let gone = self.absent.values().map(|since| SETTINGS_GONE_AFTER.saturating_sub(since.elapsed()).max(POLL));
         waits.chain(gone).fold(most, Duration::min)
     }
 
-    /// Reports what came, changed and went since the last scan, and has files loaded that are due.
+    /// Reports the changes since the last scan, and starts loading the files that are due.
     fn scan(&mut self, now: Now) {
-        // Timestamps may come from another machine's clock: a change counts as no older than it would be between two scans without a watch.
+        // Timestamps may come from another machine's clock, so a change counts as at most one polling interval old.
         let oldest = now.steady.checked_sub(POLL);
         let before = self.scanned.replace(now.steady).map(|before| oldest.map_or(before, |oldest| before.max(oldest)));
         #[cfg(test)]
@@ -206,7 +210,7 @@ impl Watcher {
         self.files.contains_key(key) || self.unusable.contains_key(key)
     }
 
-    /// Reports what went. Modules go first: a strategy must not be given the defaults on its way out.
+    /// Reports removed files. Modules come first, so that a strategy being removed does not get the default settings.
     fn remove_all_but(&mut self, found: &BTreeMap<Key, Entry>, now: Instant) {
         let known: BTreeSet<&Key> = self.files.keys().chain(self.unusable.keys()).collect();
         let gone: Vec<Key> = known.into_iter().filter(|key| !found.contains_key(*key)).cloned().collect();
@@ -224,7 +228,8 @@ impl Watcher {
         }
     }
 
-    /// The folder cannot be read. For a moment that is no reason to stop what runs; after [`LOST_AFTER`] it is as if every file were removed.
+    /// Handles an unreadable folder. Running strategies are not affected until [`LOST_AFTER`]; then every file counts
+    /// as removed.
     fn miss(&mut self, error: &std::io::Error, now: Instant) {
         let (since, reported) = self.missing.unwrap_or((now, false));
         let lost = now.saturating_duration_since(since) >= LOST_AFTER;
@@ -235,7 +240,7 @@ impl Watcher {
         }
     }
 
-    /// Reports settings that are there and cannot be used, once for each reason.
+    /// Reports an unusable settings file, once per reason.
     fn refuse(&mut self, key: Key, error: String) {
         if self.unusable.get(&key) == Some(&error) {
             return;
@@ -243,7 +248,7 @@ impl Watcher {
         tracing::warn!(
             name = key.name,
             error,
-            "settings of a strategy not usable; it keeps those before, or does not start"
+            "settings of a strategy not usable; it keeps its previous settings, or does not start"
         );
         (self.sink)(Report::SettingsUnusable { name: key.name.clone(), error: error.clone() });
         self.unusable.insert(key, error);
@@ -253,13 +258,13 @@ impl Watcher {
         let crowded = modules > FILES_MAX;
         if crowded && !self.crowded {
             let limit = FILES_MAX;
-            tracing::warn!(files = modules, limit, "too many strategies: those that came last are left out");
+            tracing::warn!(files = modules, limit, "too many strategies; the latest ones are not loaded");
         }
         self.crowded = crowded;
     }
 
-    /// Compares a file with what is known of it, and loads it if it is due.
-    fn inspect(&mut self, key: Key, mark: Mark, now: Now, before: Option<Instant>) {
+    /// Updates the state of a file, and loads it if it is due.
+    fn inspect(&mut self, key: Key, mark: FileStamp, now: Now, before: Option<Instant>) {
         let changed = || changed(&mark, now, before);
         let file = self.files.entry(key.clone()).or_insert_with(|| File::new(key.kind, mark, changed()));
         if !file.has(&mark) {
@@ -288,16 +293,16 @@ impl Watcher {
         let Some(file) = self.files.get_mut(key) else { return };
         let name = key.name.clone();
         match entries::read(&key.path_in(&self.dir), SETTINGS_MAX) {
-            // It was emptied since the scan.
+            // The file was emptied since the scan.
             Ok(bytes) if bytes.is_empty() && file.length() > 0 => {}
             Ok(bytes) => match files::text(bytes) {
                 Ok(text) => {
-                    file.settle();
+                    file.mark_reported();
                     self.unusable.remove(key);
                     (self.sink)(Report::Settings { name, text: Some(text) });
                 }
                 Err(error) => {
-                    file.settle();
+                    file.mark_reported();
                     self.refuse(key.clone(), error.to_string());
                 }
             },
@@ -308,8 +313,8 @@ impl Watcher {
         }
     }
 
-    /// Has a module loaded if it is its turn.
-    fn load(&mut self, key: Key, when: When, mark: Mark, now: Instant) {
+    /// Starts loading a module if there is capacity.
+    fn load(&mut self, key: Key, when: When, mark: FileStamp, now: Instant) {
         let Some(file) = self.files.get_mut(&key) else { return };
         if !self.loading.has_room(&key.name, now) {
             return;

@@ -1,29 +1,30 @@
-//! The limit of how many intents one strategy may have a second. Its cancels are carried out beyond it as well.
+//! The limit on intents per second of one strategy. Cancels are carried out beyond it as well.
 
-use super::rate::Rate;
+use super::rate::LeakyBucket;
 use crate::grants::Grants;
 use crate::settings::Rates;
 use model::{Intent, IntentKind, OrderId, Time};
 use std::collections::BTreeSet;
 
-/// How the fault of an instance begins that has too many intents. Found by a clock, so a replay believes it.
+/// Prefix of the fault of an instance with too many intents. It depends on a clock, so a replay takes it from the
+/// record.
 pub(crate) const OVER: &str = "it wanted more than";
 
-/// The intents of one instance.
+/// The intent rate of one instance.
 #[derive(Debug)]
 pub(super) struct IntentLimit {
-    rate: Rate,
+    rate: LeakyBucket,
     burst_s: u64,
 }
 
 impl IntentLimit {
-    /// Returns the limit of an instance with these markets, which has had no intent yet.
+    /// Returns the limit of a new instance with these markets.
     pub(super) fn of(grants: &Grants, rates: &Rates) -> Self {
-        Self { rate: Rate::new(rates.intents_of(grants.markets().len()), rates.burst_s), burst_s: rates.burst_s }
+        Self { rate: LeakyBucket::new(rates.intents_of(grants.markets().len()), rates.burst_s), burst_s: rates.burst_s }
     }
 
-    /// Folds repeated cancels and counts what is left. Above the limit only cancels stay, and why the instance must end is returned, as a
-    /// sentence.
+    /// Removes repeated cancels and counts the remaining intents. Above the limit, only cancels are kept, and the
+    /// reason why the instance must end is returned.
     pub(super) fn hold(&mut self, at: Time, intents: &mut Vec<Intent>) -> Option<String> {
         fold(intents);
         if !self.rate.is_over_with(at, u64::try_from(intents.len()).unwrap_or(u64::MAX)) {
@@ -35,7 +36,8 @@ impl IntentLimit {
     }
 }
 
-/// Folds repeated cancels of one order into the first. One after an order was placed or quoted stays: it may mean that order.
+/// Removes repeated cancels of the same order. A cancel after a placement or quote stays, because it may mean that
+/// order.
 pub(crate) fn fold(intents: &mut Vec<Intent>) {
     let mut seen: BTreeSet<OrderId> = BTreeSet::new();
     intents.retain(|intent| match intent.kind {
@@ -48,7 +50,7 @@ pub(crate) fn fold(intents: &mut Vec<Intent>) {
     });
 }
 
-/// Returns the cancels: of an order, of all, and of a standing quote.
+/// Returns the cancels: of an order, of all orders, and of a standing quote.
 pub(crate) fn only_cancels(intents: &[Intent]) -> Vec<Intent> {
     let cancels = intents.iter().filter(|intent| {
         matches!(
@@ -125,7 +127,7 @@ mod tests {
         }
         let mut wanted = vec![cancel(7), cancel(8), cancel(7), place(), cancel(7), cancel(8), cancel(8)];
         fold(&mut wanted);
-        // What was placed in between may be what is meant.
+        // The cancels after the placement may mean the placed order.
         assert_eq!(wanted, [cancel(7), cancel(8), place(), cancel(7), cancel(8)]);
     }
 

@@ -1,7 +1,7 @@
-//! Loading files beside the watcher, so that one which takes long to compile delays no other, nor keeps a file's removal from being
-//! seen. Files come one after another, in order, as long as they are quick.
+//! Loading of files outside the watcher thread, so that a slow compilation delays neither other files nor the detection
+//! of removals. Quick loads run one after another, in order.
 
-use super::mark::Mark;
+use super::file_stamp::FileStamp;
 use super::wake::Wake;
 use crate::module::Module;
 use std::collections::BTreeMap;
@@ -9,70 +9,71 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// After so long the next file does not wait any more.
+/// Time after which the next file no longer waits for this one.
 const ALONE: Duration = Duration::from_millis(250);
-/// The most files that are loaded at once, if all are slow.
+/// The maximum number of files loaded in parallel, if all are slow.
 const AT_ONCE: usize = 4;
 
-/// Which file is loaded, as it was when that began.
+/// The file being loaded, with its stamp at the start of the load.
 #[derive(Debug, Clone)]
 pub(super) struct Ticket {
     pub(super) name: String,
-    pub(super) mark: Mark,
+    pub(super) mark: FileStamp,
     pub(super) at: Instant,
 }
 
-/// What came of it.
+/// The result of a load.
 #[derive(Debug)]
 pub(super) enum Outcome {
-    /// It is what was loaded last.
+    /// The file is the last loaded module.
     Same,
     Loaded(Module),
-    /// It was loaded before it counts; none if that came to nothing.
+    /// The result of an early load; none if it is not usable.
     Early(Option<Early>),
     Failed {
         error: String,
-        /// Whether the same file may load later, with more bytes or with time.
+        /// True if the file may load later, with more bytes or on another attempt.
         may_pass: bool,
     },
 }
 
-/// What came of the file with this content, when it was read early.
+/// The result of an early load, for the content with this hash.
 #[derive(Debug)]
 pub(super) struct Early {
     pub(super) hash: [u8; 32],
     pub(super) outcome: Box<Outcome>,
 }
 
-/// A file, and what came of it.
+/// A finished load.
 #[derive(Debug)]
 pub(super) struct Done {
     pub(super) ticket: Ticket,
     pub(super) outcome: Outcome,
 }
 
-/// The files that are being loaded.
+/// The loads in progress.
 #[derive(Debug)]
 pub(super) struct Loading {
     wake: mpsc::Sender<Wake>,
-    /// Since when.
+    /// The start time of each load, by name.
     under_way: BTreeMap<String, Instant>,
 }
 
 impl Loading {
-    /// Sends to `wake` what was loaded; each is to be given to [`Loading::end`].
+    /// Creates an empty set. Finished loads are sent to `wake`; pass each to [`Loading::end`].
     pub(super) const fn new(wake: mpsc::Sender<Wake>) -> Self {
         Self { wake, under_way: BTreeMap::new() }
     }
 
-    /// Says whether it is a file's turn.
+    /// Returns whether a file can be loaded now.
     pub(super) fn has_room(&self, name: &str, now: Instant) -> bool {
         let slow = |since: &Instant| now.saturating_duration_since(*since) >= ALONE;
         let room = self.under_way.len() < AT_ONCE && self.under_way.values().all(slow);
         room && !self.under_way.contains_key(name)
     }
 
-    /// Loads a file in a thread of its own if it is its turn. Returns whether it does; it is to be asked for again otherwise.
+    /// Starts loading a file in its own thread if there is capacity, and returns whether it did. Otherwise call it
+    /// again later.
     pub(super) fn begin(&mut self, ticket: Ticket, load: impl FnOnce() -> Outcome + Send + 'static) -> bool {
         if !self.has_room(&ticket.name, ticket.at) {
             return false;
@@ -80,9 +81,9 @@ impl Loading {
         let (wake, name, at) = (self.wake.clone(), ticket.name.clone(), ticket.at);
         let work = move || {
             let failed =
-                |_panic| Outcome::Failed { error: "loading it failed in the host".to_owned(), may_pass: false };
+                |_panic| Outcome::Failed { error: "loading it panicked in the host".to_owned(), may_pass: false };
             let outcome = catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(failed);
-            // The watcher has ended if it does not take it.
+            // Sending fails only if the watcher has ended.
             let _sent = wake.send(Wake::Loaded(Box::new(Done { ticket, outcome })));
         };
         match std::thread::Builder::new().name("strategies-load".to_owned()).spawn(work) {
@@ -91,13 +92,13 @@ impl Loading {
                 true
             }
             Err(error) => {
-                tracing::warn!(%error, name, "there is no thread to load a strategy with; it is tried again");
+                tracing::warn!(%error, name, "creating a thread to load a strategy failed; it is retried");
                 false
             }
         }
     }
 
-    /// Frees the place of a file that was loaded.
+    /// Removes a finished load.
     pub(super) fn end(&mut self, ticket: &Ticket) {
         self.under_way.remove(&ticket.name);
     }
@@ -115,18 +116,18 @@ mod tests {
         (Loading::new(wake), wakes)
     }
 
-    /// Waits for the next file that was loaded.
+    /// Waits for the next finished load.
     fn wait(loading: &mut Loading, wakes: &Receiver<Wake>) -> Done {
         let Wake::Loaded(done) = wakes.recv_timeout(SOON).unwrap() else { panic!("only loads send here") };
         loading.end(&done.ticket);
         *done
     }
 
-    /// A load that ends when it is told to.
+    /// A load that ends when this is dropped.
     struct Held(Sender<()>);
 
     fn ticket(name: &str, at: Instant) -> Ticket {
-        let mark = Mark::of(&std::fs::metadata(std::env::temp_dir()).unwrap());
+        let mark = FileStamp::of(&std::fs::metadata(std::env::temp_dir()).unwrap());
         Ticket { name: name.to_owned(), mark, at }
     }
 
@@ -146,7 +147,7 @@ mod tests {
         assert!(!loading.begin(ticket("next", start), || Outcome::Same));
         assert_eq!(loading.under_way.len(), 1, "it waits for its turn");
         loading.begin(ticket("slow", start + ALONE), || Outcome::Same);
-        assert_eq!(loading.under_way.len(), 1, "nobody is loaded twice at once");
+        assert_eq!(loading.under_way.len(), 1, "a file is not loaded twice at once");
         loading.begin(ticket("next", start + ALONE), || Outcome::Same);
         assert_eq!(wait(&mut loading, &wakes).ticket.name, "next");
         assert_eq!(loading.under_way.len(), 1);

@@ -1,41 +1,41 @@
-//! The limit of what one strategy may log a second. What is beyond it is counted; one that goes far beyond it fails.
+//! The limit on log output per second of one strategy. Lines beyond it are counted; a strategy far beyond it fails.
 
-use super::rate::Rate;
+use super::rate::LeakyBucket;
 use crate::settings::Rates;
 use crate::state::LogLine;
 use model::Time;
 
-/// How the fault of an instance begins that logs too much. Found by a clock, so a replay believes it.
+/// Prefix of the fault of an instance that logs too much. It depends on a clock, so a replay takes it from the record.
 pub(crate) const OVER: &str = "it logged more than";
-/// How often lost lines are told of at most.
+/// The minimum interval between reports of lost lines, in microseconds.
 const TELL_MICROS: u64 = 1_000_000;
 
-/// What one instance logs.
+/// The log rates of one instance.
 #[derive(Debug)]
 pub(super) struct LogLimit {
-    /// What is kept, of one second's worth at once.
-    lines: Rate,
-    bytes: Rate,
-    /// What is tried.
-    tried_lines: Rate,
-    tried_bytes: Rate,
+    /// Rates of kept lines and bytes, with a burst of one second's worth.
+    lines: LeakyBucket,
+    bytes: LeakyBucket,
+    /// Rates of all logged lines and bytes, kept or not.
+    tried_lines: LeakyBucket,
+    tried_bytes: LeakyBucket,
     burst_s: u64,
     exceeded: bool,
-    /// Lines that were not kept and not told of yet.
+    /// Lines that were discarded and not reported yet.
     lost: u64,
-    /// When lost lines may be told of again.
+    /// The earliest time of the next report of lost lines.
     tell_at: Time,
 }
 
 impl LogLimit {
-    /// Returns the limit of an instance that has logged nothing yet.
+    /// Returns the limit of a new instance.
     pub(super) const fn of(rates: &Rates) -> Self {
         let Rates { log_lines, log_bytes, log_excess, burst_s, .. } = *rates;
         Self {
-            lines: Rate::new(log_lines, 1),
-            bytes: Rate::new(log_bytes, 1),
-            tried_lines: Rate::new(log_lines.saturating_mul(log_excess), burst_s),
-            tried_bytes: Rate::new(log_bytes.saturating_mul(log_excess), burst_s),
+            lines: LeakyBucket::new(log_lines, 1),
+            bytes: LeakyBucket::new(log_bytes, 1),
+            tried_lines: LeakyBucket::new(log_lines.saturating_mul(log_excess), burst_s),
+            tried_bytes: LeakyBucket::new(log_bytes.saturating_mul(log_excess), burst_s),
             burst_s,
             exceeded: false,
             lost: 0,
@@ -43,8 +43,8 @@ impl LogLimit {
         }
     }
 
-    /// Takes what was logged and how many more lines there were than one call has room for. Returns the lines that are kept, and how many
-    /// were not since that was told last; nothing of the latter if that was less than a second ago.
+    /// Applies the limit to the lines of a call; `lost` counts the lines that the call itself discarded. Returns the
+    /// kept lines, and the number of discarded lines since the last report, or 0 if that was less than a second ago.
     pub(super) fn hold(&mut self, at: Time, mut lines: Vec<LogLine>, lost: u64) -> (Vec<LogLine>, u64) {
         let length = |line: &LogLine| u64::try_from(line.text.len()).unwrap_or(u64::MAX);
         let count = u64::try_from(lines.len()).unwrap_or(u64::MAX);
@@ -61,12 +61,12 @@ impl LogLimit {
         (lines, self.last_lost())
     }
 
-    /// Returns how many lines were not kept and not told of yet.
+    /// Returns the number of discarded lines that were not reported yet.
     pub(super) fn last_lost(&mut self) -> u64 {
         std::mem::take(&mut self.lost)
     }
 
-    /// Returns why the instance must end, as a sentence; nothing while it keeps to the limit.
+    /// Returns the reason why the instance must end; none while it is within the limit.
     pub(super) fn fault(&self) -> Option<String> {
         let (lines, bytes, burst) = (self.tried_lines.a_second, self.tried_bytes.a_second, self.burst_s);
         self.exceeded.then(|| format!("{OVER} {lines} lines or {bytes} bytes a second for more than {burst} s"))
@@ -86,7 +86,8 @@ mod tests {
         vec![LogLine { level: LogLevel::Info, text: "x".repeat(bytes) }; count]
     }
 
-    /// Logs so much in each of many calls within so many seconds. Returns lines and bytes kept, lines lost, and reports of the latter.
+    /// Logs `each` (lines, bytes per line) in each of `calls` calls spread over `seconds`. Returns the lines and bytes
+    /// kept, the lines lost, and the number of reports of lost lines.
     fn logs(limit: &mut LogLimit, calls: u64, seconds: u64, each: (usize, usize)) -> (u64, usize, u64, usize) {
         let (mut kept, mut bytes, mut lost, mut reports) = (0, 0, 0, 0);
         for call in 0..calls {
@@ -131,9 +132,9 @@ mod tests {
         }
         let mut limit = LogLimit::of(&Rates::default());
         limit.hold(Time(1), Vec::new(), 1_000_000);
-        assert!(limit.fault().is_some(), "what one call has no room for is tried as well");
+        assert!(limit.fault().is_some(), "lines that the call discarded count as well");
         let mut limit = LogLimit::of(&Rates::default());
         logs(&mut limit, 10, 1, (90, 20));
-        assert_eq!(limit.fault(), None, "a second of many");
+        assert_eq!(limit.fault(), None, "a burst of one second");
     }
 }

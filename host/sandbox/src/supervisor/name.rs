@@ -1,9 +1,9 @@
-//! The names that strategies can have.
+//! Names of strategies.
 
-/// The longest name, in characters.
+/// The maximum length of a name, in characters.
 pub(super) const NAME_MAX: usize = 64;
 
-/// Says whether a strategy can have this name: letters, digits, `-` and `_`, at most 64 of them.
+/// Returns whether a name is valid for a strategy: 1 to 64 ASCII letters, digits, `-` and `_`.
 pub fn is_name(name: &str) -> bool {
     let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     !name.is_empty() && name.len() <= NAME_MAX && name.chars().all(good)

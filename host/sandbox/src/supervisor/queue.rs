@@ -1,5 +1,5 @@
-//! What waits for one strategy, in order. Bounded: tops and depth of a lagging strategy are conflated, trades that do not fit are
-//! dropped and told, and its own events are never dropped: too many of them end it.
+//! The event queue of one strategy. It is bounded: tops and depth of a lagging strategy are conflated, trades that do
+//! not fit are dropped and reported as a count, and own events are never dropped: too many of them end the strategy.
 
 use super::refusals::Refusals;
 use crate::grants::Grants;
@@ -10,18 +10,18 @@ use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-/// A strategy with more market events waiting than this lags: tops and depth are conflated.
+/// A strategy with at least this many queued market events lags: its tops and depth are conflated.
 const LAG: usize = 256;
-/// The most market events that wait.
+/// The maximum number of queued market events; trades beyond it are dropped.
 const MARKET_MAX: usize = 4_096;
-/// The most own events that wait.
+/// The maximum number of queued own events.
 pub(super) const OWN_MAX: usize = 10_000;
-/// The most that may be lost between two batches; the journal has the number of each.
+/// The maximum number of events lost between two batches; the journal records the number of each.
 const LOST_MAX: usize = model::bounds::LIST_MAX;
-/// How long an instance that is replaced may take to hear what came before.
+/// Time for an instance that is being replaced to consume its queued events.
 const HAND_OVER: Duration = Duration::from_secs(2);
 
-/// Something for the strategy to hear.
+/// A queued event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Item {
     Market(MarketNote),
@@ -29,8 +29,8 @@ pub(crate) enum Item {
 }
 
 impl Item {
-    /// Adds it to a batch; what the strategy was not granted is left out.
-    pub(crate) fn put(&self, grants: &Grants, batch: &mut Batch) {
+    /// Adds it to a batch, unless the strategy was not granted its token.
+    pub(crate) fn append_to(&self, grants: &Grants, batch: &mut Batch) {
         match self {
             Self::Market(note) => batch.market(grants, note),
             Self::Own(at, event) => batch.own(grants, *at, event),
@@ -38,14 +38,14 @@ impl Item {
     }
 }
 
-/// What the next of its kind makes worthless.
+/// Kinds of events that the next one of the same kind supersedes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Supersedes {
     Top,
     Depth,
 }
 
-impl Standing {
+impl Supersedes {
     const fn of(kind: &NoteKind) -> Option<Self> {
         match kind {
             NoteKind::Top { .. } => Some(Self::Top),
@@ -56,71 +56,71 @@ impl Standing {
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
-    /// Each with its number; `None` where it was replaced by a later one.
+struct QueuedEvent {
+    /// The events with their numbers; `None` if superseded by a later one.
     items: VecDeque<Option<(u64, Item)>>,
-    /// The number of the last that came.
+    /// The number of the last event.
     number: u64,
-    /// The numbers of what was replaced or dropped since the last batch.
+    /// The numbers of the events superseded or dropped since the last batch.
     lost: Vec<u64>,
-    /// Why it has to fail, if the host says so.
+    /// The fault that the host set, if any.
     failed: Option<String>,
-    /// How many were taken from the front since the start, so that places can be named.
+    /// The number of events taken from the front since the start, as the base of the positions in `newest`.
     taken: usize,
-    /// Where the newest top and the newest depth of a token wait.
-    newest: BTreeMap<(TokenIx, Standing), usize>,
+    /// Positions of the newest top and the newest depth of each token.
+    newest: BTreeMap<(TokenIx, Supersedes), usize>,
     market: usize,
     own: usize,
     dropped: u64,
-    /// The time of the last that was dropped.
+    /// The time of the last dropped trade.
     dropped_at: Time,
     end: Option<End>,
     overflow: bool,
     refusals: Refusals,
-    /// Whether the last answer has not been judged yet.
+    /// True until the engine has processed the last answer.
     unjudged: bool,
 }
 
-/// How a strategy is to end.
+/// The way a strategy is to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
     /// At once.
     Now,
-    /// When it has heard all that came, but not after this.
-    Heard(Instant),
+    /// After it has consumed all queued events, at this time at the latest.
+    Drained(Instant),
 }
 
-/// What [`Queue::take`] found.
+/// The result of [`Queue::next_batch`].
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// There are items.
+    /// Events were taken.
     Items,
     /// The strategy is to end.
     End {
-        /// What it did not hear any more.
-        unheard: usize,
-        /// Whether it is replaced, and may go on if its successor does not start.
+        /// The number of events that it did not consume.
+        undelivered: usize,
+        /// True if it is being replaced, and may continue if its successor does not start.
         replaced: bool,
     },
-    /// Nothing came until then.
+    /// No event arrived in time.
     Nothing,
-    /// Its own events did not fit.
+    /// The queue overflowed.
     Overflow,
-    /// Its intents are refused too often; with that as a sentence.
+    /// The instance must fail, for example because its intents are refused too often; with the reason.
     Refused(String),
 }
 
 /// The queue of one strategy.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<QueuedEvent>,
     signal: Condvar,
 }
 
 impl Queue {
-    /// Returns an empty queue of an instance with these markets.
+    /// Returns an empty queue for an instance with these markets.
     pub(super) fn of(grants: &Grants, rates: &Rates) -> Self {
-        let waiting = Waiting { refusals: Refusals::of(grants, rates), ..Waiting::default() };
+        let waiting = QueuedEvent { refusals: Refusals::of(grants, rates), ..QueuedEvent::default() };
         Self { waiting: Mutex::new(waiting), signal: Condvar::new() }
     }
 
@@ -147,44 +147,45 @@ impl Queue {
         self.signal.notify_one();
     }
 
-    /// Makes the instance fail for something that it said.
+    /// Makes the instance fail with this fault.
     pub(super) fn fail(&self, fault: &str) {
         self.lock().failed = Some(fault.to_owned());
         self.signal.notify_all();
     }
 
-    /// Ends [`Queue::take`].
+    /// Ends [`Queue::next_batch`].
     pub(super) fn end(&self) {
         self.lock().end = Some(End::Now);
         self.signal.notify_all();
     }
 
-    /// Ends [`Queue::take`] when all that came is taken, and after some seconds in any case. Nothing more comes.
-    pub(super) fn end_heard(&self) {
-        // An end at once stays one.
-        self.lock().end.get_or_insert(End::Heard(deadline(HAND_OVER)));
+    /// Ends [`Queue::next_batch`] when all queued events are taken, and after two seconds in any case. No more events are
+    /// queued.
+    pub(super) fn end_when_drained(&self) {
+        // An immediate end stays immediate.
+        self.lock().end.get_or_insert(End::Drained(deadline(HAND_OVER)));
         self.signal.notify_all();
     }
 
-    /// Has [`Queue::take`] return no items before [`Queue::judged`].
+    /// Makes [`Queue::next_batch`] return no events before [`Queue::judged`].
     pub(super) fn close_until_judged(&self) {
         self.lock().unjudged = true;
     }
 
-    /// The last answer was judged, or is lost.
+    /// Records that the engine has processed the last answer, or that it is lost.
     pub(super) fn judged(&self) {
         self.lock().unjudged = false;
         self.signal.notify_all();
     }
 
-    /// Waits for something until `until`, appends at most `max` items to `items`, and to `lost` the numbers of what was replaced or
-    /// dropped since the last time.
-    pub(super) fn take(&self, max: usize, until: Instant, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
+    /// Waits for events until `until`. Fills `items` up to `max` events, and appends to `lost` the numbers of the
+    /// events superseded or dropped since the last call.
+    pub(super) fn next_batch(&self, max: usize, until: Instant, items: &mut Vec<Item>, lost: &mut Vec<u64>) -> Taken {
         let mut waiting = self.lock();
         loop {
             if waiting.is_over(Instant::now()) {
-                let unheard = items.len().saturating_add(waiting.market).saturating_add(waiting.own);
-                return Taken::End { unheard, replaced: waiting.end != Some(End::Now) };
+                let undelivered = items.len().saturating_add(waiting.market).saturating_add(waiting.own);
+                return Taken::End { undelivered, replaced: waiting.end != Some(End::Now) };
             }
             if waiting.overflow {
                 return Taken::Overflow;
@@ -200,7 +201,7 @@ impl Queue {
                 }
             }
             if waiting.end.is_some() && items.is_empty() && waiting.is_empty() {
-                return Taken::End { unheard: 0, replaced: true };
+                return Taken::End { undelivered: 0, replaced: true };
             }
             let patience = waiting.patience(until).saturating_duration_since(Instant::now());
             if patience.is_zero() {
@@ -210,47 +211,47 @@ impl Queue {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, QueuedEvent> {
         self.waiting.lock()
     }
 }
 
-/// Returns the moment after so long.
+/// Returns the time `after` from now.
 pub(super) fn deadline(after: Duration) -> Instant {
     let now = Instant::now();
     now.checked_add(after).unwrap_or(now)
 }
 
-impl Waiting {
-    /// Says whether the end must not wait for anything.
+impl QueuedEvent {
+    /// Returns whether the strategy must end immediately.
     fn is_over(&self, now: Instant) -> bool {
         match self.end {
             Some(End::Now) => true,
-            Some(End::Heard(by)) => now >= by,
+            Some(End::Drained(by)) => now >= by,
             None => false,
         }
     }
 
-    /// Says whether there is nothing to hear.
+    /// Returns whether there are no events.
     const fn is_empty(&self) -> bool {
         self.market == 0 && self.own == 0 && self.dropped == 0
     }
 
-    /// Returns until when to wait, if `until` is wanted: not beyond the end.
+    /// Returns the time until which to wait: `until`, but not beyond the end.
     fn patience(&self, until: Instant) -> Instant {
         match self.end {
-            Some(End::Heard(by)) => until.min(by),
+            Some(End::Drained(by)) => until.min(by),
             Some(End::Now) | None => until,
         }
     }
 
     fn push_market(&mut self, note: MarketNote) {
-        let standing = Standing::of(&note.kind).map(|standing| (note.token, standing));
+        let standing = Supersedes::of(&note.kind).map(|standing| (note.token, standing));
         if let Some(key) = standing.filter(|_| self.market >= LAG) {
             self.forget(key);
         }
         let number = self.count();
-        // Grids and states are few and must not be lost; they come with their market's next top anyway.
+        // Only trades are dropped. Status events are few and must not be lost, and tops and depth are conflated.
         if self.market >= MARKET_MAX && matches!(note.kind, NoteKind::Trade { .. }) {
             self.dropped = self.dropped.saturating_add(1);
             self.dropped_at = note.host_time;
@@ -263,7 +264,7 @@ impl Waiting {
         self.items.push_back(Some((number, Item::Market(note))));
     }
 
-    fn forget(&mut self, key: (TokenIx, Standing)) {
+    fn forget(&mut self, key: (TokenIx, Supersedes)) {
         let place = self.newest.remove(&key).and_then(|place| place.checked_sub(self.taken));
         if let Some(slot) = place.and_then(|place| self.items.get_mut(place))
             && let Some((number, _)) = slot.take()
@@ -273,7 +274,7 @@ impl Waiting {
         }
     }
 
-    /// Notes what is never heard. Where that is more than an answer can tell, the instance lags too far.
+    /// Records the number of a lost event. If there are more than an answer can list, the instance lags too far.
     fn lose(&mut self, number: u64) {
         if self.lost.len() >= LOST_MAX {
             self.overflow = true;
@@ -282,7 +283,7 @@ impl Waiting {
         }
     }
 
-    /// Counts one more that came, and returns its number.
+    /// Returns the number of the next event.
     const fn count(&mut self) -> u64 {
         self.number = self.number.saturating_add(1);
         self.number
@@ -331,7 +332,7 @@ mod tests {
 
     fn all(queue: &Queue) -> Vec<Item> {
         let mut items = Vec::new();
-        assert_eq!(queue.take(usize::MAX, soon(), &mut items, &mut Vec::new()), Taken::Items);
+        assert_eq!(queue.next_batch(usize::MAX, soon(), &mut items, &mut Vec::new()), Taken::Items);
         items
     }
 
@@ -343,7 +344,7 @@ mod tests {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
         let mut items = Vec::new();
-        queue.take(3, soon(), &mut items, &mut Vec::new());
+        queue.next_batch(3, soon(), &mut items, &mut Vec::new());
         assert_eq!(items.len(), 3);
         assert_eq!(items[2], Item::Market(top(0, 1)));
         assert_eq!(all(&queue).len(), 17);
@@ -369,11 +370,11 @@ mod tests {
             (0..count).for_each(|_| queue.market(top(0, 1)));
         };
         fill(&queue, LAG + LOST_MAX);
-        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut lost), Taken::Items);
+        assert_eq!(queue.next_batch(1, soon(), &mut Vec::new(), &mut lost), Taken::Items);
         assert_eq!(lost.len(), LOST_MAX);
         let queue = Queue::default();
         fill(&queue, LAG + LOST_MAX + 1);
-        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut lost), Taken::Overflow);
+        assert_eq!(queue.next_batch(1, soon(), &mut Vec::new(), &mut lost), Taken::Overflow);
     }
 
     #[test]
@@ -381,7 +382,7 @@ mod tests {
         let queue = Queue::default();
         queue.market(top(0, 1));
         queue.fail("too long");
-        let taken = queue.take(1, soon(), &mut Vec::new(), &mut Vec::new());
+        let taken = queue.next_batch(1, soon(), &mut Vec::new(), &mut Vec::new());
         assert_eq!(taken, Taken::Refused("too long".to_owned()));
     }
 
@@ -398,7 +399,7 @@ mod tests {
         }
         let items = all(&queue);
         let count = |note: fn(&NoteKind) -> bool| {
-            items.iter().filter(|item| matches!(item, Item::Market(told) if note(&told.kind))).count()
+            items.iter().filter(|item| matches!(item, Item::Market(shown) if note(&shown.kind))).count()
         };
         assert_eq!(count(|kind| matches!(kind, NoteKind::Status { .. })), 1_000);
         let [tops, depths] =
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn trades_that_do_not_fit_are_counted_and_told() {
+    fn trades_that_do_not_fit_are_counted_and_reported() {
         let queue = Queue::default();
         for time in 0..5_000 {
             queue.market(trade(time));
@@ -427,11 +428,11 @@ mod tests {
         for time in 0..=10_000 {
             queue.own(Time(time), OwnEvent::Timer { timer: 1 });
         }
-        assert_eq!(queue.take(1, soon(), &mut Vec::new(), &mut Vec::new()), Taken::Overflow);
+        assert_eq!(queue.next_batch(1, soon(), &mut Vec::new(), &mut Vec::new()), Taken::Overflow);
         queue.end();
         assert_eq!(
-            queue.take(1, soon(), &mut Vec::new(), &mut Vec::new()),
-            Taken::End { unheard: 10_000, replaced: false }
+            queue.next_batch(1, soon(), &mut Vec::new(), &mut Vec::new()),
+            Taken::End { undelivered: 10_000, replaced: false }
         );
     }
 
@@ -439,26 +440,26 @@ mod tests {
     fn one_that_is_replaced_hears_the_rest_first_and_one_that_is_ended_does_not() {
         let queue = Queue::default();
         (0..3).for_each(|time| queue.market(trade(time)));
-        queue.end_heard();
+        queue.end_when_drained();
         let (mut items, mut lost) = (Vec::new(), Vec::new());
-        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        assert_eq!(queue.next_batch(2, soon(), &mut items, &mut lost), Taken::Items);
         items.clear();
-        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        assert_eq!(queue.next_batch(2, soon(), &mut items, &mut lost), Taken::Items);
         assert_eq!(items, [Item::Market(trade(2))]);
-        // What is left over of a batch is heard too.
-        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::Items);
+        // Events left over from a batch are taken too.
+        assert_eq!(queue.next_batch(2, soon(), &mut items, &mut lost), Taken::Items);
         items.clear();
-        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::End { unheard: 0, replaced: true });
+        assert_eq!(queue.next_batch(2, soon(), &mut items, &mut lost), Taken::End { undelivered: 0, replaced: true });
         queue.market(trade(4));
         queue.end();
-        queue.end_heard();
-        assert_eq!(queue.take(2, soon(), &mut items, &mut lost), Taken::End { unheard: 1, replaced: false });
+        queue.end_when_drained();
+        assert_eq!(queue.next_batch(2, soon(), &mut items, &mut lost), Taken::End { undelivered: 1, replaced: false });
     }
 
     #[test]
     fn a_wait_ends_when_nothing_comes() {
         let until = deadline(Duration::from_millis(5));
-        assert_eq!(Queue::default().take(1, until, &mut Vec::new(), &mut Vec::new()), Taken::Nothing);
+        assert_eq!(Queue::default().next_batch(1, until, &mut Vec::new(), &mut Vec::new()), Taken::Nothing);
         assert!(Instant::now() >= until);
     }
 }

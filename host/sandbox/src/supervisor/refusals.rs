@@ -1,16 +1,16 @@
-//! The limit of how often the intents of one strategy may be refused. Each refusal is an own event of the strategy, so one that repeats
-//! itself at each of them would otherwise keep the engine's thread busy without an end.
+//! The limit on refused intents per second of one strategy. Each refusal is an own event, so a strategy that repeats
+//! its intent after each one would otherwise keep the engine thread busy indefinitely.
 
-use super::rate::Rate;
+use super::rate::LeakyBucket;
 use crate::grants::Grants;
 use crate::settings::Rates;
 use model::Time;
 
-/// The refusals of one instance, and whether they ever were more than is allowed. Times are those of the engine's inputs, so that a replay
-/// finds the same.
+/// The refusal rate of one instance, and whether it was ever exceeded. Times are those of the engine's inputs, so that
+/// a replay gives the same result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusals {
-    rate: Rate,
+    rate: LeakyBucket,
     burst_s: u64,
     exceeded: bool,
 }
@@ -22,9 +22,9 @@ impl Default for Refusals {
 }
 
 impl Refusals {
-    /// Returns the limit of an instance with these markets, which has had no refusal yet.
+    /// Returns the limit of a new instance with these markets.
     pub(crate) fn of(grants: &Grants, rates: &Rates) -> Self {
-        let rate = Rate::new(rates.refusals_of(grants.markets().len()), rates.burst_s);
+        let rate = LeakyBucket::new(rates.refusals_of(grants.markets().len()), rates.burst_s);
         Self { rate, burst_s: rates.burst_s, exceeded: false }
     }
 
@@ -33,7 +33,7 @@ impl Refusals {
         self.exceeded |= self.rate.is_over_with(at, 1);
     }
 
-    /// Returns why the instance must end, as a sentence; nothing while it keeps to the limit.
+    /// Returns the reason why the instance must end; none while it is within the limit.
     pub(crate) fn fault(&self) -> Option<String> {
         let (rate, burst) = (self.rate.a_second, self.burst_s);
         self.exceeded
@@ -48,10 +48,11 @@ mod tests {
     use super::*;
 
     const SECOND_MICROS: u64 = 1_000_000;
-    /// What an instance without markets may have a second.
+    /// Allowed refusals per second of an instance without markets.
     const A_SECOND: u64 = 200;
 
-    /// Counts so many refusals a second, evenly, for so many seconds, and says whether that was too much.
+    /// Counts `a_second` refusals per second, evenly, for `seconds` seconds, and returns whether the limit was
+    /// exceeded.
     fn exceeds(a_second: u64, seconds: u64) -> bool {
         let mut refusals = Refusals::default();
         for number in 0..a_second * seconds {
@@ -63,8 +64,8 @@ mod tests {
     #[test]
     fn only_what_goes_on_above_the_rate_is_too_much() {
         assert!(!exceeds(A_SECOND, 3_600), "an hour at the rate");
-        assert!(!exceeds(900, 1), "a second of many");
-        assert!(exceeds(A_SECOND + 20, 60), "a minute a tenth above it");
+        assert!(!exceeds(900, 1), "a burst of one second");
+        assert!(exceeds(A_SECOND + 20, 60), "a minute at a tenth above the rate");
         assert!(exceeds(30_000, 1), "a storm");
     }
 

@@ -1,19 +1,19 @@
-//! What each strategy saved last: what its next instance starts from, after a swap, a failure or a restart.
+//! Last saved state of each strategy, from which its next instance starts after a swap, a failure or a restart.
 
 use model::StrategyId;
 use parking_lot::{Mutex, MutexGuard};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The last states by strategy, each no longer than the sandbox's settings allow. A cheap handle.
+/// The last states by strategy, each within the size limit of the sandbox's settings. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(super) struct States {
     last: Arc<Mutex<BTreeMap<StrategyId, Arc<[u8]>>>>,
 }
 
 impl States {
-    /// Keeps a state, and returns it if it is another than the one before.
-    pub(super) fn keep(&self, strategy: StrategyId, state: &[u8]) -> Option<Arc<[u8]>> {
+    /// Stores a state, and returns it if it changed.
+    pub(super) fn store(&self, strategy: StrategyId, state: &[u8]) -> Option<Arc<[u8]>> {
         let mut last = self.lock();
         if last.get(&strategy).is_some_and(|last| last.as_ref() == state) {
             return None;

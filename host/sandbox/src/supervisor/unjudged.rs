@@ -1,12 +1,13 @@
-//! The permit of an instance's next call.
+//! Permit for an instance's next batch.
 
 use super::queue::Queue;
 use std::sync::Arc;
 
-/// An answer that the engine has not judged yet. The instance that gave it is not called with events again before this is dropped, so
-/// that no more than one answer of an instance waits anywhere. It can be asked for its state, ended and replaced meanwhile.
+/// Stands for an answer that the engine has not processed yet. Its instance receives no further events before this is
+/// dropped, so that at most one answer of an instance is pending. Its state can be saved, and it can be ended and
+/// replaced meanwhile.
 pub struct Unjudged {
-    /// None once it is released.
+    /// `None` once released.
     queue: Option<Arc<Queue>>,
 }
 
@@ -17,13 +18,13 @@ impl std::fmt::Debug for Unjudged {
 }
 
 impl Unjudged {
-    /// Keeps the queue closed until the answer is judged.
+    /// Keeps the queue closed until the answer is processed.
     pub(super) fn of(queue: &Arc<Queue>) -> Self {
         queue.close_until_judged();
         Self { queue: Some(Arc::clone(queue)) }
     }
 
-    /// Lets the instance be called again.
+    /// Allows the instance to be called again.
     pub fn release(&mut self) {
         if let Some(queue) = self.queue.take() {
             queue.judged();

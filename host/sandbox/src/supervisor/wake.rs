@@ -1,13 +1,13 @@
-//! The messages that wake the thread of the folder's watcher.
+//! Messages that wake the folder watcher's thread.
 
 use super::loading::Done;
 
-/// A reason for the watcher's thread to wake.
+/// A message to the watcher thread.
 #[derive(Debug)]
 pub(super) enum Wake {
-    /// The load of a file ended.
+    /// A file has been loaded.
     Loaded(Box<Done>),
-    /// The watch reported a change in the folder, or was lost.
+    /// The watch reported a change, or was lost.
     Folder,
     /// The watcher must end.
     End,

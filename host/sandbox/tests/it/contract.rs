@@ -1,4 +1,5 @@
-//! The contract: files of the version before this one trade, others are refused by name, and a guest hears all that there is.
+//! Contract versions: files of the previous version trade, others are rejected by name, and a guest receives every kind
+//! of event.
 
 use crate::guest::{Guest, session, top};
 use crate::shipped::built;
@@ -8,10 +9,10 @@ use model::{
 };
 use sandbox::{Batch, Compiler, Contract, Grant, Grants, Instance, Reaction, Sandbox, Session, Settings};
 
-/// An instance and how far it has heard.
+/// An instance, and the number of events that it has consumed.
 struct Rig {
     instance: Instance,
-    heard: u64,
+    consumed_total: u64,
 }
 
 impl Rig {
@@ -19,14 +20,14 @@ impl Rig {
         let bytes = built(name)?;
         let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
         let module = sandbox.load(&bytes).unwrap();
-        Some(Self { instance: Instance::start(&sandbox, &module, session).unwrap(), heard: 0 })
+        Some(Self { instance: Instance::start(&sandbox, &module, session).unwrap(), consumed_total: 0 })
     }
 
     fn show(&mut self, fill: impl FnOnce(&Grants, &mut Batch)) -> Reaction {
         let mut batch = Batch::default();
         fill(self.instance.grants(), &mut batch);
-        let reaction = self.instance.on_events(self.heard, &mut batch).unwrap();
-        self.heard += u64::from(reaction.consumed);
+        let reaction = self.instance.on_events(self.consumed_total, &mut batch).unwrap();
+        self.consumed_total += u64::from(reaction.consumed);
         reaction
     }
 
@@ -59,7 +60,7 @@ const RUNNING: OwnEvent = OwnEvent::Session { state: SessionState::Running };
 fn a_file_of_the_version_before_trades() {
     let Some(mut rig) = Rig::start("fixtures/since_0_1.wasm", session()) else { return };
     assert!(rig.show(|grants, batch| batch.market(grants, &top(2))).intents.is_empty(), "trading has not begun");
-    // What it has no words for counts as an event, among others too.
+    // An event that its contract does not have counts as an event, also between others.
     let reaction = rig.show(|grants, batch| {
         for event in [RUNNING, settlement(), OwnEvent::Parameters { text: "{}".into() }] {
             batch.own(grants, Time(2_000_000), &event);
@@ -75,7 +76,7 @@ fn a_file_of_the_version_before_trades() {
         assert!(rig.market(status(state)).intents.is_empty());
         assert_eq!(rig.market(top(5).kind).intents.len(), quotes, "{state:?}");
     }
-    assert_eq!(rig.instance.save().unwrap(), [2], "two events for which it has no words");
+    assert_eq!(rig.instance.save().unwrap(), [2], "two events that its contract does not have");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_file_of_another_version_is_refused_with_both_versions() {
     for version in ["0.3.0", "1.0.0", "0.20.1"] {
         let guest = Guest { version, ..Guest::default() };
         let error = sandbox.load(&guest.core()).unwrap_err().to_string();
-        assert_eq!(error, format!("the file speaks polytrader:strategy@{version}; this host speaks 0.2 and 0.1"));
+        assert_eq!(error, format!("the module follows polytrader:strategy@{version}; this host supports 0.2 and 0.1"));
     }
     let patch = Guest { version: "0.2.9", ..Guest::default() };
     assert_eq!(sandbox.load(&patch.core()).unwrap().manifest().contract, Contract::V0_2);

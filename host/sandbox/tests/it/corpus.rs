@@ -1,4 +1,5 @@
-//! Hostile files, and how each of them ends. Also read by the end-to-end tests of the program, which drop them beside real strategies.
+//! Corpus of hostile files, with the expected outcome of each. The program's end-to-end tests use it as well, next to
+//! real strategies.
 
 #[path = "corpus/answering.rs"]
 mod answering;
@@ -11,34 +12,34 @@ mod shape;
 #[path = "corpus/starting.rs"]
 mod starting;
 
-/// How a file ends.
+/// Expected outcome of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// It is not loaded; the error has these words.
+    /// It is not loaded; the error contains this text.
     Refused(&'static str),
-    /// It is loaded and fails when it starts, hears an event or is asked for its state; the fault has these words.
+    /// It is loaded, and fails when it starts, receives an event or saves its state; the fault contains this text.
     Fails(&'static str),
-    /// It says what it may say, and others hold it to their limits.
+    /// It runs: its output is valid for the sandbox, and later checks limit it.
     Lives,
 }
 
-/// A file that nobody asked for.
+/// A hostile file.
 pub(crate) struct Hostile {
     pub(crate) name: &'static str,
     pub(crate) file: Vec<u8>,
     pub(crate) fate: Fate,
 }
 
-/// All of them.
+/// Returns all hostile files.
 pub(crate) fn corpus() -> Vec<Hostile> {
     let rows = [shape::rows(), loading::rows(), starting::rows(), answering::rows(), contracts::rows()].concat();
     rows.into_iter().map(|(name, file, fate)| Hostile { name, file, fate }).collect()
 }
 
-/// A row of the table: a name, a file, and how it ends.
+/// A row of the table: name, file and expected outcome.
 type Row = (&'static str, Vec<u8>, Fate);
 
-/// A module as it is written, without a guest around it.
+/// Returns a module from its text, without a guest around it.
 fn text(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap_or_else(|error| panic!("{error} in {text:.200}"))
 }

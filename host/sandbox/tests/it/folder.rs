@@ -1,8 +1,8 @@
-//! Strategies dropped into a folder, changed, broken and removed, while others go on.
+//! Strategy files that are added to the folder, changed, broken and removed while other strategies keep running.
 
 use crate::guest::{Guest, answer, sandbox, session, top};
 use model::{OwnEvent, StrategyId, Time};
-use sandbox::{Module, Report, Sandbox, Supervisor, WatchKind, Who};
+use sandbox::{InstanceId, Module, Report, Sandbox, Supervisor, WatchKind};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use testkit::Scratch;
@@ -27,7 +27,7 @@ impl Rig {
         Self::over(name, sandbox())
     }
 
-    /// A folder whose strategies run in this sandbox. Whatever they answer counts as judged at once.
+    /// Returns a rig with this sandbox. Every answer counts as processed at once.
     pub(crate) fn over(name: &str, sandbox: Sandbox) -> Self {
         Self::judging(name, sandbox, |report| {
             if let Report::Answer(_, unjudged) = report {
@@ -36,13 +36,13 @@ impl Rig {
         })
     }
 
-    /// A folder whose reports this looks at before they wait to be read.
+    /// Returns a rig that passes each report to `look` before it is queued.
     pub(crate) fn judging(name: &str, sandbox: Sandbox, look: fn(&mut Report)) -> Self {
         let dir = Scratch::new(name);
         let (sender, reports) = mpsc::channel();
         let sink = move |mut report| {
             look(&mut report);
-            let _told = sender.send(report);
+            let _sent = sender.send(report);
         };
         let supervisor = Supervisor::open(sandbox.clone(), dir.to_path_buf(), Arc::new(sink)).unwrap();
         Self { dir, sandbox, supervisor, reports }
@@ -54,7 +54,7 @@ impl Rig {
 
     /// Starts an instance.
     pub(crate) fn start(&self, number: u16, instance: u32, module: Module) {
-        let who = Who { strategy: StrategyId(number), name: format!("strategy-{number}"), instance };
+        let who = InstanceId { strategy: StrategyId(number), name: format!("strategy-{number}"), instance };
         self.supervisor.start(who, module, session()).unwrap();
     }
 
@@ -69,7 +69,7 @@ impl Rig {
         }
     }
 
-    /// Drops a guest and starts it under a number.
+    /// Adds a guest to the folder and starts it under a number.
     pub(crate) fn run(&self, name: &str, number: u16, guest: &Guest) {
         self.drop_file(&format!("{name}.wasm"), &guest.core());
         let module = self.ready(name);
@@ -80,7 +80,7 @@ impl Rig {
         }
     }
 
-    /// Shows a top to a strategy and returns what came of it.
+    /// Sends a top to a strategy and returns the next report.
     fn show(&self, number: u16) -> Report {
         self.supervisor.notify_market(StrategyId(number), top(2));
         self.next()
@@ -115,10 +115,10 @@ fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() 
     };
     let refused = |expected: &str| match rig.next() {
         Report::SettingsUnusable { name, error } if name == "one" => assert!(error.contains(expected), "{error}"),
-        other => panic!("expected that they cannot be used: {other:?}"),
+        other => panic!("expected unusable settings: {other:?}"),
     };
     let put = |make: &dyn Fn(&std::path::Path)| {
-        // In one step, as a tool of configuration does it.
+        // Atomically, as configuration tools do.
         let new = rig.dir.join("new");
         make(&new);
         std::fs::rename(&new, &path).unwrap();
@@ -126,11 +126,11 @@ fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() 
     std::fs::write(rig.dir.join("elsewhere"), "first").unwrap();
     let link = |new: &std::path::Path| std::os::unix::fs::symlink(rig.dir.join("elsewhere"), new).unwrap();
     put(&link);
-    refused("a link, or no file");
+    refused("a link or not a plain file");
     put(&|new| std::fs::write(new, "first").unwrap());
     says("first");
     put(&link);
-    refused("a link, or no file");
+    refused("a link or not a plain file");
     put(&|new| std::fs::write(new, [0xff, 0xfe]).unwrap());
     refused("it is UTF-16");
     put(&|new| std::fs::write(new, [0xff, 0x41]).unwrap());
@@ -141,9 +141,9 @@ fn settings_that_are_there_and_cannot_be_used_are_reported_and_are_never_none() 
     std::fs::create_dir(&path).unwrap();
     loop {
         match rig.next() {
-            // Where a scan came in between.
+            // A scan ran in between.
             Report::Settings { text: None, .. } => {}
-            Report::SettingsUnusable { error, .. } => break assert!(error.contains("no file"), "{error}"),
+            Report::SettingsUnusable { error, .. } => break assert!(error.contains("not a plain file"), "{error}"),
             other => panic!("{other:?}"),
         }
     }
@@ -159,7 +159,7 @@ fn settings_that_are_gone_for_a_moment_do_not_become_the_defaults() {
     assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "first"));
     rig.drop_file("one.wasm", &Guest::default().core());
     rig.ready("one");
-    // As editors and tools of configuration do it: removed, and there again some scans later.
+    // As editors and configuration tools do it: removed, and back some scans later.
     let moment = || std::thread::sleep(Duration::from_millis(400));
     std::fs::remove_file(&path).unwrap();
     moment();
@@ -172,7 +172,7 @@ fn settings_that_are_gone_for_a_moment_do_not_become_the_defaults() {
     std::fs::remove_file(&path).unwrap();
     let removed = Instant::now();
     assert!(matches!(rig.next(), Report::Settings { name, text: None } if name == "one"));
-    assert!(removed.elapsed() > Duration::from_secs(1), "they were gone for good");
+    assert!(removed.elapsed() > Duration::from_secs(1), "they were removed for good");
 }
 
 #[test]
@@ -200,7 +200,7 @@ fn what_runs_is_not_displaced_by_newcomers_whose_names_come_first() {
     }
     assert!(!settings.contains("a255") && !modules.contains("a255"), "the last newcomer is left out");
     assert_eq!(left_out, ["a255.toml", "a255.wasm"]);
-    // The one that was there is still watched.
+    // The first strategy is still watched.
     rig.drop_file("zebra.toml", b"mine again");
     assert!(
         matches!(rig.next(), Report::Settings { name, text: Some(text) } if name == "zebra" && text == "mine again")
@@ -273,7 +273,7 @@ fn a_file_that_is_written_slowly_is_loaded_when_it_is_whole() {
     rig.ready("slow");
 }
 
-/// Asserts that nothing is reported for so long.
+/// Asserts that nothing is reported for `millis` milliseconds.
 fn nothing(rig: &Rig, millis: u64) {
     if let Ok(report) = rig.reports.recv_timeout(Duration::from_millis(millis)) {
         panic!("{report:?}");
@@ -284,16 +284,16 @@ fn nothing(rig: &Rig, millis: u64) {
 fn a_file_counts_only_when_it_was_left_alone_although_it_is_loaded_before() {
     let rig = Rig::new("early");
     let version = |number: usize| Guest { on_events: answer(1, 0) + &" (nop)".repeat(number), ..Guest::default() };
-    // Whole files, each of which would run, one every few milliseconds: the watcher sees and loads some of them.
+    // Complete, valid files, one every few milliseconds: the watcher sees and loads some of them.
     for number in 0..30 {
         rig.drop_file("beside", &version(number).core());
         std::fs::rename(rig.dir.join("beside"), rig.dir.join("one.wasm")).unwrap();
         std::thread::sleep(Duration::from_millis(12));
     }
     let last = rig.sandbox.load(&version(29).core()).unwrap().hash();
-    assert_eq!(rig.ready("one").hash(), last, "the first that is told is the one that stays");
+    assert_eq!(rig.ready("one").hash(), last, "the first reported version is the final one");
     nothing(&rig, 300);
-    // The same name with what it said before: it is told again, not what was loaded meanwhile.
+    // The file changes and changes back: nothing is reported, although the other version was loaded meanwhile.
     rig.drop_file("one.wasm", &version(3).core());
     std::thread::sleep(Duration::from_millis(20));
     rig.drop_file("one.wasm", &version(29).core());
@@ -301,12 +301,12 @@ fn a_file_counts_only_when_it_was_left_alone_although_it_is_loaded_before() {
 }
 
 #[test]
-fn a_file_that_never_makes_sense_is_rejected_with_its_reason() {
+fn an_invalid_file_is_rejected_with_its_reason() {
     let rig = Rig::new("garbage");
     rig.drop_file("junk.wasm", b"not wasm at all");
     match rig.next() {
         Report::Rejected { name, error } => {
-            assert_eq!((name.as_str(), error.as_str()), ("junk", "this is no WebAssembly module"));
+            assert_eq!((name.as_str(), error.as_str()), ("junk", "not a WebAssembly module"));
         }
         other => panic!("{other:?}"),
     }
@@ -328,7 +328,7 @@ fn what_more_bytes_cannot_cure_is_rejected_at_once() {
 
 #[cfg(unix)]
 #[test]
-fn a_link_is_no_strategy() {
+fn a_link_is_not_a_strategy() {
     let rig = Rig::new("link");
     let elsewhere = std::env::temp_dir().join(format!("polytrader-elsewhere-{}.wasm", std::process::id()));
     std::fs::write(&elsewhere, Guest::default().core()).unwrap();
@@ -367,7 +367,7 @@ fn a_strategy_that_fails_ends_alone_and_can_be_started_again() {
 }
 
 #[test]
-fn an_endless_loop_delays_nobody_else() {
+fn an_endless_loop_delays_no_other_strategy() {
     let rig = Rig::new("loop");
     let endless = Guest { on_events: "(loop $again (br $again)) (i32.const 0)".into(), ..Guest::default() };
     rig.run("good", 1, &Guest::default());

@@ -1,4 +1,4 @@
-//! Small guests written as text, and what they are shown.
+//! Small guests in the text format, and events for them.
 
 use model::{
     Book, Budget, DEPTH_MAX, Depth, Level, Limits, MarketIx, MarketNote, NoteKind, OwnEvent, Price, Signal, Size, Time,
@@ -10,10 +10,10 @@ use testkit::market;
 use wit_component::{StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-/// A guest that starts, hears each batch whole and wants nothing, but for what a test puts in place of it.
+/// A guest that starts, consumes each batch completely and returns no intents. Tests replace single parts of it.
 pub(crate) struct Guest {
     pub(crate) imports: &'static str,
-    /// Whatever else is in the module.
+    /// Further items of the module.
     pub(crate) items: String,
     pub(crate) describe: String,
     pub(crate) start: String,
@@ -22,7 +22,7 @@ pub(crate) struct Guest {
     pub(crate) realloc: String,
     pub(crate) memory: &'static str,
     pub(crate) layout: u8,
-    /// The version of the contract that it says it speaks.
+    /// The contract version that it declares.
     pub(crate) version: &'static str,
 }
 
@@ -43,17 +43,18 @@ impl Default for Guest {
     }
 }
 
-/// Gives memory away from one end to the other, and never takes it back.
+/// A bump allocator that never frees.
 pub(crate) const REALLOC: &str =
     "(global.set $next (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
     (global.get $next)
     (global.set $next (i32.add (global.get $next) (local.get 3)))";
 
-/// The version of the contract of this tree, and of the one before it.
+/// The current contract version, and the previous one.
 pub(crate) const VERSION: &str = "0.2.0";
 pub(crate) const OLD_VERSION: &str = "0.1.0";
 
-/// The contract as one that says it follows this version has it.
+/// Returns the text of the contract for a declared version. An unknown version gets the current text with that version
+/// number.
 fn contract(version: &str) -> String {
     let (file, ours) = match version {
         OLD_VERSION => ("since-0.1.0/strategy.wit", OLD_VERSION),
@@ -66,7 +67,7 @@ fn contract(version: &str) -> String {
     text.replace(&line, &format!("package polytrader:strategy@{version};"))
 }
 
-/// A body of `on-events` that says this and nothing else.
+/// Returns a body of `on-events` with this answer.
 pub(crate) fn answer(consumed: u32, intents: u32) -> String {
     format!(
         "(i32.store (i32.const 2048) (i32.const {consumed}))
@@ -76,15 +77,16 @@ pub(crate) fn answer(consumed: u32, intents: u32) -> String {
     )
 }
 
-/// The intents of each answer of [`storming`], the last of which cancels.
+/// The number of intents in each answer of [`storming`]; the last one is a cancel.
 pub(crate) const STORM: u32 = 250;
 
-/// A guest that answers whatever it hears with orders of a hundredth of a share, which no gate approves, and never waits.
+/// Returns a guest that answers every event with orders of a hundredth of a share, which no gate approves, and never
+/// pauses.
 pub(crate) fn storming() -> Guest {
     storm_of(STORM)
 }
 
-/// As [`storming`], with so many intents in each answer.
+/// Same as [`storming`], with `intents` intents in each answer.
 pub(crate) fn storm_of(intents: u32) -> Guest {
     let (places, end) = (intents - 1, 4096 + 88 * (intents - 1));
     Guest {
@@ -111,7 +113,7 @@ pub(crate) fn storm_of(intents: u32) -> Guest {
     }
 }
 
-/// A guest that logs 100 lines of 1,000 bytes at whatever it hears.
+/// Returns a guest that logs 100 lines of 1,000 bytes at every event.
 pub(crate) fn logging() -> Guest {
     Guest {
         imports: r#"(import "$root" "log" (func $log (param i32 i32 i32)))"#,
@@ -129,21 +131,21 @@ pub(crate) fn logging() -> Guest {
     }
 }
 
-/// What a guest of [`pacing`] wants each time.
+/// The output of a [`pacing`] guest per interval.
 pub(crate) struct Pace {
     /// Orders of a hundredth of a share, which no gate approves.
     pub(crate) places: u32,
-    /// Cancels of orders that are not there, each of another one.
+    /// Cancels of orders that do not exist, each with a different id.
     pub(crate) cancels: u32,
-    /// Timers, all of them the one that is due next; at least one.
+    /// Intents that set the next timer; at least one.
     pub(crate) timers: u32,
     /// Log lines of 600 bytes.
     pub(crate) lines: u32,
-    /// Microseconds between two times.
+    /// The interval in microseconds.
     pub(crate) every: u64,
 }
 
-/// A guest that wants so much again and again, by a timer, and nothing when it hears what came of it.
+/// Returns a guest that produces this output at each timer interval, and nothing for the events that result from it.
 pub(crate) fn pacing(pace: &Pace) -> Guest {
     let Pace { places, cancels, timers, lines, every } = *pace;
     let repeat = |count: u32, body: &str| {
@@ -204,15 +206,15 @@ pub(crate) fn pacing(pace: &Pace) -> Guest {
 }
 
 impl Guest {
-    /// One that speaks the contract before this one.
+    /// Returns a guest of the previous contract version.
     pub(crate) fn old() -> Self {
         Self { version: OLD_VERSION, layout: 1, ..Self::default() }
     }
 
-    /// The core module, as the compiler of a guest makes it.
+    /// Returns the core module, as a guest toolchain builds it.
     pub(crate) fn core(&self) -> Vec<u8> {
         let Self { imports, items, describe, start, on_events, save, realloc, memory, layout, version } = self;
-        // What `start` is told fits into its parameters there, and the manifest is shorter.
+        // In the previous version the arguments of `start` are passed as parameters, and the manifest is shorter.
         let (session, layout_at) = match *version {
             OLD_VERSION => ("i64 i32 i32 i32 i32 i32 i32 i32 i32 i64 i64 i32 i32 i32 i32", 1068),
             _ => ("i32", 1096),
@@ -241,7 +243,7 @@ pub(crate) fn sandbox() -> Sandbox {
     Sandbox::new(settings, Compiler::Inline).unwrap()
 }
 
-/// Limits under which hostile guests end soon: fuel decides, long before the wall clock does.
+/// Returns limits under which hostile guests end early: they run out of fuel long before the wall clock limit.
 pub(crate) fn corpus_settings() -> Settings {
     Settings { fuel: 2_000_000, fuel_other: 2_000_000, ..Settings::default() }
 }
@@ -260,7 +262,7 @@ pub(crate) fn session() -> Session {
     }
 }
 
-/// The top of the first market's YES book, at this time.
+/// Returns a top of the first market's YES book at this time.
 pub(crate) fn top(seconds: u64) -> MarketNote {
     let level = |micros| Some(Level { price: Price::from_micros(micros).unwrap(), size: Size::shares(500) });
     let at = Time(seconds * 1_000_000);
@@ -268,14 +270,14 @@ pub(crate) fn top(seconds: u64) -> MarketNote {
     MarketNote { token: MarketIx(4).token(0), venue_time: at, host_time: at, kind }
 }
 
-/// A batch with one event.
+/// Returns a batch with one event.
 pub(crate) fn one_event(grants: &Grants) -> Batch {
     let mut batch = Batch::default();
     batch.market(grants, &top(2));
     batch
 }
 
-/// As many levels of that book as can be told: [`LEVELS_BYTES`] of words.
+/// Returns the maximum number of levels of that book: [`LEVELS_BYTES`] of words.
 pub(crate) fn levels() -> MarketNote {
     let side = |first: u32| {
         let cents = first..first + u32::from(DEPTH_MAX);
@@ -286,14 +288,14 @@ pub(crate) fn levels() -> MarketNote {
     MarketNote { kind: NoteKind::Depth(Depth::of(&book, DEPTH_MAX)), ..top(2) }
 }
 
-/// Four words, and two for each of 20 levels a side.
+/// Bytes of four words, plus two words for each of 20 levels a side.
 pub(crate) const LEVELS_BYTES: usize = 8 * (4 + 2 * 2 * 20);
-/// The lengths of [`words`]: no list or string that a guest is told otherwise has them.
+/// The lengths of [`own_events`], which no other list or string sent to a guest has.
 pub(crate) const PARAMETERS_BYTES: usize = 901;
 pub(crate) const SIGNAL_BYTES: usize = 501;
 
-/// What operators and programs tell a strategy in their own words.
-pub(crate) fn words() -> [OwnEvent; 2] {
+/// Returns events with texts from operators and programs.
+pub(crate) fn own_events() -> [OwnEvent; 2] {
     let signal = Signal { name: "score".into(), value: "s".repeat(SIGNAL_BYTES) };
     [OwnEvent::Parameters { text: "p".repeat(PARAMETERS_BYTES) }, OwnEvent::Signal(signal)]
 }

@@ -1,7 +1,7 @@
-//! Each bad guest ends in an error that names what it did, and a good one beside it goes on.
+//! Each hostile guest ends in an error that names its violation, and a well-behaved one next to it keeps running.
 
 use crate::corpus::{Fate, corpus};
-use crate::guest::{Guest, answer, corpus_settings, levels, one_event, sandbox, session, words};
+use crate::guest::{Guest, answer, corpus_settings, levels, one_event, own_events, sandbox, session};
 use model::Time;
 use sandbox::{Batch, Compiler, Fault, Grants, Instance, LoadError, Measure, Reaction, Sandbox, Session, Settings};
 
@@ -13,23 +13,23 @@ fn on_events(sandbox: &Sandbox, guest: &Guest) -> Result<Reaction, Fault> {
 }
 
 #[test]
-fn a_guest_that_behaves_is_heard() {
+fn a_guest_that_behaves_is_accepted() {
     let reaction = on_events(&sandbox(), &Guest::default()).unwrap();
     assert_eq!((reaction.consumed, reaction.intents.len()), (1, 0));
     assert!(reaction.fuel > 0);
 }
 
-/// What is long, each by itself.
-fn told(grants: &Grants) -> [Batch; 3] {
+/// Returns the long events, each in its own batch.
+fn long_batches(grants: &Grants) -> [Batch; 3] {
     let [mut first, mut second, mut third] = [Batch::default(), Batch::default(), Batch::default()];
     first.market(grants, &levels());
-    for (batch, event) in [&mut second, &mut third].into_iter().zip(words()) {
+    for (batch, event) in [&mut second, &mut third].into_iter().zip(own_events()) {
         batch.own(grants, Time(2_000_000), &event);
     }
     [first, second, third]
 }
 
-/// Loads a file, starts it, shows it an event twice, tells it what is long, and asks for its state.
+/// Loads a file, starts it, sends it an event twice, sends it long events, and saves its state.
 fn live(sandbox: &Sandbox, file: &[u8]) -> Result<(), (bool, String)> {
     let module = sandbox.load(file).map_err(|error| (false, error.to_string()))?;
     let run = || {
@@ -41,8 +41,8 @@ fn live(sandbox: &Sandbox, file: &[u8]) -> Result<(), (bool, String)> {
             let (lines, _) = instance.take_log();
             assert!(lines.len() <= 100 && lines.iter().all(|line| line.text.len() <= 1_000));
         }
-        for told in told(instance.grants()) {
-            let mut batch = told;
+        for long_batch in long_batches(instance.grants()) {
+            let mut batch = long_batch;
             assert_eq!(instance.on_events(3, &mut batch)?.consumed, 1);
         }
         let usage = instance.usage();
@@ -60,7 +60,7 @@ fn each_hostile_file_ends_as_the_table_says_and_a_good_one_goes_on() {
     let mut good = Instance::start(&sandbox, &good, session()).unwrap();
     let corpus = corpus();
     let names: std::collections::BTreeSet<_> = corpus.iter().map(|hostile| hostile.name).collect();
-    assert_eq!((names.len(), corpus.len()), (190, 190), "each with a name of its own");
+    assert_eq!((names.len(), corpus.len()), (190, 190), "each name is unique");
     let mut wrong = Vec::new();
     for hostile in corpus {
         let ended = live(&sandbox, &hostile.file);
@@ -72,7 +72,7 @@ fn each_hostile_file_ends_as_the_table_says_and_a_good_one_goes_on() {
             _ => false,
         };
         if !as_expected {
-            wrong.push(format!("{}: {:?}, and it was to be {:?}", hostile.name, ended, hostile.fate));
+            wrong.push(format!("{}: {:?}, expected {:?}", hostile.name, ended, hostile.fate));
         }
         let mut batch = one_event(good.grants());
         assert_eq!(good.on_events(1, &mut batch).unwrap().consumed, 1);
@@ -120,7 +120,7 @@ fn what_an_instance_uses_can_be_seen() {
 }
 
 #[test]
-fn what_is_no_strategy_is_refused_by_name() {
+fn files_that_are_not_strategies_are_rejected_by_name() {
     let sandbox = sandbox();
     let refused = |bytes: &[u8]| sandbox.load(bytes).unwrap_err();
     assert_eq!(refused(b"not wasm"), LoadError::NotWasm);
@@ -160,7 +160,7 @@ fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_pani
     let Some(whole) = crate::shipped::built("template.wasm") else { return };
     let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     for part in 0..100 {
-        assert!(sandbox.load(&whole[..whole.len() * part / 100]).is_err(), "{part} hundredths of a file");
+        assert!(sandbox.load(&whole[..whole.len() * part / 100]).is_err(), "{part} percent of a file");
     }
     let mut random = 0x9e37_79b9_7f4a_7c15_u64;
     let mut below = |limit: usize| {
@@ -170,7 +170,7 @@ fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_pani
     let (mut refused, rounds) = (0, 300);
     for round in 0..rounds {
         let mut bytes = whole.clone();
-        // What a module says of itself stands at its end.
+        // The module's metadata is at its end.
         let end = if round % 2 == 0 { bytes.len() } else { 3_000 };
         for _ in 0..=below(3) {
             let place = bytes.len() - 1 - below(end);
@@ -178,7 +178,7 @@ fn a_file_that_was_cut_off_or_damaged_is_an_error_or_a_strategy_and_never_a_pani
         }
         refused += u32::from(sandbox.load(&bytes).is_err());
     }
-    assert!(refused > 50, "{refused} of {rounds} were refused");
+    assert!(refused > 50, "{refused} of {rounds} were rejected");
 }
 
 #[test]

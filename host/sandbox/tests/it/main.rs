@@ -1,4 +1,4 @@
-//! Guests that behave and guests that do not, in the real sandbox.
+//! Well-behaved and hostile guests in the real sandbox.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,

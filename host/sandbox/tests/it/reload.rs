@@ -1,19 +1,19 @@
-//! Hot reload: swaps between two events, and what is kept when the new version does not start.
+//! Hot reload: swaps between two events, and fallback to the old instance when the new version does not start.
 
 use crate::folder::Rig;
 use crate::guest::{Guest, session, top};
 use model::{MarketNote, NoteKind, OwnEvent, Price, Side, Size, StrategyId, Time};
-use sandbox::{Compiler, Module, Report, Rerun, Sandbox, Settings};
+use sandbox::{Compiler, Module, Report, Sandbox, Settings, StrategyReplay};
 use std::time::Duration;
 
 const ONE: StrategyId = StrategyId(1);
-/// How long nothing is waited for.
+/// Time to wait when no report is expected.
 const QUIET: Duration = Duration::from_millis(400);
 
-/// A guest that counts what it hears, from where the one before it got to. `variant` makes it another file.
+/// Returns a guest that counts its events, starting from its predecessor's count. `variant` makes the file different.
 fn counting(variant: usize) -> Guest {
     // A trade has five words.
-    let heard = "(i32.add (i32.div_u (local.get 2) (i32.const 5)) (local.get 4))";
+    let consumed_events = "(i32.add (i32.div_u (local.get 2) (i32.const 5)) (local.get 4))";
     Guest {
         items: "(global $count (mut i64) (i64.const 0))".into(),
         start: format!(
@@ -22,9 +22,9 @@ fn counting(variant: usize) -> Guest {
             "(nop)".repeat(variant)
         ),
         on_events: format!(
-            "(global.set $count (i64.add (global.get $count) (i64.extend_i32_u {heard})))
+            "(global.set $count (i64.add (global.get $count) (i64.extend_i32_u {consumed_events})))
              (global.set $next (i32.const 65536))
-             (i32.store (i32.const 2048) {heard})
+             (i32.store (i32.const 2048) {consumed_events})
              (i32.store (i32.const 2052) (i32.const 4096))
              (i32.store (i32.const 2056) (i32.const 0))
              (i32.const 2048)"
@@ -38,7 +38,7 @@ fn counting(variant: usize) -> Guest {
     }
 }
 
-/// As the counting guest, but it says no when it is to start.
+/// Returns a counting guest that refuses to start.
 fn refusing() -> Guest {
     let start = "(i32.store8 (i32.const 3100) (i32.const 1))
                  (i32.store (i32.const 3104) (i32.const 3120))
@@ -52,7 +52,7 @@ fn crashing() -> Guest {
     Guest { start: "unreachable".into(), ..counting(0) }
 }
 
-/// A folder whose strategies are asked for their state so often. A busy machine must not look like a slow guest.
+/// Returns a rig with this save interval. The long deadline keeps a busy machine from looking like a slow guest.
 fn rig(name: &str, save_every_ms: u64) -> Rig {
     Rig::over(
         name,
@@ -69,7 +69,7 @@ fn trade(seconds: u64) -> MarketNote {
     MarketNote { kind: NoteKind::Trade { side: Side::Buy, price, size: Size::shares(seconds) }, ..top(seconds) }
 }
 
-/// Tells a strategy so many things, alternately of the market and of its own.
+/// Sends a strategy `events` events, alternately market events and own events.
 fn tell(rig: &Rig, events: u64) {
     for number in 0..events {
         if number % 2 == 0 {
@@ -84,10 +84,10 @@ fn count(state: &[u8]) -> u64 {
     u64::from_le_bytes(state.try_into().unwrap())
 }
 
-/// Waits until so many events were heard, ends the strategies, and returns everything that was reported.
+/// Waits until `events` events are consumed, ends the strategies, and returns all reports.
 fn end(rig: &Rig, events: u64) -> Vec<Report> {
     let mut reports = Vec::new();
-    while heard(&reports) < events {
+    while consumed_events(&reports) < events {
         reports.push(rig.next());
     }
     rig.supervisor.shutdown();
@@ -103,7 +103,7 @@ fn last_state(reports: &[Report]) -> u64 {
     states.next_back().unwrap()
 }
 
-fn heard(reports: &[Report]) -> u64 {
+fn consumed_events(reports: &[Report]) -> u64 {
     let answers = reports.iter().map(|report| match report {
         Report::Answer(answer, _) => u64::from(answer.consumed),
         _ => 0,
@@ -117,15 +117,15 @@ fn no_event_is_lost_or_doubled_over_many_swaps_some_of_which_fail() {
     rig.start(1, 1, load(&rig, &counting(0)));
     let modules =
         [load(&rig, &counting(1)), load(&rig, &refusing()), load(&rig, &counting(2)), load(&rig, &crashing())];
-    let mut told = 0;
+    let mut sent = 0;
     for (instance, module) in (2..42).zip(modules.iter().cycle()) {
         tell(&rig, 100);
         rig.start(1, instance, module.clone());
         tell(&rig, 50);
-        told += 150;
+        sent += 150;
     }
-    let reports = end(&rig, told);
-    assert_eq!((heard(&reports), last_state(&reports)), (told, told));
+    let reports = end(&rig, sent);
+    assert_eq!((consumed_events(&reports), last_state(&reports)), (sent, sent));
     let kept = |words: &str| {
         let kept =
             reports.iter().filter(|report| matches!(report, Report::Kept { error, .. } if error.contains(words)));
@@ -159,7 +159,7 @@ fn an_instance_that_goes_on_answers_under_the_number_of_the_one_that_did_not_sta
 fn a_strategy_that_crashes_starts_again_from_what_it_saved_last() {
     let rig = rig("last-state", 50);
     let mut crashes = counting(0);
-    // The hundredth event is too much for it.
+    // It traps at the hundredth event.
     crashes.on_events =
         format!("{} (if (i64.eq (global.get $count) (i64.const 100)) (then unreachable))", crashes.on_events);
     let crashes = load(&rig, &crashes);
@@ -195,12 +195,12 @@ fn a_state_that_cannot_be_given_is_a_fault_and_comes_out_the_same_when_it_is_run
             other => panic!("{other:?}"),
         }
     };
-    let heard: u32 = answers.iter().map(|answer| answer.consumed).sum();
+    let consumed_events: u32 = answers.iter().map(|answer| answer.consumed).sum();
     let last = answers.last().unwrap();
-    assert_eq!((last.count, last.first, last.fault.as_ref()), (0, u64::from(heard) + 1, Some(&error)));
+    assert_eq!((last.count, last.first, last.fault.as_ref()), (0, u64::from(consumed_events) + 1, Some(&error)));
     assert!(error.contains("asked for its state: it crashed"), "{error}");
     let rerun = |module: &Module| {
-        let mut run = Rerun::new(rig.sandbox.clone(), module.clone(), session());
+        let mut run = StrategyReplay::new(rig.sandbox.clone(), module.clone(), session());
         for number in 0..4 {
             if number % 2 == 0 {
                 run.market(trade(number));
@@ -209,11 +209,11 @@ fn a_state_that_cannot_be_given_is_a_fault_and_comes_out_the_same_when_it_is_run
             }
         }
         run.start(None);
-        answers.iter().filter_map(|answer| run.answer(answer).err()).collect::<Vec<_>>()
+        answers.iter().filter_map(|answer| run.verify_answer(answer).err()).collect::<Vec<_>>()
     };
     assert_eq!(rerun(&unsaving), [""; 0]);
     let other = rerun(&load(&rig, &counting(0)));
-    assert!(other.len() == 1 && other[0].contains("and now it does not"), "{other:?}");
+    assert!(other.len() == 1 && other[0].contains("the replay does not fail"), "{other:?}");
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_rename_is_a_removal_and_an_addition() {
 }
 
 #[test]
-fn many_files_at_once_are_all_loaded_and_what_makes_no_sense_among_them_is_named() {
+fn many_files_at_once_are_all_loaded_and_the_invalid_one_among_them_is_named() {
     let rig = rig("many", 60_000);
     for number in 0..40 {
         rig.drop_file(&format!("s{number}.wasm"), &counting(number).core());
@@ -297,7 +297,7 @@ fn many_files_at_once_are_all_loaded_and_what_makes_no_sense_among_them_is_named
 }
 
 #[test]
-fn a_good_file_after_a_bad_one_is_told_even_if_it_is_the_one_before() {
+fn a_good_file_after_a_bad_one_is_reported_even_if_it_is_the_previous_one() {
     let rig = rig("back", 60_000);
     let bytes = counting(0).core();
     rig.drop_file("one.wasm", &bytes);
@@ -315,9 +315,9 @@ fn a_swap_that_failed_is_run_again_exactly() {
     rig.start(1, 1, first.clone());
     rig.start(1, 2, refused.clone());
     tell(&rig, 30);
-    let mut old = Rerun::new(rig.sandbox.clone(), first, session());
+    let mut old = StrategyReplay::new(rig.sandbox.clone(), first, session());
     old.start(None);
-    let mut run = Rerun::new(rig.sandbox.clone(), refused, session());
+    let mut run = StrategyReplay::new(rig.sandbox.clone(), refused, session());
     for number in 0..30 {
         if number % 2 == 0 {
             run.market(trade(number));
@@ -329,10 +329,10 @@ fn a_swap_that_failed_is_run_again_exactly() {
     let mut answers = 0;
     for report in end(&rig, 30) {
         match report {
-            Report::Kept { instance: 2, .. } => run.keep(old.take().unwrap()),
+            Report::Kept { instance: 2, .. } => run.retain(old.take().unwrap()),
             Report::Answer(answer, _) => {
                 answers += answer.consumed;
-                run.answer(&answer).unwrap();
+                run.verify_answer(&answer).unwrap();
             }
             Report::Saved { instance: 2, state: Some(state), .. } => assert_eq!(run.save().unwrap(), *state),
             _ => {}
@@ -342,29 +342,29 @@ fn a_swap_that_failed_is_run_again_exactly() {
 }
 
 #[test]
-fn settings_are_told_before_their_module_and_again_when_they_change_or_go() {
+fn settings_are_reported_before_their_module_and_again_when_they_change_or_go() {
     let rig = rig("settings", 60_000);
-    let told = || match rig.next() {
+    let sent = || match rig.next() {
         Report::Settings { name, text } if name == "one" => text,
         other => panic!("{other:?}"),
     };
     rig.drop_file("one.toml", b"first");
-    assert_eq!(told().as_deref(), Some("first"));
+    assert_eq!(sent().as_deref(), Some("first"));
     rig.drop_file("one.wasm", &counting(0).core());
     rig.ready("one");
     rig.drop_file("one.toml", b"second");
-    assert_eq!(told().as_deref(), Some("second"));
-    rig.drop_file("two words.toml", b"nobody's");
+    assert_eq!(sent().as_deref(), Some("second"));
+    rig.drop_file("two words.toml", b"ignored");
     rig.drop_file("large.toml", &[b' '; 70_000]);
     std::fs::remove_file(rig.dir.join("one.toml")).unwrap();
     let gone = |report: &Report| matches!(report, Report::Settings { name, text: None } if name == "one");
-    // They might be on their way again, for a while.
+    // The removal is reported with a delay, as the file may reappear.
     let mut rest = Vec::new();
     while !rest.iter().any(gone) {
         rest.push(rig.next());
     }
     rest.extend(std::iter::from_fn(|| rig.reports.recv_timeout(QUIET).ok()));
-    // The large file's beginning is the other one; what is skipped is listed.
+    // The other one is the beginning of the large file; the file with the invalid name is listed as not loaded.
     let settings = rest.iter().filter(|report| matches!(report, Report::Settings { .. }));
     assert_eq!(settings.count(), 2);
 }
@@ -375,10 +375,10 @@ fn settings_that_are_empty_for_a_moment_are_still_on_their_way() {
     rig.drop_file("one.toml", b"first");
     assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "first"));
     rig.drop_file("one.toml", b"");
-    assert!(rig.reports.recv_timeout(QUIET).is_err(), "they would mean the defaults");
+    assert!(rig.reports.recv_timeout(QUIET).is_err(), "an empty file would mean the defaults");
     rig.drop_file("one.toml", b"second");
     assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text == "second"));
-    // What stays empty is meant.
+    // A file that stays empty is intended.
     rig.drop_file("one.toml", b"");
     assert!(matches!(rig.next(), Report::Settings { text: Some(text), .. } if text.is_empty()));
 }

@@ -1,11 +1,11 @@
-//! The strategies that we ship, as built.
+//! The shipped strategies, as built.
 
 use crate::guest::{session, top};
 use model::{IntentKind, OwnEvent, SessionState, Time};
 use sandbox::{Batch, Compiler, Instance, Sandbox, Settings};
 use std::path::PathBuf;
 
-/// Returns a built strategy, or says loudly that the test cannot run. In CI that is a failure.
+/// Returns a built strategy, or prints that the test cannot run. In CI that is a failure.
 pub(crate) fn built(name: &str) -> Option<Vec<u8>> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/strategies");
     let folder = std::env::var_os("POLYTRADER_STRATEGIES").map_or_else(|| PathBuf::from(folder), PathBuf::from);
@@ -17,18 +17,18 @@ pub(crate) fn built(name: &str) -> Option<Vec<u8>> {
     bytes
 }
 
-/// Shows the strategy that trading began, and then a top of the book each second, until it wants something.
+/// Starts trading, and sends the strategy a top each second until it returns intents.
 fn first_intents(name: &str) -> Option<Vec<IntentKind>> {
     let bytes = built(name)?;
     let sandbox = Sandbox::new(Settings::default(), Compiler::Inline).unwrap();
     let module = sandbox.load(&bytes).unwrap();
     assert!(!module.manifest().name.is_empty());
     let mut instance = Instance::start(&sandbox, &module, session()).unwrap();
-    let mut heard = 0;
+    let mut consumed_total = 0;
     let mut orders = Vec::new();
     let mut show = |instance: &mut Instance, mut batch: Batch| {
-        let reaction = instance.on_events(heard, &mut batch).unwrap();
-        heard += u64::from(reaction.consumed);
+        let reaction = instance.on_events(consumed_total, &mut batch).unwrap();
+        consumed_total += u64::from(reaction.consumed);
         let wants = reaction.intents.into_iter().map(|intent| intent.kind);
         orders.extend(wants.filter(|kind| !matches!(kind, IntentKind::SetTimer { .. })));
         orders.clone()
@@ -48,7 +48,7 @@ fn first_intents(name: &str) -> Option<Vec<IntentKind>> {
             return Some(orders);
         }
     }
-    panic!("{name} wanted nothing for a minute");
+    panic!("{name} returned no intents for a minute");
 }
 
 #[test]

@@ -1,20 +1,22 @@
-//! A strategy that repeats what is refused, beside one that behaves: the first ends, and the second notices nothing.
+//! A strategy that repeats refused intents next to a well-behaved one: the first one ends, and the second one is not
+//! affected.
 
 use crate::folder::Rig;
 use crate::guest::{Guest, Pace, STORM, answer, logging, pacing, session, storming, top};
 use model::input::StrategyAnswer;
 use model::{IntentKind, OrderId, OwnEvent, StrategyId, Time};
-use sandbox::{Compiler, Module, Report, Rerun, Sandbox, Settings};
+use sandbox::{Compiler, Module, Report, Sandbox, Settings, StrategyReplay};
 use std::time::Duration;
 
 const GOOD: StrategyId = StrategyId(1);
 const STORMING: StrategyId = StrategyId(2);
-/// What the limit of a strategy with one market lets through at once: five seconds of 204.
+/// The burst of refusals of a strategy with one market: five seconds of 204.
 const BURST: usize = 1_020;
-/// How long nothing is waited for.
+/// Time to wait when no report is expected.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// A folder of strategies whose answers wait for a verdict. A busy machine must not look like a slow guest.
+/// Returns a rig in which tests process the answers. The long deadline keeps a busy machine from looking like a slow
+/// guest.
 fn rig(name: &str) -> Rig {
     let settings = Settings { deadline_ms: 60_000, ..Settings::default() };
     Rig::judging(name, Sandbox::new(settings, Compiler::Inline).unwrap(), |_| {})
@@ -25,7 +27,7 @@ fn good() -> Guest {
     Guest { on_events: forgets, ..Guest::default() }
 }
 
-/// Refuses all orders of an answer, as the engine does, at this time. Returns how many there were.
+/// Refuses all orders of an answer at this time, as the engine does, and returns their number.
 fn refuse(rig: &Rig, answer: &StrategyAnswer, at: Time) -> usize {
     let orders = answer.intents.iter().filter(|intent| matches!(intent.kind, IntentKind::Place { .. }));
     let refused = OwnEvent::Refused { tag: 0, rule: "size", value: 10_000, limit: 5_000_000 };
@@ -47,13 +49,13 @@ fn a_strategy_is_not_called_again_before_its_answer_is_judged() {
         drop(waiting);
         waiting = rig.next();
     }
-    // What waits for a verdict does not keep it from ending.
+    // A pending answer does not keep it from ending.
     rig.supervisor.stop(STORMING);
     assert!(matches!(rig.next(), Report::Saved { .. }));
 }
 
 #[test]
-fn one_whose_answer_is_never_judged_is_replaced_all_the_same() {
+fn one_whose_answer_is_never_judged_can_be_replaced() {
     let rig = rig("replaced");
     rig.run("storming", STORMING.0, &storming());
     rig.supervisor.notify_market(STORMING, top(2));
@@ -79,7 +81,7 @@ fn a_storm_of_refusals_ends_its_strategy_and_no_other() {
         match rig.next() {
             Report::Answer(answer, unjudged) if answer.strategy == STORMING => {
                 refused += refuse(&rig, &answer, at);
-                // The good one hears something between any two answers of the other.
+                // The well-behaved one receives an event between any two answers of the other.
                 rig.supervisor.notify_market(GOOD, top(2));
                 answers.push(answer);
                 at = at.plus_micros(1_000);
@@ -92,9 +94,9 @@ fn a_storm_of_refusals_ends_its_strategy_and_no_other() {
         }
     };
     assert!(error.contains("refused more than 204 times a second"), "{error}");
-    assert!((BURST..BURST + 2 * usize::try_from(STORM).unwrap()).contains(&refused), "{refused} were refused");
+    assert!((BURST..BURST + 2 * usize::try_from(STORM).unwrap()).contains(&refused), "{refused} orders were refused");
     let (last, all) = answers.split_last().unwrap();
-    // Each answer went on whole, with its cancel; the fault is one of its own.
+    // Each answer was forwarded completely, with its cancel; the fault is a separate answer.
     assert_eq!((last.count, last.fault.as_deref(), last.intents.len()), (0, Some(error.as_str()), 0));
     for answer in all {
         let cancel = IntentKind::Cancel { order: OrderId(249) };
@@ -106,16 +108,16 @@ fn a_storm_of_refusals_ends_its_strategy_and_no_other() {
     runs_again(&rig, storm, &answers);
 }
 
-/// The same comes out when the strategy is run again, and its end only if it was refused as often.
+/// Checks that a replay of the strategy gives the same result, and that it ends only if it is refused as often.
 fn runs_again(rig: &Rig, storm: Module, answers: &[StrategyAnswer]) {
     let rerun = |pace: u64| {
-        let mut run = Rerun::new(rig.sandbox.clone(), storm.clone(), session());
+        let mut run = StrategyReplay::new(rig.sandbox.clone(), storm.clone(), session());
         run.start(None);
         run.market(top(2));
         let mut differences = Vec::new();
         let mut at = Time(2_000_000);
         for answer in answers {
-            differences.extend(run.answer(answer).err());
+            differences.extend(run.verify_answer(answer).err());
             let refused = OwnEvent::Refused { tag: 0, rule: "size", value: 10_000, limit: 5_000_000 };
             let orders = answer.intents.len().saturating_sub(1);
             (0..orders).for_each(|_| run.own(at, refused.clone()));
@@ -125,10 +127,11 @@ fn runs_again(rig: &Rig, storm: Module, answers: &[StrategyAnswer]) {
     };
     assert_eq!(rerun(1_000), [""; 0]);
     let slower = rerun(10_000_000);
-    assert!(slower.last().unwrap().contains("and now it does not"), "{slower:?}");
+    assert!(slower.last().unwrap().contains("the replay does not fail"), "{slower:?}");
 }
 
-/// The answers of an instance that is shown a top after each, up to its failure, which is returned as well. What they want is not refused.
+/// Sends an instance a top after each answer until it fails, and returns its answers and the failure. Its intents are
+/// not refused.
 fn until_it_fails(rig: &Rig, strategy: StrategyId) -> (Vec<StrategyAnswer>, String) {
     rig.supervisor.notify_market(strategy, top(2));
     let mut answers = Vec::new();
@@ -146,13 +149,13 @@ fn until_it_fails(rig: &Rig, strategy: StrategyId) -> (Vec<StrategyAnswer>, Stri
     }
 }
 
-/// Runs a strategy again that was shown a top before each answer, and returns the differences.
+/// Replays a strategy that received a top before each answer, and returns the differences.
 fn again(rig: &Rig, module: Module, answers: &[StrategyAnswer]) -> Vec<String> {
-    let mut run = Rerun::new(rig.sandbox.clone(), module, session());
+    let mut run = StrategyReplay::new(rig.sandbox.clone(), module, session());
     run.start(None);
     let answer = |answer| {
         run.market(top(2));
-        run.answer(answer).err()
+        run.verify_answer(answer).err()
     };
     answers.iter().filter_map(answer).collect()
 }
@@ -166,7 +169,7 @@ fn one_with_too_many_intents_ends_and_all_its_cancels_are_carried_out() {
     assert_eq!(error, "it wanted more than 525 intents a second for more than 5 s");
     let [all @ .., cut, last] = answers.as_slice() else { panic!("{answers:?}") };
     assert_eq!((last.count, last.fault.as_deref(), last.intents.len()), (0, Some(error.as_str()), 0));
-    // Five seconds' worth of 525, and what leaked meanwhile.
+    // Five seconds' worth of 525, plus what leaked meanwhile.
     assert!(all.len() >= 10 && all.iter().all(|answer| answer.intents.len() == 250), "{}", all.len());
     let cancel = IntentKind::Cancel { order: OrderId(249) };
     assert_eq!((cut.count, &cut.fault, cut.intents.len()), (1, &None, 1));
@@ -174,7 +177,7 @@ fn one_with_too_many_intents_ends_and_all_its_cancels_are_carried_out() {
     assert_eq!(again(&rig, module.clone(), &answers), [""; 0]);
     let fault = answers.pop().unwrap();
     answers.push(answers[0].clone());
-    assert!(again(&rig, module.clone(), &answers)[0].contains("had come too often"));
+    assert!(again(&rig, module.clone(), &answers)[0].contains("intent rate was exceeded"));
     answers.truncate(2);
     answers[0].intents.clear();
     answers.push(fault);
@@ -221,13 +224,13 @@ fn one_that_failed_or_was_quarantined_while_its_answer_waits_starts_again_and_ol
     let fault = rig.next();
     assert!(matches!(&fault, Report::Answer(answer, _) if answer.fault.is_some()), "{fault:?}");
     assert!(matches!(rig.next(), Report::Faulted { instance: 1, .. }));
-    // Its fault is not judged yet, and it starts again.
+    // It starts again before its fault is processed.
     rig.start(STORMING.0, 2, rig.sandbox.load(&storming().core()).unwrap());
     assert!(matches!(rig.next(), Report::Started { instance: 2, .. }));
     rig.supervisor.notify_market(STORMING, top(3));
     let second = rig.next();
     assert!(matches!(&second, Report::Answer(answer, _) if answer.instance == 2), "{second:?}");
-    // It is taken out while its answer waits, and somebody enables it.
+    // It is stopped while its answer is pending, and started again.
     rig.supervisor.stop(STORMING);
     assert!(matches!(rig.next(), Report::Saved { instance: 2, .. }));
     rig.start(STORMING.0, 3, rig.sandbox.load(&storming().core()).unwrap());
@@ -248,12 +251,12 @@ fn one_that_stays_just_under_each_limit_goes_on() {
     let pace = Pace { places: 90, cancels: 5, timers: 145, lines: 45, every: 500_000 };
     rig.start(STORMING.0, 1, rig.sandbox.load(&pacing(&pace).core()).unwrap());
     assert!(matches!(rig.next(), Report::Started { .. }));
-    // Ten times of half a second, as the engine tells them; what comes sooner leads to nothing.
+    // Ten intervals of half a second; a timer that comes too early has no effect.
     for half in 2..12_u64 {
         let at = Time(half * 500_000);
         rig.supervisor.notify_own(STORMING, at, OwnEvent::Timer { timer: 1 });
         let mut next = rig.next();
-        // By a real clock these are more lines than are kept of a second.
+        // By the real clock these are more lines than are kept per second.
         while let Report::Log { lines, .. } = &next {
             assert!(lines.len() <= 45 && lines.iter().all(|line| line.text.len() == 600));
             next = rig.next();

@@ -1,4 +1,4 @@
-//! Each rule of wallet batches alone: a batch that passes all others.
+//! Each rule of wallet batches alone, with a batch that passes all others.
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
 use super::tests::at;
@@ -120,7 +120,7 @@ fn calls_that_are_not_listed_are_refused_by_their_contract() {
     let good = call(Claim::Redeem);
     let collateral = Action::Allow { holding: Holding::Dollars, operator: Operator::Adapter(false), allowed: true };
     let approve = collateral.call(Chain::Polygon).unwrap();
-    // Another contract, a function that nobody lists, a stranger who would be approved, and one word too many.
+    // Another contract, an unlisted function, approval of a foreign address, and a surplus word.
     let elsewhere = Call { to: Address([9; 20]), ..good.clone() };
     let mut function = good.clone();
     function.data[0] ^= 1;
@@ -130,7 +130,7 @@ fn calls_that_are_not_listed_are_refused_by_their_contract() {
     longer.data.extend([0; 32]);
     for bad in [elsewhere, function, stranger, longer] {
         let refusal = Refusal { rule: Rule::Call, value: Value::Address(bad.to), limit: Value::None };
-        // Hidden among good ones too.
+        // A bad call between good ones is found too.
         refused(&batch(vec![good.clone(), bad.clone(), good.clone()]), refusal);
         refused(&batch(vec![bad]), refusal);
     }
@@ -175,15 +175,15 @@ fn too_many_batches_in_a_minute_are_refused_until_it_is_over() {
 #[test]
 fn restarts_free_no_batches_of_a_minute() {
     let dir = testkit::Scratch::new("restarts-batches");
-    let mut record = Record::create(&dir, &key(), &LIMITS, NOW, None).unwrap();
+    let mut record = SigningLog::create(&dir, &key(), &LIMITS, NOW, None).unwrap();
     let mut signed = 0;
     for start in 0..4 {
         let now = NOW.plus_millis(start * 1_000);
         let mut signer = signer();
-        signer.keep(at(now), record);
+        signer.resume(at(now), record);
         signed += (0..2).filter(|_| sign(&mut signer, now, &redeem()).is_ok()).count();
         drop(signer);
-        record = Record::open(&dir, &key(), &LIMITS).unwrap();
+        record = SigningLog::open(&dir, &key(), &LIMITS).unwrap();
     }
     assert_eq!(signed, 3);
 }

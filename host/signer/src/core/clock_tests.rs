@@ -1,4 +1,4 @@
-//! What a wall clock that is set, and a restart, do to the limits: nothing.
+//! Setting the wall clock or restarting must not loosen any limit.
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
 use super::tests::{LIMITS, NOW, SESSION, account, at, key, request, sign_at};
@@ -8,13 +8,13 @@ use testkit::Scratch;
 
 const HOUR_MS: u64 = 3_600_000;
 
-/// A moment `millis` after the start, of a machine whose wall clock was set ahead by `set` since.
+/// Returns the moment `millis` after the start, on a machine whose wall clock was set ahead by `set` since.
 fn set_ahead(millis: u64, set: u64) -> Moment {
     let now = NOW.plus_millis(millis);
     Moment { wall: now.plus_millis(set), ..at(now) }
 }
 
-/// An order with this number and worth, made and to be signed at a moment, by the clock that goes on.
+/// Returns an order with this number and worth, created and to be signed at a moment, by the steady clock.
 fn made(sequence: u64, now: Moment, dollars: u64) -> OrderRequest {
     let plain = request(sequence);
     let maker_amount = dollars * 1_000_000;
@@ -23,7 +23,7 @@ fn made(sequence: u64, now: Moment, dollars: u64) -> OrderRequest {
     OrderRequest { deadline: now.boot, order, ..plain }
 }
 
-/// An order of four dollars.
+/// Returns an order of four dollars.
 fn four(sequence: u64, now: Moment) -> OrderRequest {
     made(sequence, now, 4)
 }
@@ -84,7 +84,7 @@ fn an_approval_ends_by_the_clock_that_nothing_sets() {
         let expired = Err(Refusal::numbers(Rule::Expired, late.boot.0, now.boot.0));
         assert_eq!(sign_at(&mut signer(), late, order), expired);
     }
-    // Asleep for ninety seconds.
+    // The machine sleeps for ninety seconds.
     let slept = set_ahead(90_000, 0);
     let order = four(1, at(NOW));
     assert_eq!(sign_at(&mut signer(), slept, order), Err(Refusal::numbers(Rule::Expired, slept.boot.0, NOW.0)));
@@ -104,15 +104,15 @@ fn an_order_of_either_clocks_time_is_signed_and_of_neither_is_not() {
     assert_eq!(sign_at(&mut signer(), now, of(between)), refused);
 }
 
-/// A signer that counts in a folder, as one that was just started.
+/// Returns a newly started signer with its record in a folder.
 fn started(dir: &Scratch, limits: Limits, now: Moment) -> Signer {
     let mut signer = Signer::new(key(), account(), limits).unwrap();
-    let record = if Record::exists(dir, key().address()) {
-        Record::open_with_any_limits(dir, &key())
+    let record = if SigningLog::exists(dir, key().address()) {
+        SigningLog::open_with_any_limits(dir, &key())
     } else {
-        Record::create(dir, &key(), &limits, now.wall, None)
+        SigningLog::create(dir, &key(), &limits, now.wall, None)
     };
-    signer.keep(now, record.unwrap());
+    signer.resume(now, record.unwrap());
     signer.handle(now, &Request::Begin { session: SESSION });
     signer
 }
@@ -127,7 +127,7 @@ fn restarts_free_no_orders_of_a_minute() {
         signed += (1..=3).filter(|number| sign_at(&mut signer, now, made(*number, now, 1)).is_ok()).count();
     }
     assert_eq!(signed, 4, "five starts within ten seconds");
-    // What was signed at the first start is over, what was at the second is not.
+    // Signatures of the first start have left the window, those of the second have not.
     let now = set_ahead(60_000, 0);
     let mut signer = started(&dir, LIMITS, now);
     let taken = (1..=5).filter(|number| sign_at(&mut signer, now, made(*number, now, 1)).is_ok()).count();
@@ -185,7 +185,7 @@ fn what_the_log_says_of_the_future_counts_for_a_whole_minute() {
         sign_at(&mut signer, then, made(number, then, 1)).unwrap();
     }
     drop(signer);
-    // The wall clock was wrong, and is right now.
+    // The wall clock was wrong, and is now right.
     let mut signer = started(&dir, LIMITS, at(NOW));
     let (almost, over) = (set_ahead(59_999, 0), set_ahead(60_000, 0));
     assert!(sign_at(&mut signer, almost, made(1, almost, 1)).is_err());

@@ -1,4 +1,4 @@
-//! Each rule alone: an order that passes all others.
+//! Each rule alone, with an order that passes all others.
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
 use super::*;
@@ -31,7 +31,7 @@ pub(super) const LIMITS: Limits = Limits {
     batches_per_minute: 0,
 };
 
-/// A moment of a machine whose clocks agree.
+/// Returns the moment of a machine whose clocks agree.
 pub(super) fn at(now: Time) -> Moment {
     Moment { wall: now, boot: now, steady: now }
 }
@@ -42,7 +42,7 @@ fn signer() -> Signer {
     signer
 }
 
-/// A BUY of 10 shares for 4 dollars.
+/// Returns a BUY of 10 shares for 4 dollars.
 pub(super) fn request(sequence: u64) -> OrderRequest {
     OrderRequest {
         session: SESSION,
@@ -165,7 +165,7 @@ fn a_number_is_taken_once_and_in_rising_order() {
         assert_eq!(sign(&mut signer, NOW, request(again)), Err(Refusal::numbers(Rule::Sequence, again, 2)));
     }
     refused(request(0), Rule::Sequence, 0, 0);
-    // A number is used up by a refusal too.
+    // A refused request also uses up its number.
     let late = OrderRequest { deadline: Time(0), ..request(3) };
     assert_eq!(sign(&mut signer, NOW, late).unwrap_err().rule, Rule::Expired);
     assert_eq!(sign(&mut signer, NOW, request(3)).unwrap_err().rule, Rule::Sequence);
@@ -217,7 +217,7 @@ fn an_order_that_gives_money_away_is_refused() {
     refused(with(|order| order.maker_amount = 0), Rule::Price, 0, 10_000_000);
     let sell = |order: &mut UnsignedOrder| order.side = Side::Sell;
     refused(with(|order| (sell(order), order.taker_amount = 0).1), Rule::Price, 0, 4_000_000);
-    // 4 shares for 10 dollars can never match, and never would be ours.
+    // A SELL of 4 shares for 10 dollars can never match, and never occurs in our orders.
     refused(with(sell), Rule::Price, 10_000_000, 4_000_000);
 }
 
@@ -259,7 +259,7 @@ fn orders_worth_too_much_in_a_minute_are_refused() {
     assert!(sign(&mut signer, NOW, nine(1)).is_ok());
     assert!(sign(&mut signer, NOW, nine(2)).is_ok());
     assert_eq!(sign(&mut signer, NOW, nine(3)), Err(Refusal::numbers(Rule::MinuteValue, 27_000_000, 25_000_000)));
-    // What was refused does not count, so a smaller one still fits.
+    // Refused orders do not count, so a smaller one still fits.
     assert!(sign(&mut signer, NOW, request(4)).is_ok());
 }
 

@@ -3,7 +3,7 @@
 use model::{Side, Time, TokenId};
 use order::{Address, Exchange, Signature65, SignatureType};
 
-/// Reads fields one after another; `None` as soon as one does not fit.
+/// Reads fields in sequence; returns `None` as soon as one is invalid.
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
@@ -13,7 +13,7 @@ impl<'a> Reader<'a> {
         Self { rest: bytes }
     }
 
-    /// Says whether all bytes were read: a message with more fields than we know is not ours.
+    /// Returns true if all bytes were read: surplus fields make a message invalid.
     pub(crate) const fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
@@ -72,7 +72,7 @@ impl<'a> Reader<'a> {
         Some(if self.bool()? { Side::Sell } else { Side::Buy })
     }
 
-    /// A length (u16) and so many bytes, at most `most`.
+    /// Reads a length (u16) and this many bytes, at most `most`.
     pub(crate) fn bytes(&mut self, most: usize) -> Option<Vec<u8>> {
         let length = usize::from(self.u16()?);
         if length > most {
@@ -83,7 +83,7 @@ impl<'a> Reader<'a> {
         Some(head.to_vec())
     }
 
-    /// A length (u8) and so many bytes of UTF-8, at most `most`.
+    /// Reads a length (u8) and this many bytes of UTF-8, at most `most`.
     pub(crate) fn text(&mut self, most: usize) -> Option<String> {
         let length = usize::from(self.u8()?);
         if length > most {
@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes fields one after another.
+/// Writes fields in sequence.
 pub(crate) trait Fields {
     fn put(&mut self, bytes: &[u8]) -> &mut Self;
 
@@ -127,13 +127,13 @@ pub(crate) trait Fields {
         self.put_bool(value == Side::Sell)
     }
 
-    /// Cut after `most` bytes, itself at most 65,535.
+    /// Writes bytes with their length, cut after `most` bytes, which is at most 65,535.
     fn put_bytes(&mut self, bytes: &[u8], most: usize) -> &mut Self {
         let bytes = bytes.get(..bytes.len().min(most)).unwrap_or_default();
         self.put_u16(u16::try_from(bytes.len()).unwrap_or(0)).put(bytes)
     }
 
-    /// Cut at the last whole character that fits `most`, itself at most 255.
+    /// Writes text with its length, cut at the last whole character within `most` bytes, which is at most 255.
     fn put_text(&mut self, text: &str, most: usize) -> &mut Self {
         let text = text.get(..text.floor_char_boundary(most)).unwrap_or_default();
         let length = u8::try_from(text.len()).unwrap_or(0);

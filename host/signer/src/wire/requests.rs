@@ -79,7 +79,7 @@ fn read_order(reader: &mut Reader<'_>) -> Option<OrderRequest> {
     })
 }
 
-/// A batch beyond the bounds, which the client does not send, is cut, so that no frame is longer than any may be.
+/// Writes a batch. One beyond the bounds, which the client does not send, is cut, so that no frame is too long.
 fn write_batch(request: &BatchRequest, out: &mut Vec<u8>) {
     let BatchRequest { session, batch: Batch { wallet, nonce, deadline, calls } } = request;
     out.put_u64(session.0).put(&wallet.0).put_u64(*nonce).put_u64(*deadline);

@@ -1,4 +1,4 @@
-//! Messages come back as they went, and any other bytes end in an error.
+//! Messages survive a round trip, and any other bytes lead to an error.
 #![allow(clippy::arithmetic_side_effects, reason = "numbers of tests are small")]
 
 use super::*;
@@ -96,7 +96,7 @@ fn messages_come_out_of_a_stream_cut_anywhere() {
         let mut seen = Vec::new();
         for bytes in stream.chunks(piece) {
             frames.push(bytes);
-            while let Some((_, request)) = frames.take::<Request>().unwrap() {
+            while let Some((_, request)) = frames.next_message::<Request>().unwrap() {
                 seen.push(request);
             }
         }
@@ -107,7 +107,7 @@ fn messages_come_out_of_a_stream_cut_anywhere() {
 
 #[test]
 fn the_first_bytes_of_an_order_are_these() {
-    // A change here is another version of the contract.
+    // Any change here requires a new version of the contract.
     let bytes = framed(&Request::SignOrder(order()));
     assert_eq!(bytes[..15], [0, 200, 3, 0xde, 0xad, 0xbe, 0xef, 1, 2, 3, 4, 5, 6, 7, 8]);
     assert_eq!(bytes.len(), 202);
@@ -115,7 +115,7 @@ fn the_first_bytes_of_an_order_are_these() {
 
 #[test]
 fn the_bytes_of_a_batch_are_these() {
-    // A change here is another version of the contract.
+    // Any change here requires a new version of the contract.
     let bytes = framed(&batch(1, 2));
     let (wallet, to) = ([9; 20], [1; 20]);
     let head = [&[0, 74, 8, 0xde, 0xad, 0xbe, 0xef][..], &[0, 0, 0, 0, 0, 0, 0, 6]].concat();
@@ -130,7 +130,7 @@ fn the_largest_batch_fits_a_frame_and_a_larger_one_is_cut() {
     assert_eq!(bytes.len(), 5_012);
     assert_eq!(decode_request(&bytes), Ok(Some((0xdead_beef, whole))));
     assert_eq!(framed(&batch(CALLS_MAX + 1, DATA_MAX + 1)), bytes);
-    // What says that it has more is none, however long it is.
+    // A batch that claims more calls than it has is invalid, however long it is.
     let small = framed(&batch(1, 2));
     for (place, value) in [(7 + 8 + 20 + 16, 17), (7 + 8 + 20 + 17 + 20, 2)] {
         let mut other = small.clone();
@@ -174,7 +174,7 @@ fn fields_that_are_missing_or_left_over_are_refused() {
 #[test]
 fn a_signature_type_or_exchange_that_we_do_not_know_is_no_order() {
     let whole = framed(&Request::SignOrder(order()));
-    // The places of exchange, side and signature type.
+    // The offsets of exchange, side and signature type.
     for place in [7 + 24, 7 + 25 + 8 + 20 + 20 + 32 + 16, 7 + 25 + 8 + 20 + 20 + 32 + 16 + 1] {
         let mut other = whole.clone();
         other[place] = 4;
@@ -186,7 +186,7 @@ fn a_signature_type_or_exchange_that_we_do_not_know_is_no_order() {
 fn a_long_reason_is_cut_at_a_character() {
     let reason = "é".repeat(REASON_BYTES);
     let Ok(Some((_, Request::Lock { reason }))) = decode_request(&framed(&Request::Lock { reason })) else {
-        panic!("no lock")
+        panic!("not a lock request")
     };
     assert_eq!(reason, "é".repeat(REASON_BYTES / 2));
 }

@@ -1,16 +1,16 @@
-//! Approvals can be made by an engine's gate only, so tests run one.
+//! Approvals for tests. Only an engine's gate can create them, so tests run one.
 
 use engine::{Approved, Effect, Effects, Engine, Placement, Purpose};
 use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
-    Body, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind, MarketIx, OrderKind, Price,
+    InputKind, Intent, IntentKind, Level, Limits, Market, MarketEvent, MarketEventKind, MarketIx, OrderKind, Price,
     SessionId, Side, Size, StrategyId, TickSize, Time, TokenId, TokenIx, Usd,
 };
-use order::{Exchange, Listing};
+use order::{Exchange, OrderTerms};
 use std::time::{SystemTime, UNIX_EPOCH};
 use testkit::{input, market};
 
-/// The token that all orders are for.
+/// The token of all orders.
 pub(crate) const TOKEN: TokenId = TokenId([4; 32]);
 
 /// The wall clock.
@@ -19,9 +19,9 @@ pub(crate) fn now() -> Time {
     Time(u64::try_from(micros).unwrap())
 }
 
-/// What orders for [`TOKEN`] need to know.
-pub(crate) fn listing() -> Listing {
-    Listing { token_id: TOKEN, tick: TickSize::CENT, exchange: Exchange::Standard }
+/// Returns the order terms of [`TOKEN`].
+pub(crate) fn listing() -> OrderTerms {
+    OrderTerms { token_id: TOKEN, tick: TickSize::CENT, exchange: Exchange::Standard }
 }
 
 /// A running engine with one market at 0.40 / 0.42, on the wall clock.
@@ -34,7 +34,7 @@ pub(crate) struct Gate {
 impl Gate {
     pub(crate) fn new(purpose: Purpose, session: SessionId) -> Self {
         let mut gate = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0 };
-        gate.step(Body::Session(SessionStart {
+        gate.step(InputKind::Session(SessionStart {
             session,
             mode: Mode::Demo,
             cash: Usd::dollars(1_000_000),
@@ -43,8 +43,8 @@ impl Gate {
             salt_seed: 7,
             halted: false,
         }));
-        gate.step(Body::Market(Market { tokens: [TOKEN, TokenId([5; 32])], ..market(1) }));
-        gate.step(Body::Strategy(StrategyChange::Loaded {
+        gate.step(InputKind::Market(Market { tokens: [TOKEN, TokenId([5; 32])], ..market(1) }));
+        gate.step(InputKind::Strategy(StrategyChange::Loaded {
             strategy: StrategyId(1),
             name: "alice".into(),
             hash: [0; 32],
@@ -55,33 +55,33 @@ impl Gate {
             since: now(),
             parameters: String::new(),
         }));
-        gate.step(Body::Feed { channel: Channel::Market, up: true });
-        gate.step(Body::Feed { channel: Channel::User, up: true });
+        gate.step(InputKind::Feed { channel: Channel::Market, up: true });
+        gate.step(InputKind::Feed { channel: Channel::User, up: true });
         for (token, bid, ask) in [(0, 400_000, 420_000), (1, 580_000, 600_000)] {
             let level = |micros| vec![Level { price: Price::from_micros(micros).unwrap(), size: Size::shares(1_000) }];
             let kind = MarketEventKind::Book { bids: level(bid), asks: level(ask) };
-            gate.step(Body::Event(MarketEvent { token: TokenIx(token), venue_time: now(), kind }));
+            gate.step(InputKind::Event(MarketEvent { token: TokenIx(token), venue_time: now(), kind }));
         }
-        gate.step(Body::Command(Command::Start));
+        gate.step(InputKind::Command(Command::Start));
         gate
     }
 
-    fn step(&mut self, body: Body) {
+    fn step(&mut self, body: InputKind) {
         self.seq += 1;
         self.engine.step(&input(self.seq, now(), body), &mut self.effects);
     }
 
-    /// Has a resting BUY of `shares` at `cents` approved.
+    /// Returns the approval of a resting BUY of `shares` at `cents`.
     pub(crate) fn approve(&mut self, cents: u32, shares: u64) -> Approved<Placement> {
         let price = Price::from_micros(cents * 10_000).unwrap();
         let (side, size, kind) = (Side::Buy, Size::shares(shares), OrderKind::Gtc { post_only: true });
         let kind = IntentKind::Place { token: TokenIx(0), side, price, size, kind };
         let intents = vec![Intent { tag: 0, reason: String::new(), fair: None, kind }];
-        self.step(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
+        self.step(InputKind::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
         let mut placed = self.effects.drain(..).filter_map(|effect| match effect {
             Effect::Place(approved) => Some(approved),
             _ => None,
         });
-        placed.next().expect("the gate approves")
+        placed.next().expect("the gate approves the order")
     }
 }

@@ -34,7 +34,7 @@ fn account() -> Account {
 
 type Served = JoinHandle<(Result<(), ServeError>, Vec<Notice>)>;
 
-/// A signer on a thread of its own, and the socket to it.
+/// Starts a signer on its own thread, and returns the socket to it.
 fn serving() -> (UnixStream, Served) {
     let (ours, theirs) = UnixStream::pair().unwrap();
     let thread = thread::spawn(move || {
@@ -80,7 +80,7 @@ async fn an_approved_order_is_signed_with_the_id_that_was_known_before() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
 async fn an_approval_of_a_rehearsal_is_never_signed() {
     let (client, _served) = connected().await;
-    let approved = Gate::new(Purpose::Rehearse, SESSION).approve(30, 10);
+    let approved = Gate::new(Purpose::Simulate, SESSION).approve(30, 10);
     assert_eq!(client.sign(approved, &listing(), now()).await, Err(SignError::Rehearsal));
     assert_eq!(client.status().await.unwrap().sequence, 0);
 }
@@ -102,7 +102,7 @@ async fn an_approval_that_is_over_is_not_signed() {
     let now = expires.plus_micros(1);
     let expected = SignError::Expired { expires: expires.0, now: now.0 };
     assert_eq!(client.sign(approved, &listing(), now).await, Err(expected));
-    // The signer looks for itself: this one is over by the time that it is read.
+    // The signer checks the expiry itself: the approval has expired when the request is read.
     let approved = Gate::new(Purpose::Trade, SESSION).approve(30, 10);
     let expires = approved.expires();
     let error = client.sign(approved, &listing(), expires).await.unwrap_err();
@@ -117,7 +117,7 @@ async fn approvals_are_taken_once_and_in_rising_order() {
     client.sign(second, &listing(), now()).await.unwrap();
     let expected = SignError::OutOfOrder { got: OrderId(1), last: OrderId(2) };
     assert_eq!(client.sign(first, &listing(), now()).await, Err(expected));
-    // The same numbers again, from an engine that started over under the same name.
+    // The same numbers again, from an engine that was restarted in the same session.
     let again = Gate::new(Purpose::Trade, SESSION).approve(30, 10);
     assert_eq!(client.sign(again, &listing(), now()).await, Err(expected));
 }
@@ -169,7 +169,7 @@ async fn many_orders_at_once_each_get_their_own_signature() {
         for cents in 1..=16 {
             let approved = gate.approve(cents, 10 + batch);
             let client = std::sync::Arc::clone(&client);
-            // Polled here first, so that the numbers are taken in order; awaited side by side.
+            // Polled here first, so that the numbers are used in order; awaited concurrently.
             let mut signing = Box::pin(async move { client.sign(approved, &listing, now()).await });
             let first = std::future::poll_fn(|context| std::task::Poll::Ready(signing.as_mut().poll(context))).await;
             tasks.push(tokio::spawn(async move {
@@ -187,14 +187,14 @@ async fn many_orders_at_once_each_get_their_own_signature() {
     }
 }
 
-/// The other end of a socket: it welcomes the client, and then answers what the test wants.
+/// Returns the other end of a socket that welcomes the client, and then answers as the test specifies.
 fn impostor(answer: impl Fn(&Request) -> Option<Response> + Send + 'static) -> UnixStream {
     let (ours, mut theirs) = UnixStream::pair().unwrap();
     thread::spawn(move || {
         let (mut frames, mut chunk) = (Frames::default(), [0; 1_024]);
         while let Ok(count @ 1..) = theirs.read(&mut chunk) {
             frames.push(&chunk[..count]);
-            while let Ok(Some((id, request))) = frames.take::<Request>() {
+            while let Ok(Some((id, request))) = frames.next_message::<Request>() {
                 let response = match request {
                     Request::Hello { .. } => Some(Response::Welcome { version: VERSION, account: account() }),
                     Request::Begin { .. } => Some(Response::Done),
@@ -240,7 +240,7 @@ async fn a_silent_signer_is_not_waited_for_and_not_flooded() {
         );
     }
     assert_eq!(client.status().await, Err(AskError::Busy));
-    // Questions that were given up make room.
+    // Abandoned requests free their places.
     drop(waiting);
     assert_eq!(client.status().await, Err(AskError::TimedOut));
 }
@@ -251,7 +251,7 @@ async fn the_end_of_the_signer_is_noticed() {
     drop(theirs);
     assert!(matches!(Client::connect(ours).await, Err(ConnectError::Hello(AskError::Gone))));
 
-    let client = Client::connect(impostor(|_| panic!("the end"))).await.unwrap();
+    let client = Client::connect(impostor(|_| panic!("closes the connection"))).await.unwrap();
     assert_eq!(client.status().await, Err(AskError::Gone));
     client.gone().await;
     assert_eq!(client.unlock().await, Err(AskError::Gone));
@@ -288,7 +288,7 @@ async fn a_batch_is_signed_over_the_socket_and_what_is_out_of_bounds_is_not_sent
     };
     assert_eq!(client.sign_batch(&batch(0, 1)).await, Err(refused(Rule::Session, 0, 0)));
     client.begin(SESSION).await.unwrap();
-    // All of the longest at once: one is on its way at a time.
+    // All requests have the maximum length and are sent at once: one is in flight at a time.
     let client = Arc::new(client);
     let signing: Vec<_> = (0..10)
         .map(|nonce| {
@@ -302,7 +302,7 @@ async fn a_batch_is_signed_over_the_socket_and_what_is_out_of_bounds_is_not_sent
     }
     assert_eq!(client.sign_batch(&batch(1, 17)).await, Err(refused(Rule::Calls, 17, 16)));
     assert_eq!(client.sign_batch(&batch(1, 0)).await, Err(refused(Rule::Calls, 0, 16)));
-    assert_eq!(client.status().await.unwrap().refused, 1, "the signer was asked for what is out of bounds");
+    assert_eq!(client.status().await.unwrap().refused, 1, "an out-of-bounds batch reached the signer");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
@@ -314,7 +314,7 @@ async fn a_signature_of_another_batch_is_not_taken() {
         let mut chunk = [0; 6_000];
         while let Ok(count @ 1..) = theirs.read(&mut chunk) {
             frames.push(&chunk[..count]);
-            while let Some((id, request)) = frames.take::<Request>().unwrap() {
+            while let Some((id, request)) = frames.next_message::<Request>().unwrap() {
                 let response = match request {
                     Request::Hello { .. } => Response::Welcome { version: VERSION, account: account() },
                     Request::SignBatch(_) => Response::BatchSigned { signature: key().sign_digest(&[1; 32]) },

@@ -6,7 +6,7 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stdout,
-    reason = "a test may stop; the switches for tests do not reach helpers outside of test functions"
+    reason = "a test may panic; the settings for tests do not apply to helpers outside of test functions"
 )]
 
 mod approvals;

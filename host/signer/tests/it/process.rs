@@ -1,9 +1,9 @@
-//! Real processes: this test binary plays the signer's process and the host's, told by a variable which.
+//! Real processes: this test binary plays both the signer's process and the host's, as selected by a variable.
 
 use model::{SessionId, Usd};
 use order::{Account, Chain, SigningKey, recover};
 use rustix::process::{Pid, Signal, kill_process};
-use signer::{Client, Config, ConnectError, Damage, Exit, Limits, Notice, Record, run};
+use signer::{Client, Config, ConnectError, Damage, Exit, Limits, Notice, SigningLog, run};
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -26,7 +26,7 @@ fn config() -> Config {
     Config { account: Account::eoa(key().address(), Chain::Polygon), limits, record: None }
 }
 
-/// This binary, in a role.
+/// Returns a command that runs this binary in a role.
 fn child(role: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "process::plays_a_role", "--nocapture"]).env(ROLE, role);
@@ -47,7 +47,7 @@ fn run_noting_as(config: Config, role: &str) -> (Exit, Vec<Notice>) {
     (exit.unwrap(), notices)
 }
 
-/// No test by itself: the process that another test starts.
+/// Not a test by itself: the process that another test starts.
 #[test]
 fn plays_a_role() {
     let Ok(role) = std::env::var(ROLE) else { return };
@@ -63,7 +63,7 @@ fn plays_a_role() {
         "locked host" => runtime.block_on(locked_host()),
         "signer to lock" => run(config(), key(), child("locked host"), |notice| println!("{notice}")).unwrap().code(),
         "signer" => run(config(), key(), child("waiting host"), |_| ()).unwrap().code(),
-        other => panic!("no role: {other}"),
+        other => panic!("unknown role: {other}"),
     };
     std::process::exit(code);
 }
@@ -75,14 +75,14 @@ async fn host() -> i32 {
     let signature = client.sign_auth(at, 0).await.unwrap();
     let digest = client.domains().auth_digest(client.account().signer, at, 0);
     let signed = recover(&digest, &signature) == Some(key().address());
-    // What cargo sets for tests does not pass, and the standard input is nothing any more.
+    // Variables that cargo sets for tests are not passed on, and the standard input is now empty.
     let scrubbed = std::env::var_os("CARGO_MANIFEST_DIR").is_none() && std::env::var_os("PATH").is_some();
     let taken = matches!(Client::connect_inherited().await, Err(ConnectError::NotInherited));
     println!("signed: {signed}, scrubbed: {scrubbed}, taken: {taken}");
     if signed && scrubbed && taken { 7 } else { 1 }
 }
 
-/// Meets a signer that is locked from the start, and tries to get round it.
+/// Connects to a signer that is locked from the start, and tries to circumvent the lock.
 async fn refused_host() -> i32 {
     let client = Client::connect_inherited().await.unwrap();
     client.begin(SessionId(1)).await.unwrap();
@@ -91,7 +91,7 @@ async fn refused_host() -> i32 {
     if refused && client.sign_auth(at, 0).await.is_err() { 9 } else { 1 }
 }
 
-/// Locks its signer by a signal, and tries to get round it.
+/// Locks its signer by a signal, and tries to circumvent the lock.
 async fn locked_host() -> i32 {
     let client = Client::connect_inherited().await.unwrap();
     client.begin(SessionId(1)).await.unwrap();
@@ -139,7 +139,7 @@ fn the_signers_process_does_not_let_others_read_its_memory() {
     assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
 }
 
-/// Starts a signer's process with a waiting host and returns it with its output, once the host waits.
+/// Starts a signer's process with a waiting host and returns it with its output, once the host is waiting.
 fn waiting() -> (std::process::Child, BufReader<std::process::ChildStdout>) {
     let mut signer = child("signer").stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
     let mut output = BufReader::new(signer.stdout.take().unwrap());
@@ -168,9 +168,9 @@ fn each_word_to_end_is_passed_on_to_the_host() {
 #[test]
 fn a_signal_locks_the_signer_and_its_host_cannot_unlock_it() {
     let output = child("signer to lock").stdin(Stdio::null()).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(9), "{said}");
-    assert!(said.contains("locked by a signal") && !said.contains("without a filter"), "{said}");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(9), "{printed}");
+    assert!(printed.contains("locked by a signal") && !printed.contains("without a system call filter"), "{printed}");
 }
 
 #[test]
@@ -178,21 +178,21 @@ fn a_signer_whose_records_are_damaged_starts_locked_and_says_why() {
     let damage = Damage::Missing { path: "signer.count".into() };
     let (exit, notices) = run_noting_as(Config { record: Some(Err(damage.clone())), ..config() }, "refused host");
     assert_eq!(exit, Exit::Code(9));
-    let told = Notice::Damaged { damage };
-    assert!(notices.contains(&told), "{notices:?}");
-    assert!(told.to_string().contains("signer.count is missing"), "{told}");
+    let damage_notice = Notice::Damaged { damage };
+    assert!(notices.contains(&damage_notice), "{notices:?}");
+    assert!(damage_notice.to_string().contains("signer.count is missing"), "{damage_notice}");
 }
 
 #[test]
 fn a_signer_that_opens_no_files_any_more_still_counts_and_logs() {
     let dir = Scratch::new("signer-record");
     let config = config();
-    let record = Record::create(&dir, &key(), &config.limits, crate::approvals::now(), None).unwrap();
+    let record = SigningLog::create(&dir, &key(), &config.limits, crate::approvals::now(), None).unwrap();
     let limits = config.limits;
-    // In a thread of its own: nothing takes the filter of system calls away again.
+    // In a separate thread, because the system call filter cannot be removed.
     let signer = std::thread::spawn(move || run_noting_as(Config { record: Some(Ok(record)), ..config }, "host"));
     assert_eq!(signer.join().unwrap().0, Exit::Code(7));
-    assert!(Record::open(&dir, &key(), &limits).is_ok());
+    assert!(SigningLog::open(&dir, &key(), &limits).is_ok());
     let log = std::fs::read_to_string(dir.join(format!("signer-{}.log.1", key().address()))).unwrap();
     assert_eq!(log.lines().filter(|line| line.contains(" login 0 0 ")).count(), 1, "{log}");
 }
@@ -202,7 +202,7 @@ fn a_host_whose_signer_dies_notices() {
     let (mut signer, mut output) = waiting();
     kill_process(pid(&signer), Signal::KILL).unwrap();
     signer.wait().unwrap();
-    // The host's output goes to the same pipe, which ends when it does.
+    // The host's output goes to the same pipe, which is closed when the host ends.
     let mut rest = String::new();
     std::io::Read::read_to_string(&mut output, &mut rest).unwrap();
     assert!(rest.contains("gone"), "{rest}");

@@ -1,4 +1,4 @@
-//! The markets that the flow invents. Names and ids belong to nobody.
+//! The invented markets of the flow. Names and ids are fictitious.
 
 use crate::rng::Rng;
 use alloc::format;
@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::{ConditionId, EventId, FeeRate, Market, Price, Size, TickSize, TokenId};
 
-/// What is written of a market; its ids come from the seed.
+/// The texts of a market; its ids come from the seed.
 struct Entry {
     slug: &'static str,
     question: &'static str,
@@ -15,9 +15,9 @@ struct Entry {
     fee: u32,
 }
 
-/// How many markets something is written of.
+/// Number of standalone markets with their own texts.
 pub const INVENTED: usize = 5;
-/// The most that a flow can invent; its event's markets are not counted.
+/// The most markets that a flow can invent; its event's markets are not counted.
 pub const INVENTED_MAX: usize = 1_000;
 
 const YES_NO: [&str; 2] = ["Yes", "No"];
@@ -60,11 +60,11 @@ const ENTRIES: [Entry; INVENTED] = [
     },
 ];
 
-/// The slug and the title of the one event whose markets exclude each other.
+/// The slug and the title of the one event with exclusive markets.
 pub(super) const EVENT: (&str, &str) = ("cup-final-winner", "Who will win the cup final?");
 
-/// Its markets, and what a share of YES is worth at home, in micro-dollars: a dollar together. The last one stands for whoever
-/// is not named.
+/// Its markets, each with the home price of a YES share in micro-dollars: a dollar together. The last one covers all
+/// teams that are not named.
 const EXCLUSIVE: [(&str, &str, u32); 4] = [
     ("cup-final-will-eastfield-win", "Will Eastfield United win the cup final?", 360_000),
     ("cup-final-will-westbrook-win", "Will Westbrook Rovers win the cup final?", 270_000),
@@ -72,8 +72,8 @@ const EXCLUSIVE: [(&str, &str, u32); 4] = [
     ("cup-final-will-other-win", "Will another team win the cup final?", 160_000),
 ];
 
-/// Returns so many invented markets that stand alone, with ids drawn from `rng`. Beyond those of which something is written the same is
-/// told again, with a number.
+/// Returns `count` invented standalone markets, with ids drawn from `rng`. Beyond [`INVENTED`], the texts are repeated
+/// with a number.
 pub(super) fn markets(rng: &mut Rng, count: usize) -> Vec<Market> {
     let rounds = 1_usize..;
     let entries = rounds.flat_map(|round| ENTRIES.iter().map(move |entry| (round, entry)));
@@ -90,10 +90,11 @@ pub(super) fn markets(rng: &mut Rng, count: usize) -> Vec<Market> {
         .collect()
 }
 
-/// Returns the markets of the event, each with the worth of its YES share at home.
+/// Returns the markets of the event, each with the home price of its YES share.
 pub(super) fn exclusive(rng: &mut Rng) -> Vec<(Market, Price)> {
     let mut event = EventId(drawn(rng));
-    // On the chain a question of an event is its id with the question's place as last byte, so an event ends in zero.
+    // On chain, the id of an event's question is the event's id with the question's index as its last byte, so an event
+    // id ends in zero.
     if let Some(last) = event.0.last_mut() {
         *last = 0;
     }

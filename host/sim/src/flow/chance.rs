@@ -1,11 +1,11 @@
-//! What a share of "the price ends at or above the strike" is worth, in integers.
+//! Value of a share of "the price ends at or above the strike", in integer arithmetic.
 
 use model::{Price, SCALE};
 
-/// A millionth of a thousandth: returns are counted in these.
+/// A thousand millions: returns are measured in billionths.
 const BILLION: i128 = 1_000_000_000;
-/// The least that a price is taken to move in a second, in billionths, squared. A feed that stood still for a while is not
-/// certain to stand still.
+/// The minimum assumed move of a price in a second, in billionths, squared. A feed that did not move for a while may
+/// still move later.
 const VARIANCE_MIN: u128 = 10_000 * 10_000;
 /// The normal distribution at 0, 0.1, 0.2 … 3.0 standard deviations, in millionths.
 const NORMAL: [u32; 31] = [
@@ -14,17 +14,18 @@ const NORMAL: [u32; 31] = [
     991_802, 993_790, 995_339, 996_533, 997_445, 998_134, 998_650,
 ];
 
-/// What is known of an underlying price. Prices and strikes are in one unit, whichever.
+/// An underlying price and its variability. Prices and strikes have the same, arbitrary unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Underlying {
-    /// What it is now.
+    /// The current price.
     pub price: u128,
-    /// Its moves of a second, in billionths, squared, on average.
+    /// The mean of its squared moves in a second, in billionths.
     pub variance: u128,
 }
 
 impl Underlying {
-    /// Measures an underlying by its prices of late, each with its time in milliseconds, oldest first; `None` without any.
+    /// Measures an underlying from its recent prices, each with its time in milliseconds, oldest first; `None` without
+    /// any.
     pub fn measure(prices: &[(u64, u128)]) -> Option<Self> {
         let (until, price) = *prices.last()?;
         let (since, _) = *prices.first()?;
@@ -39,8 +40,8 @@ impl Underlying {
     }
 }
 
-/// Returns the chance that `underlying` ends at or above `strike` in `left_ms` milliseconds if it wanders without drift,
-/// as the price of a share that pays a dollar then. At the end it is nearly a dollar or nearly nothing.
+/// Returns the probability that `underlying` ends at or above `strike` in `left_ms` milliseconds if it moves without
+/// drift, as the price of a share that then pays a dollar. At the end it is nearly a dollar or nearly zero.
 pub fn chance(underlying: Underlying, strike: u128, left_ms: u64) -> Price {
     let above = parts(underlying.price, strike);
     let variance = underlying.variance.saturating_mul(u128::from(left_ms)).checked_div(1_000).unwrap_or(0);
@@ -52,14 +53,14 @@ pub fn chance(underlying: Underlying, strike: u128, left_ms: u64) -> Price {
     Price::from_micros(micros).unwrap_or(Price::HALF)
 }
 
-/// Returns how far `price` is above `base`, in billionths of it.
+/// Returns the distance of `price` above `base`, in billionths of `base`.
 fn parts(price: u128, base: u128) -> i128 {
     let price = i128::try_from(price).unwrap_or(i128::MAX);
     let base = i128::try_from(base).unwrap_or(i128::MAX);
     price.saturating_sub(base).saturating_mul(BILLION).checked_div(base).unwrap_or(0)
 }
 
-/// Returns the normal distribution at so many thousandths of a standard deviation, in millionths.
+/// Returns the normal distribution at `thousandths` of a standard deviation, in millionths.
 fn normal(thousandths: u128) -> u32 {
     let (place, rest) = (thousandths.checked_div(100), thousandths.checked_rem(100));
     let place = place.and_then(|place| usize::try_from(place).ok()).unwrap_or(usize::MAX);
@@ -76,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    /// A coin that goes up and down by 50,000 billionths each second: a standard deviation of just that a second.
+    /// Returns an underlying that moves up or down by 50,000 billionths each second: its standard deviation per second.
     fn coin() -> Underlying {
         let base = 1_000_000_000_000u128;
         let prices: alloc::vec::Vec<_> =
@@ -90,7 +91,7 @@ mod tests {
         let sigma = 50_000;
         assert!(coin.variance.isqrt().abs_diff(sigma) < 5, "{coin:?}");
         assert_eq!(chance(coin, coin.price, 60_000), Price::HALF);
-        // A hundred seconds are ten standard deviations of a second: 500,000 billionths.
+        // A hundred seconds have ten times the standard deviation of a second: 500,000 billionths.
         let below = coin.price - coin.price / 1_000_000_000 * 500_000;
         let one = chance(coin, below, 100_000).micros();
         assert!(one.abs_diff(841_345) < 300, "{one}");

@@ -1,4 +1,4 @@
-//! The event whose markets exclude each other: their fair prices are a dollar together at any time, and exactly one of them wins.
+//! The event whose markets exclude each other: their fair prices always sum to a dollar, and exactly one of them wins.
 
 use super::{PULL_PART, Span, Stream, WALK_PART, Worth};
 use crate::rng::Rng;
@@ -6,15 +6,15 @@ use crate::venue::Venue;
 use alloc::vec::Vec;
 use model::{EventId, Market, Price, SCALE, Time, Usd};
 
-/// Fair prices of the event stay this far from 0 and 1 dollar, in micro-dollars: near enough to the edge for unlikely winners,
-/// and far enough for some levels below them.
+/// The distance that fair prices of the event keep from 0 and 1 dollar, in micro-dollars: close enough for unlikely
+/// winners, and far enough for some levels below them.
 const MARGIN: u32 = 80_000;
-/// One market gives to another once in so many milliseconds.
+/// Interval at which probability moves from one market to another, in milliseconds.
 const WALK_EVERY: Span = Span { least: 250, most: 250 };
-/// How long the event lasts unless it is said otherwise, in microseconds.
+/// Default duration of the event, in microseconds.
 pub(super) const LASTS_MICROS: u64 = 3_600 * 1_000_000;
 
-/// The course of an event.
+/// The state of an event.
 #[derive(Debug, Clone)]
 pub(super) struct Course {
     id: EventId,
@@ -24,12 +24,12 @@ pub(super) struct Course {
 }
 
 impl Course {
-    /// Returns the course of the event that a market belongs to.
+    /// Returns the state of a market's event, at its start.
     pub(super) fn of(market: &Market, lasts_micros: u64) -> Option<Self> {
         Some(Self { id: market.event?, lasts_micros, ends: None, walk_due: Time(0) })
     }
 
-    /// Moves the fair prices, and ends the event when its time is over; false then.
+    /// Moves the fair prices, and ends the event at its end time; returns false once it has ended.
     pub(super) fn step(
         &mut self,
         now: Time,
@@ -51,12 +51,12 @@ impl Course {
         true
     }
 
-    /// Says whether a market is one of the event.
+    /// Returns true if a market belongs to the event.
     pub(super) fn has(&self, market: &Market) -> bool {
         market.event == Some(self.id)
     }
 
-    /// Draws a winner, each with the chance that its price says. The others lose with it.
+    /// Draws a winner with the probabilities given by the prices. All other markets resolve to NO.
     fn end(&self, now: Time, venue: &mut Venue, streams: &[&mut Stream], rng: &mut Rng) {
         let drawn = rng.below(u64::from(SCALE));
         let mut sum = 0_u64;
@@ -66,13 +66,13 @@ impl Course {
         });
         let winner = winner.and_then(|stream| venue.market_of(stream.market.condition));
         if let Some(market) = winner {
-            // Somebody may have ended it before.
+            // The market may already have been resolved from outside.
             let _over_already = venue.resolve(now, market, [Usd::dollars(1), Usd::ZERO]);
         }
     }
 }
 
-/// Lets one market become more likely by what another one becomes less likely, and pulls both towards home.
+/// Moves probability from one market to another, and pulls both towards home.
 fn give(streams: &mut [&mut Stream], rng: &mut Rng) {
     let count = u64::try_from(streams.len()).unwrap_or(0);
     let to = rng.below(count);
@@ -90,7 +90,7 @@ fn give(streams: &mut [&mut Stream], rng: &mut Rng) {
         let micros = u32::try_from(i64::from(fair.micros()).saturating_add(by)).ok()?;
         Price::from_micros(micros).filter(|_| (MARGIN..=SCALE.saturating_sub(MARGIN)).contains(&micros))
     };
-    // Both move or none does, so that the sum stays.
+    // Both move or neither does, so that the sum is preserved.
     let (Some(more), Some(less)) = (moved(to_fair, given), moved(from_fair, given.saturating_neg())) else { return };
     for (at, fair) in [(to, more), (from, less)] {
         if let Some(stream) = place(at).and_then(|at| streams.get_mut(at)) {

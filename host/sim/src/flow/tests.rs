@@ -53,7 +53,7 @@ fn a_step_in_parts_is_the_same_step() {
 
 #[test]
 fn a_flow_may_have_many_markets_and_all_have_names_and_books_of_their_own() {
-    // A maker has twenty orders in each of them, and an account has room for so many.
+    // A maker has twenty orders in each market, and an account may have only a limited number.
     let count = crate::venue::ORDERS_MAX / 20 + 30;
     let mut flow = Flow::with_markets(7, count);
     let mut venue = Venue::new();
@@ -61,7 +61,7 @@ fn a_flow_may_have_many_markets_and_all_have_names_and_books_of_their_own() {
         venue.add_market(market).unwrap();
     }
     let slugs: BTreeSet<_> = flow.markets().into_iter().map(|market| market.slug).collect();
-    // Those that stand alone; the event's markets come to it.
+    // The standalone markets; the event's markets come in addition.
     let alone = |flow: &Flow| -> Vec<_> {
         let alone = flow.markets().into_iter().filter(|market| market.event.is_none());
         alone.map(|market| (market.slug, market.condition)).collect()
@@ -116,10 +116,10 @@ fn books_stay_two_sided_deep_and_narrow() {
             narrow += u32::from((2..=4).contains(&ticks_between(bid.price, ask.price, market)));
         }
     }
-    assert!(narrow * 10 >= looks * 7, "{narrow} of {looks} looks saw a spread of 2 to 4 ticks");
+    assert!(narrow * 10 >= looks * 7, "the spread was 2 to 4 ticks in {narrow} of {looks} samples");
 }
 
-/// A quoter of ten dollars at the best price of both sides of every market, who quotes again every second.
+/// A quoter of ten dollars at the best price of both sides of every market, which quotes again every second.
 struct Quoter {
     account: AccountId,
     rng: Rng,
@@ -199,7 +199,7 @@ fn a_ten_dollar_quote_at_the_best_price_is_hit_within_seconds_and_earns() {
 }
 
 #[test]
-fn a_followed_market_trades_around_the_price_it_is_told_and_ends_quietly() {
+fn a_followed_market_trades_around_the_given_price_and_ends_quietly() {
     let market = Flow::new(3).markets().remove(0);
     let condition = market.condition;
     let (mut flow, mut venue) = (Flow::followed(3), Venue::new());
@@ -207,14 +207,14 @@ fn a_followed_market_trades_around_the_price_it_is_told_and_ends_quietly() {
     assert_eq!(flow.follow(&mut venue, market), Err(MarketError::Taken));
     let mut traded = 0;
     for step in 0..600u32 {
-        // From 50 cents to 95 within half a minute, then to 5.
+        // The fair price moves from 50 cents to 95 within half a minute, then to 5.
         let fair = if step < 300 { 500_000 + step * 1_500 } else { 950_000 - (step - 300) * 3_000 };
         flow.set_fair(condition, Price::from_micros(fair).unwrap());
         flow.step(Time::from_millis(u64::from(step) * STEP_MILLIS), &mut venue);
         traded += venue.drain().iter().filter(|event| matches!(event, Event::Trade(_))).count();
         let (bid, ask) = (venue.best(ix.token(0), Side::Buy), venue.best(ix.token(0), Side::Sell));
         let middle = (bid.unwrap().price.micros() + ask.unwrap().price.micros()) / 2;
-        assert!(middle.abs_diff(fair) < 40_000, "the middle is {middle} at step {step}, where {fair} is fair");
+        assert!(middle.abs_diff(fair) < 40_000, "the mid price is {middle} at step {step}, the fair price is {fair}");
     }
     assert!(traded > 50, "{traded} trades in a minute");
     venue.resolve(Time::from_millis(61_000), ix, [Usd::ZERO, Usd::dollars(1)]).unwrap();
@@ -245,7 +245,7 @@ fn the_prices_of_an_event_make_a_dollar_and_it_ends_with_one_winner() {
             let fairs = || markets.iter().map(|market| flow.streams[market.index()].fair.micros());
             assert_eq!(fairs().sum::<u32>(), 1_000_000, "seed {seed}, step {step}");
             let sum: u32 = markets.iter().map(|market| middle(&venue, *market)).sum();
-            assert!(sum.abs_diff(1_000_000) <= 50_000, "the middles make {sum}: seed {seed}, step {step}");
+            assert!(sum.abs_diff(1_000_000) <= 50_000, "the mid prices sum to {sum}: seed {seed}, step {step}");
         }
         let last = markets.iter().map(|market| flow.streams[market.index()].fair);
         moved += first.iter().zip(last).filter(|(first, last)| first.micros().abs_diff(last.micros()) > 2_000).count();
@@ -256,8 +256,8 @@ fn the_prices_of_an_event_make_a_dollar_and_it_ends_with_one_winner() {
         assert_eq!(paid.iter().filter(|pays| **pays == Usd::ZERO).count(), markets.len() - 1, "{paid:?}");
         winners.insert(paid.iter().position(|pays| *pays == Usd::dollars(1)));
         flow.step(later.plus_millis(10_000), &mut venue);
-        assert!(venue.levels(markets[0].token(0), Side::Buy).is_empty(), "nobody trades it any more");
-        assert!(venue.best(MarketIx(0).token(0), Side::Buy).is_some(), "the others go on");
+        assert!(venue.levels(markets[0].token(0), Side::Buy).is_empty(), "trading in it has ended");
+        assert!(venue.best(MarketIx(0).token(0), Side::Buy).is_some(), "the other markets continue");
     }
     assert!(winners.len() > 1, "the same place won every time");
     assert!(moved >= 8, "{moved} prices moved");

@@ -1,4 +1,4 @@
-//! The engine and the venue at one order, with a book that moves between approval and match.
+//! The engine and the venue on one order, with a book that moves between approval and match.
 #![allow(clippy::arithmetic_side_effects, clippy::indexing_slicing, reason = "test code may fail loudly")]
 
 use super::*;
@@ -16,8 +16,8 @@ const CASH: Usd = Usd::dollars(1_000);
 const YES: TokenIx = TokenIx(0);
 const FEE: FeeRate = FeeRate { rate_micros: 70_000 };
 
-/// One of our accounts at the venue and the engine that minds it. What the engine decides goes to the venue, what the venue tells to the
-/// engine.
+/// One of our accounts at the venue and the engine that manages it. The engine's effects go to the venue, the venue's
+/// reports to the engine.
 struct Pair {
     engine: Engine,
     effects: Effects,
@@ -34,7 +34,7 @@ impl Pair {
         let account = venue.open_account(CASH).unwrap();
         let (engine, effects) = (Engine::new(Purpose::Trade), Effects::new());
         let mut pair = Self { engine, effects, seq: 0, venue, member: Member::new(account) };
-        pair.feed(Body::Session(SessionStart {
+        pair.feed(InputKind::Session(SessionStart {
             session: SessionId(1),
             mode: Mode::Demo,
             cash: CASH,
@@ -43,8 +43,8 @@ impl Pair {
             salt_seed: 7,
             halted: false,
         }));
-        pair.feed(Body::Market(market));
-        pair.feed(Body::Strategy(StrategyChange::Loaded {
+        pair.feed(InputKind::Market(market));
+        pair.feed(InputKind::Strategy(StrategyChange::Loaded {
             strategy: StrategyId(1),
             name: "one".into(),
             hash: [0; 32],
@@ -55,20 +55,20 @@ impl Pair {
             since: NOW,
             parameters: alloc::string::String::new(),
         }));
-        pair.feed(Body::Feed { channel: Channel::Market, up: true });
-        pair.feed(Body::Feed { channel: Channel::User, up: true });
-        pair.feed(Body::Command(Command::Start));
+        pair.feed(InputKind::Feed { channel: Channel::Market, up: true });
+        pair.feed(InputKind::Feed { channel: Channel::User, up: true });
+        pair.feed(InputKind::Command(Command::Start));
         pair
     }
 
-    /// Feeds the engine; a breaker that trips fails the test. Returns the order that was approved.
-    fn feed(&mut self, body: Body) -> Option<NewOrder> {
+    /// Feeds the engine; a tripped breaker fails the test. Returns the approved order.
+    fn feed(&mut self, body: InputKind) -> Option<NewOrder> {
         self.seq += 1;
         self.engine.step(&testkit::input(self.seq, NOW, body), &mut self.effects);
         let tripped = self
             .effects
             .iter()
-            .find(|effect| matches!(effect, Effect::Record(engine::Record::Breaker { tripped: true, .. })));
+            .find(|effect| matches!(effect, Effect::Event(engine::EngineEvent::Breaker { tripped: true, .. })));
         assert!(tripped.is_none(), "{tripped:?}");
         self.engine.audit().unwrap();
         self.effects.iter().find_map(|effect| match effect {
@@ -77,35 +77,36 @@ impl Pair {
         })
     }
 
-    /// Sets the asks that are offered, and tells the engine of them.
+    /// Sets the asks on offer, and reports them to the engine if `tell` is set.
     fn offer(&mut self, asks: &[Level], tell: bool) {
         let bids = [Level { price: cent(1), size: Size::shares(1_000) }];
         self.venue.replace_external(NOW, YES, &bids, asks).unwrap();
         self.venue.drain();
         if tell {
             let kind = MarketEventKind::Book { bids: bids.to_vec(), asks: asks.to_vec() };
-            self.feed(Body::Event(MarketEvent { token: YES, venue_time: NOW, kind }));
+            self.feed(InputKind::Event(MarketEvent { token: YES, venue_time: NOW, kind }));
         }
     }
 
-    /// Places an order at the venue and tells the engine all that follows, the answer before or after the rest.
+    /// Places an order at the venue and reports everything that follows to the engine, the placement's answer first or
+    /// last.
     fn place(&mut self, order: &NewOrder, answer_first: bool) {
         let outcome = self.member.place(NOW, &mut self.venue, order, VenueOrderId([7; 32]));
-        let answer = Body::Placed { order: order.id, outcome };
+        let answer = InputKind::Placed { order: order.id, outcome };
         if answer_first {
             self.feed(answer.clone());
         }
         for event in self.venue.drain() {
             match event {
                 venue::Event::Trade(trade) => {
-                    for part in self.member.hear_trade(&trade) {
+                    for part in self.member.on_trade(&trade) {
                         let free = self.engine.summary();
                         assert!(free.cash >= free.reserved && free.reserved >= Usd::ZERO);
-                        self.feed(Body::Trade(part.update));
+                        self.feed(InputKind::Trade(part.update));
                     }
                 }
                 venue::Event::Order { change, order, .. } => {
-                    if let Some(update) = self.member.hear_order(change, &order) {
+                    if let Some(update) = self.member.on_order(change, &order) {
                         self.feed(update);
                     }
                 }
@@ -144,20 +145,20 @@ proptest! {
         let kind = if fok { OrderKind::Fok } else { OrderKind::Fak };
         let place = IntentKind::Place { token: YES, side: Side::Buy, price, size, kind };
         let intent = Intent { tag: 9, reason: alloc::string::String::new(), fair: None, kind: place };
-        let approved = pair.feed(Body::Intents(StrategyAnswer::to_one(StrategyId(1), alloc::vec![intent])));
+        let approved = pair.feed(InputKind::Intents(StrategyAnswer::to_one(StrategyId(1), alloc::vec![intent])));
         let Some(order) = approved else { return Ok(()) };
         let (dollars, reserved) = (order.dollars().unwrap(), pair.engine.summary().reserved);
-        // The book moves before the order arrives, and the engine may not have heard of it.
+        // The book moves before the order arrives, and the engine may not know of it yet.
         pair.offer(&met, first);
         pair.place(&order, first);
 
         let (ledger, summary) = (pair.engine.ledger(), pair.engine.summary());
         let paid = CASH.saturating_sub(ledger.cash());
-        prop_assert!(paid <= reserved, "{paid} of {reserved} that were reserved");
+        prop_assert!(paid <= reserved, "{paid} paid, {reserved} reserved");
         let spent = paid.saturating_sub(ledger.fees());
-        prop_assert!(spent <= dollars, "{spent} of {dollars}");
+        prop_assert!(spent <= dollars, "{spent} spent of {dollars}");
         let state = pair.engine.order_state(order.id).unwrap();
-        // All that is offered within the cap, in millionths of a millionth of a dollar.
+        // The total offered within the cap, in millionths of a millionth of a dollar.
         let there = met.iter().filter(|level| level.price <= price);
         let there: u128 = there.map(|level| u128::from(level.size.0) * u128::from(level.price.micros())).sum();
         let enough = there >= u128::try_from(dollars.0).unwrap() * 1_000_000;
@@ -165,7 +166,7 @@ proptest! {
             prop_assert_eq!((spent, state), (dollars, OrderState::Filled));
             prop_assert!(ledger.position(YES).size >= order.shares_min());
         } else if fok || dollars < Usd::dollars(1) {
-            // Less than a hundredth of a cent may be rounded away of one that is filled whole.
+            // For a filled order, less than a hundredth of a cent may be lost to rounding.
             let filled = state == OrderState::Filled && dollars.0 - spent.0 < 100;
             prop_assert!(filled || (spent == Usd::ZERO && state == OrderState::Refused));
         } else {

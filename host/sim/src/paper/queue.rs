@@ -1,138 +1,137 @@
-//! Where our resting orders stand in the queue at their price: how much of the market's own depth has to trade before them.
+//! Queue positions of our resting orders: the amount of market depth that has to trade before them.
 
-use crate::venue::{OpenOrder, Spot, Venue};
+use super::fill_model::FillModel;
+use crate::venue::{BookKey, OpenOrder, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use model::{MarketIx, Price, Side, Size, Time, TokenIx, VenueOrderId};
+use model::{MarketIx, Side, Size, Time, VenueOrderId};
 
-/// How long a level's fall may precede the trade that made it; the venue tells of trades 0.1 to 1 s later (PROTOCOL 9).
-const TOLD_WITHIN_MICROS: u64 = 2_000_000;
-
-/// One order's place.
+/// One order's queue position.
 #[derive(Debug, Clone, Copy)]
-struct Place {
-    market: MarketIx,
-    spot: Spot,
-    /// Shares of the market's own that come first.
-    ahead: Size,
-    /// By how much the level fell without a trade to explain it, and when it last did.
-    fell: (Size, Time),
+pub(super) struct QueuePosition {
+    pub(super) id: VenueOrderId,
+    pub(super) spot: BookKey,
+    /// Market depth ahead of it.
+    pub(super) ahead: Size,
+    /// The amount by which the level fell without a trade to explain it, and the time of the last fall.
+    pub(super) fell: Size,
+    pub(super) fell_at: Time,
+    /// The part of `fell` by which `ahead` was reduced already.
+    pub(super) moved: Size,
 }
 
-/// The places of all our resting orders.
+/// The queue positions of all our resting orders, by market.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
-    places: BTreeMap<VenueOrderId, Place>,
-    /// What the market told last of the levels that we stand on.
-    told: BTreeMap<(MarketIx, Spot), Size>,
+    markets: BTreeMap<MarketIx, Vec<QueuePosition>>,
 }
 
 impl Queue {
-    /// An order that rests now joins behind all that the market shows there.
-    pub(super) fn join(&mut self, venue: &Venue, id: VenueOrderId) {
-        let Some(order) = venue.order(id) else { return };
-        let (market, spot) = spot_of(order);
-        let ahead = venue.external(market, spot);
-        self.told.entry((market, spot)).or_insert(ahead);
-        self.places.insert(id, Place { market, spot, ahead, fell: (Size::ZERO, Time(0)) });
+    /// Returns true if we have resting orders in a market.
+    pub(super) fn is_in(&self, market: MarketIx) -> bool {
+        !self.markets.is_empty() && self.markets.contains_key(&market)
     }
 
-    /// An order is over.
-    pub(super) fn leave(&mut self, id: VenueOrderId) {
-        if let Some(place) = self.places.remove(&id) {
-            let key = (place.market, place.spot);
-            if !self.places.values().any(|other| (other.market, other.spot) == key) {
-                self.told.remove(&key);
+    /// Adds an order that now rests behind `ahead` shares.
+    pub(super) fn join(&mut self, market: MarketIx, id: VenueOrderId, spot: BookKey, ahead: Size) {
+        let place = QueuePosition { id, spot, ahead, fell: Size::ZERO, fell_at: Time(0), moved: Size::ZERO };
+        self.markets.entry(market).or_default().push(place);
+    }
+
+    /// Removes an order that is finished.
+    pub(super) fn leave(&mut self, market: MarketIx, id: VenueOrderId) {
+        if let Some(places) = self.markets.get_mut(&market) {
+            places.retain(|place| place.id != id);
+            if places.is_empty() {
+                self.markets.remove(&market);
             }
         }
     }
 
-    /// The market tells a level's new size. What is left of it is the most that can stand before us.
-    pub(super) fn level(&mut self, now: Time, token: TokenIx, side: Side, price: Price, size: Size) {
-        let key = (token.market(), Spot::of(token, side, price));
-        let Some(before) = self.told.get_mut(&key) else { return };
-        let fall = before.saturating_sub(size);
-        *before = size;
-        for place in self.places.values_mut().filter(|place| (place.market, place.spot) == key) {
-            place.ahead = place.ahead.min(size);
-            let (fell, since) = place.fell;
-            let fell = if now.since(since) > TOLD_WITHIN_MICROS { Size::ZERO } else { fell };
-            if !fall.is_zero() {
-                place.fell = (fell.saturating_add(fall), now);
+    /// Returns the positions in a market.
+    pub(super) fn of_market(&self, market: MarketIx) -> &[QueuePosition] {
+        self.markets.get(&market).map_or(&[], Vec::as_slice)
+    }
+
+    /// Applies a level's change from `before` to `after` to the positions there.
+    pub(super) fn level(
+        &mut self,
+        model: FillModel,
+        now: Time,
+        market: MarketIx,
+        spot: BookKey,
+        (before, after): (Size, Size),
+    ) {
+        let fall = before.saturating_sub(after);
+        for place in self.markets.get_mut(&market).into_iter().flatten().filter(|place| place.spot == spot) {
+            if fall.is_zero() {
+                place.ahead = place.ahead.min(after);
+            } else {
+                model.on_fall(place, before, fall, now);
             }
         }
     }
 
-    /// A market's whole book was replaced.
-    pub(super) fn replaced(&mut self, venue: &Venue, market: MarketIx) {
-        for ((of, spot), told) in self.told.iter_mut().filter(|((of, _), _)| *of == market) {
-            *told = venue.external(*of, *spot);
-        }
-        for place in self.places.values_mut().filter(|place| place.market == market) {
-            place.ahead = place.ahead.min(venue.external(market, place.spot));
-            place.fell = (Size::ZERO, Time(0));
+    /// Limits the positions of a market to the depth of its first book after a gap.
+    pub(super) fn resume(&mut self, market: MarketIx, size_at: impl Fn(BookKey) -> Size) {
+        for place in self.markets.get_mut(&market).into_iter().flatten() {
+            place.ahead = place.ahead.min(size_at(place.spot));
+            (place.fell, place.moved) = (Size::ZERO, Size::ZERO);
         }
     }
 
-    /// Somebody took `size` at `price` of `token`. Returns our orders that it reached, in the order of priority, with the
-    /// shares that it would have taken of them.
+    /// Processes a trade of `size` in which the taker hit `hit`. Returns our orders that it reached, in the order of
+    /// priority, with the shares that it takes of them.
     pub(super) fn trade(
         &mut self,
+        model: FillModel,
         now: Time,
         venue: &Venue,
-        token: TokenIx,
-        taker: Side,
-        price: Price,
+        (market, hit): (MarketIx, BookKey),
         size: Size,
     ) -> Vec<(VenueOrderId, Size)> {
-        let market = token.market();
-        let hit = Spot::of(token, taker.opposite(), price);
-        let mut reached: Vec<(OpenOrder, Spot)> = self
-            .places
-            .iter()
-            .filter(|(_, place)| place.market == market && place.spot.side == hit.side)
-            .filter(|(_, place)| at_or_before(place.spot, hit))
-            .filter_map(|(id, place)| venue.order(*id).map(|order| (*order, place.spot)))
-            .collect();
-        // Better prices first, then first come first.
-        reached.sort_by_key(|(order, spot)| {
-            let micros = spot.price.micros();
-            (if spot.side == Side::Buy { u32::MAX.saturating_sub(micros) } else { micros }, order.created, order.id)
-        });
+        let reached = self.by_priority(venue, market, |spot| spot.side == hit.side && at_or_before(spot, hit));
         let mut taken = Size::ZERO;
         let mut filled = Vec::new();
         for (order, spot) in reached {
             let left = size.saturating_sub(taken);
-            // A trade beyond our price went through all that stood before us.
-            let left = if spot == hit { self.pass(now, order.id, left) } else { left };
+            // A trade beyond our price traded through all depth ahead of us.
+            let left = if spot == hit { self.pass(model, now, market, order.id, left) } else { left };
             let shares = left.min(order.rest());
             if !shares.is_zero() {
-                taken = taken.saturating_add(shares);
+                taken = taken.saturating_add(shares).min(size);
                 filled.push((order.id, shares));
             }
         }
         filled
     }
 
-    /// Lets a trade of `size` at our price eat what stands before an order; returns what reaches it.
-    fn pass(&mut self, now: Time, id: VenueOrderId, size: Size) -> Size {
-        let Some(place) = self.places.get_mut(&id) else { return Size::ZERO };
-        let (fell, since) = place.fell;
-        let known = if now.since(since) > TOLD_WITHIN_MICROS { Size::ZERO } else { fell.min(size) };
-        place.fell.0 = fell.saturating_sub(known);
-        let news = size.saturating_sub(known);
-        let eaten = place.ahead.min(news);
-        place.ahead = place.ahead.saturating_sub(eaten);
-        news.saturating_sub(eaten)
+    fn pass(&mut self, model: FillModel, now: Time, market: MarketIx, id: VenueOrderId, size: Size) -> Size {
+        let places = self.markets.get_mut(&market).into_iter().flatten();
+        let place = places.into_iter().find(|place| place.id == id);
+        place.map_or(Size::ZERO, |place| model.on_trade(place, size, now))
+    }
+
+    /// Returns our orders at certain places of a market: better prices first, then time priority.
+    pub(super) fn by_priority(
+        &self,
+        venue: &Venue,
+        market: MarketIx,
+        wanted: impl Fn(BookKey) -> bool,
+    ) -> Vec<(OpenOrder, BookKey)> {
+        let places = self.of_market(market).iter().filter(|place| wanted(place.spot));
+        let mut orders: Vec<(OpenOrder, BookKey)> =
+            places.filter_map(|place| venue.order(place.id).map(|order| (*order, place.spot))).collect();
+        orders.sort_by_key(|(order, spot)| {
+            let micros = spot.price.micros();
+            (if spot.side == Side::Buy { u32::MAX.saturating_sub(micros) } else { micros }, order.created, order.id)
+        });
+        orders
     }
 }
 
-const fn spot_of(order: &OpenOrder) -> (MarketIx, Spot) {
-    (order.token.market(), Spot::of(order.token, order.side, order.price))
-}
-
-/// Says whether an order at `ours` is met before or with one at `hit` on the same side.
-fn at_or_before(ours: Spot, hit: Spot) -> bool {
+/// Returns true if an order at `ours` is matched before or with one at `hit` on the same side.
+pub(super) fn at_or_before(ours: BookKey, hit: BookKey) -> bool {
     match hit.side {
         Side::Buy => ours.price >= hit.price,
         Side::Sell => ours.price <= hit.price,

@@ -1,8 +1,11 @@
 #![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
 
+mod cases;
+
 use super::*;
 use alloc::string::String;
 use alloc::vec;
+use model::event::{MarketEvent, MarketEventKind};
 use model::input::VenueStatus;
 use model::{FeeRate, Level, OrderKind, Price, Side, StrategyId};
 
@@ -23,25 +26,30 @@ fn market() -> Market {
     Market { fee: FeeRate { rate_micros: 70_000 }, ..testkit::market(1) }
 }
 
-/// A story: the paper venue, and the clock.
+/// A story: the paper venue and the clock.
 struct Story {
     paper: Paper,
     now: Time,
-    heard: Vec<Body>,
+    inputs: Vec<InputKind>,
 }
 
 impl Story {
-    /// 100 dollars and 50 shares of YES; bids of 100 at 40 cents, asks of 80 at 42.
+    /// Returns a story with 100 dollars and 50 shares of YES; bids of 100 at 40 cents, asks of 80 at 42.
     fn new() -> Self {
-        let owned = [(YES, Size::shares(50))];
-        let paper = Paper::new(Latency::DEFAULT, [market()], Usd::dollars(100), &owned).unwrap();
-        let mut story = Self { paper, now: START, heard: Vec::new() };
+        let mut story = Self::of(FillModel::Pessimistic);
         story.hear(YES, MarketEventKind::Book { bids: vec![level(40, 100)], asks: vec![level(42, 80)] });
         story
     }
 
+    /// Returns a story with the same account and an unknown book.
+    fn of(model: FillModel) -> Self {
+        let owned = [(YES, Size::shares(50))];
+        let paper = Paper::new(Latency::DEFAULT, [market()], Usd::dollars(100), &owned).unwrap().with_model(model);
+        Self { paper, now: START, inputs: Vec::new() }
+    }
+
     fn hear(&mut self, token: TokenIx, kind: MarketEventKind) {
-        self.paper.hear(self.now, &MarketEvent { token, venue_time: self.now, kind }).unwrap();
+        self.paper.on_market_event(self.now, &MarketEvent { token, venue_time: self.now, kind }).unwrap();
     }
 
     fn level(&mut self, side: Side, cents: u32, shares: u64) {
@@ -68,14 +76,14 @@ impl Story {
 
     fn pass(&mut self, micros: u64) {
         self.now = self.now.plus_micros(micros);
-        self.paper.advance(self.now, &mut self.heard);
+        self.paper.advance(self.now, &mut self.inputs);
     }
 
-    /// Shares of all trades that were heard of for the first time since the last call.
+    /// Returns the shares of all trades first reported since the last call.
     fn filled(&mut self) -> Size {
         self.pass(WAY);
-        let sizes = self.heard.drain(..).filter_map(|body| match body {
-            Body::Trade(update) if update.settlement == Settlement::Matched => Some(update.size),
+        let sizes = self.inputs.drain(..).filter_map(|body| match body {
+            InputKind::Trade(update) if update.settlement == Settlement::Matched => Some(update.size),
             _ => None,
         });
         sizes.fold(Size::ZERO, Size::saturating_add)
@@ -87,16 +95,16 @@ fn an_order_takes_effect_one_way_later_and_is_answered_two_ways_later() {
     let mut story = Story::new();
     story.order(1, Side::Buy, 42, 10, OrderKind::Fak);
     story.pass(WAY - 1);
-    // The price that was there when it left is gone when it arrives.
+    // The price seen when the order was sent is gone when it arrives.
     story.level(Side::Sell, 42, 0);
     story.pass(WAY);
-    assert_eq!(story.heard, vec![], "the answer is on its way");
+    assert_eq!(story.inputs, vec![], "the answer is in flight");
     story.pass(1);
     let refused: Vec<String> = story
-        .heard
+        .inputs
         .iter()
         .filter_map(|body| match body {
-            Body::Placed { outcome: PlaceOutcome::Refused { reason }, .. } => Some(reason.clone()),
+            InputKind::Placed { outcome: PlaceOutcome::Refused { reason }, .. } => Some(reason.clone()),
             _ => None,
         })
         .collect();
@@ -121,7 +129,7 @@ fn what_stood_before_us_trades_first() {
     let mut story = Story::new();
     story.bid(1, 40, 10);
     story.trade(YES, Side::Sell, 40, 70);
-    assert_eq!(story.filled(), Size::ZERO, "100 stood before us");
+    assert_eq!(story.filled(), Size::ZERO, "100 were ahead of us");
     story.trade(YES, Side::Sell, 40, 36);
     assert_eq!(story.filled(), Size::shares(6));
     story.trade(YES, Side::Sell, 40, 500);
@@ -136,7 +144,7 @@ fn a_trade_that_the_level_showed_before_does_not_count_twice() {
     story.level(Side::Buy, 40, 30);
     story.trade(YES, Side::Sell, 40, 70);
     story.trade(YES, Side::Sell, 40, 30);
-    assert_eq!(story.filled(), Size::ZERO, "30 were left before us, and they went");
+    assert_eq!(story.filled(), Size::ZERO, "the remaining 30 ahead of us traded");
     story.trade(YES, Side::Sell, 40, 5);
     assert_eq!(story.filled(), Size::shares(5));
 }
@@ -146,7 +154,7 @@ fn depth_that_goes_without_a_trade_moves_us_forward_only_as_far_as_it_must() {
     let mut story = Story::new();
     story.bid(1, 40, 10);
     story.level(Side::Buy, 40, 60);
-    // New depth comes behind us.
+    // New depth queues behind us.
     story.level(Side::Buy, 40, 200);
     story.pass(3_000_000);
     story.trade(YES, Side::Sell, 40, 65);
@@ -172,15 +180,15 @@ fn a_trade_beyond_our_price_and_a_book_that_crosses_us_reach_us_whatever_stood_b
 }
 
 #[test]
-fn a_cancel_that_loses_the_race_is_told_so() {
+fn a_cancel_that_loses_the_race_is_answered_with_not_open() {
     let mut story = Story::new();
     story.bid(1, 41, 10);
-    story.heard.clear();
+    story.inputs.clear();
     story.paper.cancel(story.now, OrderId(1));
     story.trade(YES, Side::Sell, 41, 10);
     story.pass(2 * WAY);
-    let lost = Body::CancelAnswer { order: OrderId(1), outcome: CancelOutcome::NotOpen };
-    assert!(story.heard.contains(&lost), "{:?}", story.heard);
+    let lost = InputKind::CancelAnswer { order: OrderId(1), outcome: CancelOutcome::NotOpen };
+    assert!(story.inputs.contains(&lost), "{:?}", story.inputs);
     assert_eq!(story.filled(), Size::shares(10));
 }
 
@@ -194,10 +202,10 @@ fn a_lost_channel_and_a_resolved_market_fill_nothing() {
     story.hear(YES, MarketEventKind::Resolved { pays: Usd::dollars(1) });
     story.pass(WAY);
     let (order, matched) = (OrderId(1), Size::ZERO);
-    let gone = Body::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
-    assert!(story.heard.contains(&gone), "{:?}", story.heard);
+    let gone = InputKind::OrderUpdate { order, status: VenueStatus::Cancelled, matched };
+    assert!(story.inputs.contains(&gone), "{:?}", story.inputs);
     story.bid(3, 40, 10);
-    assert_eq!(story.paper.open_orders().count(), 0, "nothing trades any more");
+    assert_eq!(story.paper.open_orders().count(), 0, "a resolved market has no open orders");
 }
 
 #[test]
@@ -206,20 +214,23 @@ fn trades_settle_and_questions_are_answered() {
     story.order(1, Side::Buy, 42, 5, OrderKind::Fak);
     story.pass(2 * WAY + 4_000_000);
     let settled: Vec<Settlement> = story
-        .heard
+        .inputs
         .drain(..)
-        .filter_map(|body| if let Body::Trade(update) = body { Some(update.settlement) } else { None })
+        .filter_map(|body| if let InputKind::Trade(update) = body { Some(update.settlement) } else { None })
         .collect();
     assert_eq!(settled, [Settlement::Matched, Settlement::Mined, Settlement::Confirmed]);
-    story.paper.look(story.now, OrderId(1));
-    story.paper.look(story.now, OrderId(2));
+    story.paper.query_order(story.now, OrderId(1));
+    story.paper.query_order(story.now, OrderId(2));
     story.pass(2 * WAY);
-    let denied = story.heard.iter().any(|body| matches!(body, Body::Looked { order: OrderId(2), denied: true, .. }));
-    let told = story
-        .heard
+    let denied = story
+        .inputs
         .iter()
-        .any(|body| matches!(body, Body::Trade(update) if update.settlement == Settlement::Confirmed));
-    assert!(denied && told, "{:?}", story.heard);
+        .any(|body| matches!(body, InputKind::OrderQueried { order: OrderId(2), not_found: true, .. }));
+    let confirmed = story
+        .inputs
+        .iter()
+        .any(|body| matches!(body, InputKind::Trade(update) if update.settlement == Settlement::Confirmed));
+    assert!(denied && confirmed, "{:?}", story.inputs);
 }
 
 #[test]

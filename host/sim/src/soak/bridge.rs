@@ -1,4 +1,4 @@
-//! From the venue's events to what the host hears of them, and the arrival of everything that is due.
+//! Conversion of the venue's events into messages to the host, and delivery of due messages.
 
 use super::Story;
 use super::draws::Fault;
@@ -9,19 +9,19 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Channel, Settlement};
-use model::{ActivityKind, Body, MarketIx, Side, TokenIx};
+use model::{ActivityKind, InputKind, MarketIx, Side, TokenIx};
 
-/// How long a trade takes to be mined, and to be confirmed or to fail.
+/// The time until a trade is mined, and until it is confirmed or fails.
 const MINED_MICROS: u64 = 2_000_000;
 const FINAL_MICROS: u64 = 4_000_000;
 
 impl Story<'_> {
-    /// Turns what the venue did into messages.
+    /// Converts the venue's events into messages.
     pub(super) fn bridge_events(&mut self) {
         self.world.bridge();
     }
 
-    /// Lets everything arrive that is due.
+    /// Delivers all due messages.
     pub(super) fn deliver(&mut self) -> Result<(), String> {
         while let Some(delivery) = self.world.due() {
             match delivery {
@@ -33,45 +33,45 @@ impl Story<'_> {
                 Delivery::Leave(order, venue, place, expires) => self.leave(order, venue, place, expires),
                 Delivery::Place(order, venue, process) => {
                     let answer = self.world.place(&order, venue);
-                    self.answer(process, answer);
+                    self.send_answer(process, answer);
                 }
                 Delivery::Cancel(order, process) => {
                     let answer = self.world.cancel(order);
-                    self.answer(process, answer);
+                    self.send_answer(process, answer);
                 }
                 Delivery::Sweep(order, market, process) => {
                     let answers = self.world.sweep(order, market);
-                    answers.into_iter().for_each(|body| self.answer(process, Some(body)));
+                    answers.into_iter().for_each(|body| self.send_answer(process, Some(body)));
                 }
                 Delivery::CancelAll => self.world.cancel_all(),
                 Delivery::Look(order, asked) => {
-                    let answers = self.world.look(order, asked);
+                    let answers = self.world.query_order(order, asked);
                     answers.into_iter().for_each(|body| self.world.send(Delivery::Answer(body)));
                 }
                 Delivery::Account => {
                     let view = self.world.account_view();
-                    self.world.send(Delivery::Answer(Body::Account(view)));
+                    self.world.send(Delivery::Answer(InputKind::Account(view)));
                 }
-                Delivery::Settle(trade) => self.world.settle(trade),
+                Delivery::Settle(trade) => self.world.advance_settlement(trade),
             }
             self.world.bridge();
         }
         Ok(())
     }
 
-    /// Sends an answer, unless it is lost or the process that waits for it is gone.
-    fn answer(&mut self, process: u64, body: Option<Body>) {
+    /// Sends an answer, unless it is lost or the process waiting for it has ended.
+    fn send_answer(&mut self, process: u64, body: Option<InputKind>) {
         if let Some(body) = body.filter(|_| process == self.host.process) {
             self.world.send(Delivery::Answer(body));
         }
     }
 
-    /// A channel is back: the host catches up by REST before it says so, as the adapter does.
+    /// Restores a channel: the host catches up by REST before it reports the channel as up, like the venue client.
     pub(super) fn reconnect(&mut self, channel: Channel) -> Result<(), String> {
         match channel {
             Channel::Market => {
                 self.world.market_up = true;
-                self.feed(Body::Feed { channel, up: true })?;
+                self.feed(InputKind::Feed { channel, up: true })?;
                 for token in self.world.tokens() {
                     let book = self.world.book(token);
                     self.feed(book)?;
@@ -83,7 +83,7 @@ impl Story<'_> {
                 for body in self.world.member.catch_up(self.host.since) {
                     self.feed(body)?;
                 }
-                self.feed(Body::Feed { channel, up: true })
+                self.feed(InputKind::Feed { channel, up: true })
             }
         }
     }
@@ -94,30 +94,30 @@ impl World {
         self.markets.iter().flat_map(|market| [market.token(0), market.token(1)]).collect()
     }
 
-    /// Turns the venue's events into messages on their way.
+    /// Converts the venue's events into messages in flight.
     pub(super) fn bridge(&mut self) {
         for event in self.venue.drain() {
             match event {
                 Event::Level { token, side, price, size, .. } => {
-                    self.tell_market(token, MarketEventKind::Level { side, price, size });
+                    self.send_market(token, MarketEventKind::Level { side, price, size });
                 }
                 Event::Trade(trade) => {
                     let (token, side, price, size) = (trade.token, trade.side, trade.price, trade.size);
-                    self.tell_market(token, MarketEventKind::Trade { side, price, size });
-                    self.member.hear_trade(&trade).into_iter().for_each(|part| self.begin_trade(part));
+                    self.send_market(token, MarketEventKind::Trade { side, price, size });
+                    self.member.on_trade(&trade).into_iter().for_each(|part| self.begin_trade(part));
                 }
                 Event::Order { change, order, .. } => {
-                    if let Some(update) = self.member.hear_order(change, &order) {
-                        self.tell_user(update);
+                    if let Some(update) = self.member.on_order(change, &order) {
+                        self.send_user(update);
                     }
                 }
-                Event::Tick { market, new, .. } => self.tell_tick(market, new),
+                Event::Tick { market, new, .. } => self.send_tick_size(market, new),
                 Event::Resolved { market, pays } => {
                     for (outcome, pays) in (0..).zip(pays) {
-                        self.tell_market(market.token(outcome), MarketEventKind::Resolved { pays });
+                        self.send_market(market.token(outcome), MarketEventKind::Resolved { pays });
                     }
                 }
-                // The account shows it, and the records tell it later.
+                // The account shows it at once, the Data API reports it later.
                 Event::Redeemed { account, token, value, .. } if account == self.member.account() => {
                     self.write_record(ActivityKind::Redeemed { market: token.market(), paid: value });
                 }
@@ -132,28 +132,28 @@ impl World {
         }
     }
 
-    fn tell_market(&mut self, token: TokenIx, kind: MarketEventKind) {
-        // The market channel is one stream: what it says stays in order.
+    fn send_market(&mut self, token: TokenIx, kind: MarketEventKind) {
+        // The market channel is one stream: its messages stay in order.
         let event = MarketEvent { token, venue_time: self.now, kind };
-        self.send_in(1_000, Delivery::Market(Body::Event(event)));
+        self.send_in(1_000, Delivery::Market(InputKind::Event(event)));
     }
 
-    fn tell_tick(&mut self, market: MarketIx, tick: model::TickSize) {
+    fn send_tick_size(&mut self, market: MarketIx, tick: model::TickSize) {
         for token in [market.token(0), market.token(1)] {
-            self.tell_market(token, MarketEventKind::TickSize { tick });
+            self.send_market(token, MarketEventKind::TickSize { tick });
             let book = self.book(token);
             self.send_in(1_500, Delivery::Market(book));
         }
     }
 
-    /// Returns a token's whole book as it stands.
-    pub(super) fn book(&self, token: TokenIx) -> Body {
+    /// Returns a token's whole current book.
+    pub(super) fn book(&self, token: TokenIx) -> InputKind {
         let (bids, asks) = (self.venue.levels(token, Side::Buy), self.venue.levels(token, Side::Sell));
-        Body::Event(MarketEvent { token, venue_time: self.now, kind: MarketEventKind::Book { bids, asks } })
+        InputKind::Event(MarketEvent { token, venue_time: self.now, kind: MarketEventKind::Book { bids, asks } })
     }
 
-    /// Sends a message of the user channel, perhaps twice, and each at its own pace: they arrive in any order.
-    fn tell_user(&mut self, body: Body) {
+    /// Sends a message of the user channel, possibly twice, each with its own delay: they arrive in any order.
+    fn send_user(&mut self, body: InputKind) {
         if self.strikes(Fault::Repeated) {
             self.send(Delivery::User(body.clone()));
         }
@@ -162,7 +162,7 @@ impl World {
 
     fn begin_trade(&mut self, trade: Trade) {
         self.summary.fills = self.summary.fills.saturating_add(1);
-        self.tell_user(Body::Trade(trade.update));
+        self.send_user(InputKind::Trade(trade.update));
         self.send_in(MINED_MICROS, Delivery::Settle(trade.settled(Settlement::Mined)));
         let failed = self.strikes(Fault::FailedSettlement);
         if failed {
@@ -173,9 +173,9 @@ impl World {
         self.send_in(FINAL_MICROS, Delivery::Settle(trade.settled(last)));
     }
 
-    /// A trade settles further.
-    fn settle(&mut self, trade: Trade) {
-        self.member.settle(&mut self.venue, &trade);
-        self.tell_user(Body::Trade(trade.update));
+    /// Advances the settlement of a trade.
+    fn advance_settlement(&mut self, trade: Trade) {
+        self.member.on_settlement(&mut self.venue, &trade);
+        self.send_user(InputKind::Trade(trade.update));
     }
 }

@@ -1,14 +1,14 @@
-//! What must always hold, computed apart from the engine's own sums.
+//! The invariants, computed independently of the engine's own sums.
 
 use super::Story;
 use alloc::format;
 use alloc::string::String;
 use engine::{Approved, BotState, Placement, Restriction};
 use model::input::AccountView;
-use model::{CarriedOrder, Carry, MarketIx, NewOrder, OrderId, Side, Size, Usd};
+use model::{CarriedOrder, CarryOver, MarketIx, NewOrder, OrderId, Side, Size, Usd};
 
 impl Story<'_> {
-    /// Checks an approval at the moment it is given.
+    /// Checks an approval when it is given.
     pub(super) fn check_approval(&self, approved: &Approved<Placement>) -> Result<(), String> {
         let engine = &self.host.engine;
         let order = approved.item().order;
@@ -17,7 +17,7 @@ impl Story<'_> {
             return Err(format!("order {} was approved after order {}", order.id, self.host.last_order));
         }
         if approved.signs() {
-            return Err(format!("order {} could be signed, but this is a rehearsal", order.id));
+            return Err(format!("order {} could be signed, but the engine only simulates", order.id));
         }
         if summary.state == BotState::Stopped || summary.restriction == Restriction::Halted {
             return Err(format!(
@@ -39,7 +39,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Says whether the venue's account is the one in the books.
+    /// Returns true if the venue's account equals the ledger.
     pub(super) fn is_equal(&self, view: &AccountView) -> bool {
         let ledger = self.host.engine.ledger();
         let shares =
@@ -47,8 +47,8 @@ impl Story<'_> {
         view.cash == ledger.cash() && ledger.positions().all(|(token, position)| position.size == shares(token))
     }
 
-    /// Checks that a session which took over forgives nothing.
-    pub(super) fn check_carry(&self, left: &Carry) -> Result<(), String> {
+    /// Checks that a session with a carry-over resets nothing.
+    pub(super) fn check_carry(&self, left: &CarryOver) -> Result<(), String> {
         let now = self.host.engine.carry(|_| true);
         let same = [
             ("cash", now.cash == left.cash && now.fees == left.fees && now.unsettled == left.unsettled),
@@ -63,13 +63,14 @@ impl Story<'_> {
         let kept = |order: &&CarriedOrder| now.orders.iter().any(|here| here.order == order.order);
         let lost = left.orders.iter().find(|order| !kept(order));
         match (same.iter().find(|(_, same)| !same), lost) {
-            (Some((what, _)), _) => Err(format!("the new session begins with other {what} than the last one left")),
+            (Some((what, _)), _) => Err(format!("{what} of the new session differ from those that the last one left")),
             (None, Some(order)) => Err(format!("the new session does not know order {}", order.order.id)),
             (None, None) => Ok(()),
         }
     }
 
-    /// The worst case of the market, and the order's own cost, at most at their limits if the order made them worse.
+    /// Checks that the worst case of the market, and the order's own cost, are within their limits if the order
+    /// increased them.
     fn check_exposure(&self, order: &NewOrder) -> Result<(), String> {
         let limits = self.host.engine.limits();
         let market = order.token.market();
@@ -80,7 +81,7 @@ impl Story<'_> {
             return Ok(());
         }
         if after > limits.max_market {
-            return Err(format!("order {} brings the worst loss of market {market} to {after}", order.id));
+            return Err(format!("order {} raises the worst loss of market {market} to {after}", order.id));
         }
         let cost = alone(order, order.size, Usd::ZERO, true);
         if cost > limits.max_order {
@@ -89,13 +90,14 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// What the strategy holds and has bid for, the order too, at most at its budget. The budget is the soak's own note of it.
+    /// Checks that the strategy's positions and bids, this order included, are within its budget. The budget is the
+    /// soak's own copy.
     fn check_budget(&self, order: &NewOrder) -> Result<(), String> {
         let budget = self.host.budgets.get(&order.strategy).and_then(|budget| budget.capital);
         let Some(budget) = budget.filter(|_| order.side == Side::Buy) else { return Ok(()) };
         let engine = &self.host.engine;
         let held = engine.ledger().parts().filter(|(who, ..)| *who == order.strategy).map(|(.., part)| part.cost);
-        // Later ones were approved in the same step, after the order that is checked.
+        // Later orders were approved in the same step, after the checked one.
         let bids = engine.at_risk().filter(|(other, ..)| other.strategy == order.strategy && other.side == Side::Buy);
         let bids = bids.filter(|(other, ..)| other.id <= order.id);
         let costs = bids.map(|(other, size, spent)| alone(&other, size, spent, self.is_open(other.id)));
@@ -106,8 +108,8 @@ impl Story<'_> {
         Err(format!("order {} binds {capital} of strategy {}, whose budget is {budget}", order.id, order.strategy.0))
     }
 
-    /// The worst case over the outcomes, every subset of the orders up to `last` being filled. Later ones were approved in the
-    /// same step, after the order that is checked.
+    /// Returns the worst case over the outcomes, with every subset of the orders up to `last` filled. Later orders were
+    /// approved in the same step, after the checked one.
     fn worst_loss(&self, market: MarketIx, last: OrderId) -> Usd {
         let engine = &self.host.engine;
         let mut worst = Usd::ZERO;
@@ -121,7 +123,7 @@ impl Story<'_> {
                     continue;
                 }
                 let pays = usize::try_from(order.token.outcome()) == Ok(winner);
-                // What would be won counts for nothing: a BUY that may bring more shares than it names nets none.
+                // Possible winnings are not netted: a BUY that may get more shares than it names nets none.
                 if pays == (order.side == Side::Sell) {
                     loss = loss.saturating_add(alone(&order, size, spent, self.is_open(order.id)).0);
                 }
@@ -135,22 +137,22 @@ impl Story<'_> {
         self.host.engine.order_state(order).is_some_and(|state| !state.is_over())
     }
 
-    /// Checks that hold after every step.
+    /// Checks the invariants that hold after every step.
     pub(super) fn check(&self) -> Result<(), String> {
-        // Every order of ours on the venue's book is one that the engine minds.
+        // Every order of ours on the venue's book is one that the engine manages.
         for open in self.world.venue.orders(self.world.member.account()) {
             let Some(ours) = self.world.member.order(open.id) else {
-                return Err(format!("the venue has order {} of ours, which was never sent", open.id));
+                return Err(format!("the venue has our order {}, which was never sent", open.id));
             };
             let state = self.host.engine.order_state(ours.id);
             if state.is_none_or(|state| state.is_over()) {
-                return Err(format!("order {} is on the venue's book but counts as {state:?} here", ours.id));
+                return Err(format!("order {} is on the venue's book but {state:?} in the engine", ours.id));
             }
         }
         Ok(())
     }
 
-    /// After the calm: nothing is open on either side, and both sides' books are the same to the millionth.
+    /// Checks after the calm that nothing is open on either side, and both sides' books are equal to the millionth.
     pub(super) fn compare_books(&self) -> Result<(), String> {
         let (engine, world) = (&self.host.engine, &self.world);
         let open: usize = world.venue.orders(world.member.account()).count();
@@ -163,16 +165,16 @@ impl Story<'_> {
         }
         let theirs = world.account_view();
         if theirs.cash != engine.ledger().cash() {
-            return Err(format!("cash: {} here, {} there", engine.ledger().cash(), theirs.cash));
+            return Err(format!("cash: {} in the ledger, {} at the venue", engine.ledger().cash(), theirs.cash));
         }
         for token in world.tokens() {
             let there = theirs.shares.iter().find(|(other, _)| *other == token).map_or(Size::ZERO, |(_, size)| *size);
             let position = engine.ledger().position(token);
             if there != position.size {
-                return Err(format!("token {token}: {} shares here, {there} there", position.size));
+                return Err(format!("token {token}: {} shares in the ledger, {there} at the venue", position.size));
             }
             if !position.unsettled.is_zero() {
-                return Err(format!("token {token}: {} shares still wait to settle", position.unsettled));
+                return Err(format!("token {token}: {} shares are still unsettled", position.unsettled));
             }
         }
         let summary = engine.summary();
@@ -186,8 +188,8 @@ impl Story<'_> {
     }
 }
 
-/// What an order could lose by itself of which `size` shares may still match and `spent` was spent. A market BUY that is open can
-/// spend what is left of its dollars, whatever that buys.
+/// Returns the possible loss of an order by itself of which `size` shares may still match and `spent` was spent. An
+/// open market BUY can spend the rest of its dollars, whatever they buy.
 fn alone(order: &NewOrder, size: Size, spent: Usd, open: bool) -> Usd {
     let price = if order.side == Side::Buy { order.price } else { order.price.complement() };
     let cost = price.cost_ceil(size).unwrap_or(Usd(i64::MAX));

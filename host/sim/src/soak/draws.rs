@@ -1,4 +1,4 @@
-//! The faults of the soak: how likely each is in a run, and how often it was drawn.
+//! The faults of the soak: their probabilities in a run, and the number of draws of each.
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
@@ -10,11 +10,11 @@ pub enum Fault {
     LostRequest,
     /// An answer of the venue is lost.
     LostAnswer,
-    /// A cancel of the host's own finds no room, so its market is cancelled.
+    /// A cancel sent by the host itself finds no room, so its whole market is cancelled.
     NoRoom,
-    /// A message of the user channel comes twice.
+    /// A message of the user channel is delivered twice.
     Repeated,
-    /// A message takes long.
+    /// A message is delayed for long.
     Slow,
     /// A matched trade fails to settle.
     FailedSettlement,
@@ -55,12 +55,12 @@ impl Fault {
         Self::BetterPrice,
     ];
 
-    /// Returns the name that the summary has for the fault.
+    /// Returns the fault's name in the summary.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LostRequest => "lost requests",
             Self::LostAnswer => "lost answers",
-            Self::NoRoom => "markets cancelled for want of room",
+            Self::NoRoom => "markets cancelled for lack of room",
             Self::Repeated => "repeated messages",
             Self::Slow => "slow messages",
             Self::FailedSettlement => "failed settlements",
@@ -71,11 +71,12 @@ impl Fault {
             Self::ClockJump => "clock jumps",
             Self::LostValuation => "lost valuations",
             Self::TornJournal => "torn journals",
-            Self::BetterPrice => "bettered market buys",
+            Self::BetterPrice => "market buys at better prices",
         }
     }
 
-    /// Returns the highest likelihood of the fault, in ten-thousandths a step or a message; 0 for what is a consequence of others.
+    /// Returns the highest probability of the fault, in ten-thousandths per step or message; 0 for a fault that follows
+    /// from others.
     const fn most(self) -> u64 {
         match self {
             Self::LostRequest => 600,
@@ -93,7 +94,7 @@ impl Fault {
     }
 }
 
-/// How often each fault was drawn.
+/// The number of draws of each fault.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Draws(BTreeMap<Fault, u64>);
 
@@ -113,7 +114,7 @@ impl Draws {
         *all = all.saturating_add(count);
     }
 
-    /// Returns how often a fault was drawn.
+    /// Returns the number of draws of a fault.
     pub fn of(&self, fault: Fault) -> u64 {
         self.0.get(&fault).copied().unwrap_or(0)
     }
@@ -124,12 +125,13 @@ impl Draws {
     }
 }
 
-/// How likely each fault is in a run, in ten-thousandths a step or a message.
+/// The probability of each fault in a run, in ten-thousandths per step or message.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Likelihoods(BTreeMap<Fault, u64>);
 
 impl Likelihoods {
-    /// Draws the temper of a run: some runs are calm in one way and wild in another, so that rare faults get long stretches.
+    /// Draws the probabilities of a run: each run is calm in some respects and wild in others, so that rare faults get
+    /// long stretches.
     pub(super) fn draw(mut below: impl FnMut(u64) -> u64) -> Self {
         let mut level = |most: u64| if below(3) == 0 { 0 } else { below(most.saturating_add(1)) };
         Self(
@@ -137,7 +139,7 @@ impl Likelihoods {
         )
     }
 
-    /// Returns the likelihood of a fault.
+    /// Returns the probability of a fault.
     pub(super) fn of(&self, fault: Fault) -> u64 {
         self.0.get(&fault).copied().unwrap_or(0)
     }

@@ -1,4 +1,4 @@
-//! The host's side: the engine, its journal, and what carries out its effects.
+//! The host's side: the engine, its journal, and the execution of its effects.
 
 use super::Story;
 use super::draws::Fault;
@@ -7,43 +7,43 @@ use super::wire::Delivery;
 use alloc::collections::BTreeMap;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-use engine::{Approved, Effect, Effects, Engine, Placement, Purpose, Record};
+use engine::{Approved, Effect, Effects, Engine, EngineEvent, Placement, Purpose};
 use model::input::PlaceOutcome;
-use model::{Body, Budget, Input, NewOrder, OrderId, Seq, StrategyId, Time, VenueOrderId};
+use model::{Budget, Input, InputKind, NewOrder, OrderId, Seq, StrategyId, Time, VenueOrderId};
 
-/// How often the engine is told that time passes.
+/// The interval of clock events.
 const TICK_MICROS: u64 = 100_000;
-/// How often the venue's account is read.
+/// The interval at which the venue's account is read.
 const ACCOUNT_MICROS: u64 = 5_000_000;
-/// How often fresh books are proven alive although nothing changed.
+/// The interval at which unchanged books are confirmed.
 const ALIVE_MICROS: u64 = 10_000_000;
 
-/// The host of the story. It dies and is made anew; the journal's synced bytes and the placements outlive it.
+/// The host of the story. It crashes and is recreated; the journal's synced bytes and the placements survive.
 pub(super) struct Host {
     pub(super) engine: Engine,
     effects: Effects,
     pub(super) journal: Vec<u8>,
-    /// How far the journal is on the disk.
+    /// The length of the journal that is synced to disk.
     pub(super) synced: usize,
     pub(super) disk_failed: bool,
     pub(super) locked: bool,
     pub(super) seq: u64,
-    /// Counts the processes.
+    /// The number of the current process.
     pub(super) process: u64,
-    /// Trades before this moment are in the books already.
+    /// Trades before this time are already booked.
     pub(super) since: Time,
-    /// The venue's ids of our orders, as the journal's placements tell them.
+    /// The venue's ids of our orders, from the placements in the journal.
     pub(super) placements: BTreeMap<OrderId, VenueOrderId>,
-    /// Whether this process saw the venue's account equal to its books, or began with no books at all.
+    /// True if this process confirmed that the venue's account equals its ledger, or began with an empty ledger.
     pub(super) proved: bool,
-    /// The highest number of an order that was approved.
+    /// The highest number of an approved order.
     pub(super) last_order: OrderId,
     pub(super) life: Life,
     /// Own events that strategies have not reacted to yet.
-    pub(super) told: Vec<(StrategyId, model::OwnEvent)>,
-    /// How many of the venue's records this process was told.
+    pub(super) own_events: Vec<(StrategyId, model::OwnEvent)>,
+    /// Number of Data API rows that this process has read.
     pub(super) records: usize,
-    /// What operators leave to strategies.
+    /// Budgets set by operators.
     pub(super) budgets: BTreeMap<StrategyId, Budget>,
     next_tick: Time,
     next_account: Time,
@@ -53,7 +53,7 @@ pub(super) struct Host {
 impl Host {
     pub(super) fn new() -> Self {
         Self {
-            engine: Engine::new(Purpose::Rehearse),
+            engine: Engine::new(Purpose::Simulate),
             effects: Effects::new(),
             journal: Vec::new(),
             synced: 0,
@@ -66,7 +66,7 @@ impl Host {
             proved: true,
             last_order: OrderId(0),
             life: Life::default(),
-            told: Vec::new(),
+            own_events: Vec::new(),
             records: 0,
             budgets: BTreeMap::new(),
             next_tick: Time(0),
@@ -77,53 +77,57 @@ impl Host {
 }
 
 impl Story<'_> {
-    /// Tells the listener what happens.
-    pub(super) fn say(&mut self, what: &str) {
+    /// Reports a line to the listener.
+    pub(super) fn narrate(&mut self, what: &str) {
         let at = self.world.now.since(super::START);
         let (seconds, rest) = (at / 1_000_000, at % 1_000_000);
         (self.tell)(&alloc::format!("{seconds:>5}.{rest:06} {what}"));
     }
 
-    /// Gives the engine one input, journals it, and carries out what comes of it.
-    pub(super) fn feed(&mut self, body: Body) -> Result<(), String> {
+    /// Feeds the engine one input, journals it, and executes its effects.
+    pub(super) fn feed(&mut self, body: InputKind) -> Result<(), String> {
         self.host.seq = self.host.seq.saturating_add(1);
-        let input = Input { seq: Seq(self.host.seq), at: self.world.now, body };
+        let input = Input { seq: Seq(self.host.seq), at: self.world.now, kind: body };
         if !self.host.disk_failed {
             journal::encode_input(&input, &mut self.host.journal).map_err(|error| error.to_string())?;
         }
         self.world.summary.inputs = self.world.summary.inputs.saturating_add(1);
-        self.tell_input(&input.body);
+        self.narrate_input(&input.kind);
         let mut effects = core::mem::take(&mut self.host.effects);
         self.host.engine.step(&input, &mut effects);
-        // What the venue's records told may have become the explanation in this very step.
-        if let Body::Account(view) = &input.body {
+        // A pending activity may have explained the difference in this very step.
+        if let InputKind::Account(view) = &input.kind {
             self.host.proved |= self.is_equal(view);
         }
         for effect in effects.drain(..) {
             self.act(effect)?;
         }
         self.host.effects = effects;
-        self.host.engine.audit().map_err(|what| alloc::format!("the books contradict themselves: {what}"))
+        self.host.engine.audit().map_err(|what| alloc::format!("the engine's books contradict each other: {what}"))
     }
 
-    fn tell_input(&mut self, body: &Body) {
+    fn narrate_input(&mut self, body: &InputKind) {
         match body {
-            Body::Event(_) | Body::Tick | Body::Alive { .. } | Body::Account(_) | Body::Market(_) => {}
-            Body::TakeOver(carry) => {
+            InputKind::Event(_)
+            | InputKind::Clock
+            | InputKind::BookConfirmed { .. }
+            | InputKind::Account(_)
+            | InputKind::Market(_) => {}
+            InputKind::CarryOver(carry) => {
                 let text = alloc::format!("<- takes over {} orders, cash {}", carry.orders.len(), carry.cash);
-                self.say(&text);
+                self.narrate(&text);
             }
-            other => self.say(&alloc::format!("<- {other:?}")),
+            other => self.narrate(&alloc::format!("<- {other:?}")),
         }
     }
 
     fn act(&mut self, effect: Effect) -> Result<(), String> {
         match effect {
-            // Nobody trades by hand in a soak.
+            // The soak has no external orders.
             Effect::Adopted { .. } => {}
             Effect::Place(approved) => return self.place(approved),
             Effect::Cancel { order } => {
-                self.say(&alloc::format!("-> cancel {order}"));
+                self.narrate(&alloc::format!("-> cancel {order}"));
                 if !self.world.strikes(Fault::LostRequest) {
                     let process = self.host.process;
                     let market = self.host.engine.cancelled_by_host(order);
@@ -139,7 +143,7 @@ impl Story<'_> {
                     self.world.send(Delivery::CancelAll);
                 }
             }
-            Effect::Look { order } => {
+            Effect::QueryOrder { order } => {
                 let asked = self.world.now;
                 self.world.send(Delivery::Look(order, asked));
             }
@@ -150,25 +154,25 @@ impl Story<'_> {
             Effect::LockSigner => self.host.locked = true,
             Effect::UnlockSigner => self.host.locked = false,
             Effect::NotifyOwn { strategy, event } => {
-                if self.host.told.len() < 1_000 {
-                    self.host.told.push((strategy, event));
+                if self.host.own_events.len() < 1_000 {
+                    self.host.own_events.push((strategy, event));
                 }
             }
-            Effect::Record(Record::Breaker { breaker, tripped, ref reason, .. }) => {
+            Effect::Event(EngineEvent::Breaker { breaker, tripped, ref reason, .. }) => {
                 let word = if tripped { "trips" } else { "closes" };
-                self.say(&alloc::format!("!! {} {word} {reason}", breaker.as_str()));
+                self.narrate(&alloc::format!("!! {} {word} {reason}", breaker.as_str()));
             }
-            Effect::NotifyMarket { .. } | Effect::Answered { .. } | Effect::Record(_) => {}
+            Effect::NotifyMarket { .. } | Effect::Answered { .. } | Effect::Event(_) => {}
         }
         Ok(())
     }
 
-    /// An order was approved: it is checked, written down, and leaves when the journal is synced.
+    /// Checks and journals an approved order, which is sent once the journal is synced.
     fn place(&mut self, approved: Approved<Placement>) -> Result<(), String> {
         let Placement { order, salt, timestamp_ms } = *approved.item();
         self.check_approval(&approved)?;
         self.host.last_order = order.id;
-        self.say(&alloc::format!("-> place {order:?}"));
+        self.narrate(&alloc::format!("-> place {order:?}"));
         let venue = venue_id(order.id, salt);
         self.host.placements.insert(order.id, venue);
         if !self.host.disk_failed {
@@ -182,7 +186,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// The journal is on the disk up to `place`, and the order leaves, unless something kept it.
+    /// Sends the order, now that the journal is synced up to `place`, unless something prevents it.
     pub(super) fn leave(&mut self, order: NewOrder, venue: VenueOrderId, place: usize, expires: Time) {
         let kept = if self.host.disk_failed {
             Some("the journal is broken")
@@ -195,23 +199,23 @@ impl Story<'_> {
         };
         if let Some(reason) = kept {
             let outcome = PlaceOutcome::NotSent { reason: reason.to_string() };
-            return self.world.send_in(1, Delivery::Answer(Body::Placed { order: order.id, outcome }));
+            return self.world.send_in(1, Delivery::Answer(InputKind::Placed { order: order.id, outcome }));
         }
         self.host.synced = self.host.synced.max(place);
         let process = self.host.process;
         if self.world.strikes(Fault::LostRequest) {
             let outcome = PlaceOutcome::Unknown { reason: "the connection broke".to_string() };
-            return self.world.send_in(3_000_000, Delivery::Answer(Body::Placed { order: order.id, outcome }));
+            return self.world.send_in(3_000_000, Delivery::Answer(InputKind::Placed { order: order.id, outcome }));
         }
         self.world.send(Delivery::Place(order, venue, process));
     }
 
-    /// Ticks, proofs of life, and looks at the account.
-    pub(super) fn keep_time(&mut self) -> Result<(), String> {
+    /// Sends clock events and proofs of life, and reads the account.
+    pub(super) fn on_tick(&mut self) -> Result<(), String> {
         if self.world.now >= self.host.next_alive && self.world.market_up {
             self.host.next_alive = self.world.now.plus_micros(ALIVE_MICROS);
             for token in self.world.tokens() {
-                self.feed(Body::Alive { token })?;
+                self.feed(InputKind::BookConfirmed { token })?;
             }
         }
         if self.world.now >= self.host.next_account {
@@ -221,13 +225,13 @@ impl Story<'_> {
         }
         if self.world.now >= self.host.next_tick {
             self.host.next_tick = self.world.now.plus_micros(TICK_MICROS);
-            self.feed(Body::Tick)?;
+            self.feed(InputKind::Clock)?;
         }
         Ok(())
     }
 }
 
-/// Returns the id that the venue will know an order by.
+/// Returns the venue's id of an order.
 fn venue_id(order: OrderId, salt: u64) -> VenueOrderId {
     let mut id = [0; 32];
     for (place, byte) in id.iter_mut().zip(order.0.to_be_bytes().into_iter().chain(salt.to_be_bytes())) {

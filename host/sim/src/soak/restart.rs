@@ -1,4 +1,4 @@
-//! The beginning of a session, the crash that ends it, and what the journal brings back.
+//! The beginning of a session, the crash that ends it, and recovery from the journal.
 
 use super::Story;
 use super::draws::Fault;
@@ -10,17 +10,17 @@ use alloc::vec::Vec;
 use engine::{Engine, Purpose};
 use journal::{Reader, Record, Step};
 use model::input::{Command, Mode, SessionStart, StrategyChange};
-use model::{Body, Budget, Carry, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
+use model::{Budget, CarryOver, InputKind, Limits, OrderId, SessionId, StrategyId, Usd, Wants};
 
-/// Strategies of a run.
+/// Number of strategies in a run.
 pub(super) const STRATEGIES: u16 = 3;
 
-/// What lives as long as the account does.
+/// State that outlives sessions.
 #[derive(Debug, Default)]
 pub(super) struct Life {
-    /// Sessions begun.
+    /// Number of sessions begun.
     pub(super) sessions: u64,
-    /// The valuation at 00:00 UTC, as the database keeps it.
+    /// The valuation at 00:00 UTC, as stored in the database.
     day_start: Option<(u64, Usd)>,
     halted: bool,
 }
@@ -29,15 +29,15 @@ impl Story<'_> {
     /// Begins the first session.
     pub(super) fn begin(&mut self) -> Result<(), String> {
         self.begin_session(None, Vec::new())?;
-        self.feed(Body::Command(Command::Start))
+        self.feed(InputKind::Command(Command::Start))
     }
 
-    fn begin_session(&mut self, carry: Option<Carry>, known: Vec<[u8; 32]>) -> Result<(), String> {
+    fn begin_session(&mut self, carry: Option<CarryOver>, known: Vec<[u8; 32]>) -> Result<(), String> {
         self.host.life.sessions = self.host.life.sessions.saturating_add(1);
         let session = SessionId(self.host.life.sessions);
         self.host.journal = journal::MAGIC.to_vec();
         self.host.since = self.world.now;
-        self.feed(Body::Session(SessionStart {
+        self.feed(InputKind::Session(SessionStart {
             session,
             mode: Mode::Demo,
             cash: CASH,
@@ -47,14 +47,14 @@ impl Story<'_> {
             halted: self.host.life.halted,
         }))?;
         for market in self.world.flow.markets() {
-            self.feed(Body::Market(market))?;
+            self.feed(InputKind::Market(market))?;
         }
         if let Some(carry) = carry {
             self.write_placements(&carry)?;
             self.host.since = carry.since();
             self.host.proved = false;
-            self.feed(Body::TakeOver(carry.clone().into()))?;
-            self.feed(Body::KnownActivities(known))?;
+            self.feed(InputKind::CarryOver(carry.clone().into()))?;
+            self.feed(InputKind::KnownActivities(known))?;
             self.check_carry(&carry)?;
             self.check_day()?;
         }
@@ -68,7 +68,7 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Loads a strategy with a budget of its own; each sees all markets but one.
+    /// Loads a strategy with its own budget; each has all markets but one.
     pub(super) fn load(&mut self, strategy: StrategyId, instance: u32) -> Result<(), String> {
         self.set_budget(strategy)?;
         let skipped = usize::from(strategy.0);
@@ -93,18 +93,18 @@ impl Story<'_> {
             since: self.world.now,
             parameters: String::new(),
         };
-        self.feed(Body::Strategy(change))
+        self.feed(InputKind::Strategy(change))
     }
 
-    /// Draws what an operator leaves to a strategy, in half of all cases nothing that its limits do not say.
+    /// Draws a strategy's budget; half of all budgets are empty.
     pub(super) fn set_budget(&mut self, strategy: StrategyId) -> Result<(), String> {
         let budget = draw_budget(|bound| self.world.rng.below(bound));
         self.host.budgets.insert(strategy, budget);
-        self.feed(Body::Strategy(StrategyChange::Budget { strategy, budget }))
+        self.feed(InputKind::Strategy(StrategyChange::Budget { strategy, budget }))
     }
 
-    /// The placements of carried orders stand in the new journal too, for the next crash.
-    fn write_placements(&mut self, carry: &Carry) -> Result<(), String> {
+    /// Copies the placements of carried-over orders to the new journal, for the next crash.
+    fn write_placements(&mut self, carry: &CarryOver) -> Result<(), String> {
         let orders: BTreeSet<OrderId> = carry.orders.iter().map(|carried| carried.order.id).collect();
         self.host.placements.retain(|order, _| orders.contains(order));
         for (order, venue) in self.host.placements.clone() {
@@ -114,10 +114,10 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// The host dies: what was not synced may or may not be on the disk, perhaps torn. A new one goes on from there.
+    /// Crashes the host: unsynced bytes may or may not be on the disk, possibly torn. A new host recovers from them.
     pub(super) fn crash(&mut self) -> Result<(), String> {
         let summary = self.host.engine.summary();
-        // The row of the day may not have reached the database.
+        // The row with the day's valuation may not have reached the database.
         let lost = self.world.rng.below(4) == 0;
         self.host.life.day_start = (!lost).then_some(summary.day_start);
         if lost {
@@ -131,7 +131,7 @@ impl Story<'_> {
         if length < whole {
             self.world.summary.draws.count(Fault::TornJournal);
         }
-        self.say(&format!("crash: {length} of {whole} bytes are left, {} were synced", self.host.synced));
+        self.narrate(&format!("crash: {length} of {whole} bytes are left, {} were synced", self.host.synced));
         self.host.journal.truncate(length);
         self.world.forget_what_comes_in();
         let (back, placements) = read_again(&self.host.journal)?;
@@ -140,13 +140,13 @@ impl Story<'_> {
         }
         let carry = back.carry(|order| placements.contains_key(&order));
         self.host.placements = placements;
-        // What was approved and not written down never left, so its number is free.
+        // An order that was approved but not journaled was never sent, so its number is free.
         self.host.last_order = carry.last_order;
-        self.host.engine = Engine::new(Purpose::Rehearse);
+        self.host.engine = Engine::new(Purpose::Simulate);
         self.host.process = self.host.process.saturating_add(1);
         self.host.seq = 0;
         self.host.disk_failed = false;
-        self.host.told.clear();
+        self.host.own_events.clear();
         self.host.records = 0;
         (self.world.user_up, self.world.market_up) = (true, true);
         let down = self.world.rng.below(10_000_000);
@@ -157,44 +157,44 @@ impl Story<'_> {
         if self.host.life.halted {
             return Ok(());
         }
-        self.feed(Body::Command(Command::Start))
+        self.feed(InputKind::Command(Command::Start))
     }
 
-    /// Without a valuation of the day the gain begins with nothing, whatever is carried over.
+    /// Checks that today's P&L starts at zero if no valuation of the day was given, whatever is carried over.
     fn check_day(&self) -> Result<(), String> {
         let today = self.host.engine.summary().today;
         if self.host.life.day_start.is_none() && today != Usd::ZERO {
-            return Err(format!("today begins with {today} although no valuation was given"));
+            return Err(format!("today's P&L starts at {today} although no valuation was given"));
         }
         Ok(())
     }
 
-    /// A journal that lost nothing brings back exactly the engine that died.
+    /// Checks that a complete journal restores exactly the engine that crashed.
     fn compare_with_the_dead(&self, back: &Engine) -> Result<(), String> {
         let dead = &self.host.engine;
         if back.summary() != dead.summary() {
-            return Err(format!("the journal brings back {:?}, but it was {:?}", back.summary(), dead.summary()));
+            return Err(format!("the journal restores {:?}, expected {:?}", back.summary(), dead.summary()));
         }
         let allowances = |engine: &Engine| {
             (1..=STRATEGIES).map(|number| engine.allowance_of(StrategyId(number))).collect::<Vec<_>>()
         };
         if allowances(back) != allowances(dead) {
-            return Err("the journal brings back other budgets".to_string());
+            return Err("the journal restores different budgets".to_string());
         }
         let all = |engine: &Engine| engine.carry(|_| true);
         if all(back) != all(dead) {
-            return Err("the journal brings back other orders, fills or positions".to_string());
+            return Err("the journal restores different orders, fills or positions".to_string());
         }
         Ok(())
     }
 }
 
-/// Steps through a journal again.
+/// Replays a journal.
 fn read_again(bytes: &[u8]) -> Result<(Engine, BTreeMap<OrderId, model::VenueOrderId>), String> {
-    let mut engine = Engine::new(Purpose::Rehearse);
+    let mut engine = Engine::new(Purpose::Simulate);
     let mut placements = BTreeMap::new();
     let mut reader = Reader::new(bytes).map_err(|error| error.to_string())?;
-    // A snapshot at any place must not change what comes after it.
+    // A snapshot at any position must not change what follows it.
     let snapshot_at = bytes.len().checked_rem(97).unwrap_or(0).saturating_mul(bytes.len()) / 97;
     let mut snapshot = false;
     while let Some(step) = reader.step().map_err(|error| format!("the journal is corrupt: {error}"))? {
@@ -215,7 +215,7 @@ fn read_again(bytes: &[u8]) -> Result<(Engine, BTreeMap<OrderId, model::VenueOrd
     Ok((engine, placements))
 }
 
-/// Limits that are reached often.
+/// Returns limits that are often reached.
 pub(super) fn limits() -> Limits {
     Limits {
         portfolio_trade_bps: 300,
@@ -228,7 +228,7 @@ pub(super) fn limits() -> Limits {
     }
 }
 
-/// The limits of a run, drawn anew now and then while it runs.
+/// Draws the limits of a run; repeated now and then while it runs.
 pub(super) fn draw_limits(mut below: impl FnMut(u64) -> u64) -> Limits {
     let dollars = |value: u64| Usd::dollars(i64::try_from(value).unwrap_or(1));
     Limits {
@@ -244,8 +244,8 @@ fn draw_budget(mut below: impl FnMut(u64) -> u64) -> Budget {
     if below(2) == 0 {
         return Budget::NONE;
     }
-    let mut said = |least: u64, most: u64| (below(2) == 0).then(|| least.saturating_add(below(most)));
-    let (capital, daily_loss, orders) = (said(0, 150), said(1, 20), said(0, 120));
+    let mut maybe = |least: u64, most: u64| (below(2) == 0).then(|| least.saturating_add(below(most)));
+    let (capital, daily_loss, orders) = (maybe(0, 150), maybe(1, 20), maybe(0, 120));
     let dollars = |value: u64| Usd::dollars(i64::try_from(value).unwrap_or(1));
     Budget {
         capital: capital.map(dollars),
@@ -254,7 +254,7 @@ fn draw_budget(mut below: impl FnMut(u64) -> u64) -> Budget {
     }
 }
 
-/// Collects what a strategy could want, for the unit tests of others.
+/// Returns the tokens that a strategy may use, for the unit tests of other modules.
 pub(super) fn tokens_of(strategy: StrategyId, markets: &[model::MarketIx]) -> Vec<model::TokenIx> {
     let skipped = usize::from(strategy.0);
     let seen = markets.iter().enumerate().filter(|(place, _)| *place != skipped);

@@ -1,4 +1,4 @@
-//! Strategies that want anything, and operators that press every button.
+//! Strategies with random intents, and operators with random commands.
 
 use super::Story;
 use super::restart::{STRATEGIES, draw_limits, tokens_of};
@@ -7,15 +7,15 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use model::input::{Breaker, Command, Restriction, Scope, StrategyAnswer, StrategyChange};
 use model::{
-    Activity, ActivityKind, Assignment, Body, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote,
-    Side, Size, StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
+    Activity, ActivityKind, InputKind, Intent, IntentKind, MarketIx, OrderId, OrderKind, OwnEvent, Price, Quote,
+    Reallocation, Side, Size, StrategyId, Time, TokenIx, Transfer, TransferKind, Usd,
 };
 
-/// How late the venue's records may be.
+/// The largest delay of the Data API.
 const RECORDS_LATE_MICROS: u64 = 30_000_000;
 
 impl Story<'_> {
-    /// Lets a strategy say something, in one step of three.
+    /// Lets a strategy answer, in one step of three.
     pub(super) fn run_strategies(&mut self) -> Result<(), String> {
         if self.world.rng.below(3) != 0 {
             return Ok(());
@@ -27,20 +27,20 @@ impl Story<'_> {
         let intents: Vec<Intent> = (0..count).map(|_| self.world.intent(strategy, &own)).collect();
         let fault = (self.world.rng.below(400) == 0).then(|| "it panicked".to_string());
         let intents = if fault.is_some() { Vec::new() } else { intents };
-        self.feed(Body::Intents(StrategyAnswer { fault, ..StrategyAnswer::to_one(strategy, intents) }))
+        self.feed(InputKind::Intents(StrategyAnswer { fault, ..StrategyAnswer::to_one(strategy, intents) }))
     }
 
-    /// The orders that a strategy heard of.
+    /// Returns the orders that a strategy was notified of.
     fn own_orders(&mut self, strategy: StrategyId) -> Vec<OrderId> {
-        let told = core::mem::take(&mut self.host.told);
-        let orders = told.iter().filter(|(who, _)| *who == strategy).filter_map(|(_, event)| match event {
+        let own_events = core::mem::take(&mut self.host.own_events);
+        let orders = own_events.iter().filter(|(who, _)| *who == strategy).filter_map(|(_, event)| match event {
             OwnEvent::Order { order, .. } | OwnEvent::Fill { order, .. } => Some(*order),
             _ => None,
         });
         orders.collect()
     }
 
-    /// Lets an operator press a button, now and then.
+    /// Sends an operator command, now and then.
     pub(super) fn play_operator(&mut self) -> Result<(), String> {
         if self.world.rng.below(60) != 0 {
             return Ok(());
@@ -58,13 +58,13 @@ impl Story<'_> {
             }
             6 => {
                 let limits = draw_limits(|bound| self.world.rng.below(bound));
-                return self.feed(Body::Limits(limits));
+                return self.feed(InputKind::Limits(limits));
             }
             7 => return self.reload(),
             14 => Command::Close { token: TokenIx(u32::try_from(self.world.rng.below(14)).unwrap_or(0)) },
             15 => self.restriction(),
             16 => return self.transfer(),
-            17 => return self.untold_transfer(),
+            17 => return self.unreported_transfer(),
             18 => {
                 let number = self.world.rng.below(u64::from(STRATEGIES)).saturating_add(1);
                 return self.set_budget(StrategyId(u16::try_from(number).unwrap_or(1)));
@@ -74,10 +74,10 @@ impl Story<'_> {
             10 => Command::Resume,
             _ => Command::Start,
         };
-        self.feed(Body::Command(command))
+        self.feed(InputKind::Command(command))
     }
 
-    /// Shares go from whoever has some to another strategy, all or a part of them. The account is as before.
+    /// Moves shares from a strategy that has some to another one, all or a part of them. The account must not change.
     fn assignment(&mut self) -> Result<(), String> {
         let parts = self.host.engine.ledger().parts().filter(|(_, _, part)| !part.size.is_zero());
         let held: Vec<_> = parts.map(|(from, token, part)| (from, token, part.size)).collect();
@@ -89,10 +89,10 @@ impl Story<'_> {
         let part = Size(self.world.rng.below(most.0.saturating_add(2)));
         let size = (self.world.rng.below(2) == 0).then_some(part);
         let before = self.host.engine.ledger().clone();
-        self.feed(Body::Assign(Assignment { token, from, to, size }))?;
+        self.feed(InputKind::Reallocate(Reallocation { token, from, to, size }))?;
         let after = self.host.engine.ledger();
         if after.cash() != before.cash() || !after.positions().eq(before.positions()) {
-            return Err("an assignment changed what the account holds".to_string());
+            return Err("a reallocation changed the account".to_string());
         }
         Ok(())
     }
@@ -103,7 +103,7 @@ impl Story<'_> {
             1 => Scope::Market(MarketIx(u32::try_from(self.world.rng.below(6)).unwrap_or(0))),
             _ => Scope::Strategy(StrategyId(1)),
         };
-        // Lifted twice as often as set, so that there is trade.
+        // Lifted twice as often as set, so that trading continues.
         let restriction = match self.world.rng.below(6) {
             0 => Restriction::ReduceOnly,
             1 => Restriction::CancelOnly,
@@ -112,9 +112,9 @@ impl Story<'_> {
         Command::Restrict { scope, restriction }
     }
 
-    /// Money comes or goes, at the venue and in the books at once.
+    /// Deposits or withdraws money, at the venue and in the ledger at once.
     fn transfer(&mut self) -> Result<(), String> {
-        // What cannot be written down is not booked.
+        // With a failed journal nothing is booked.
         if self.host.disk_failed {
             return Ok(());
         }
@@ -127,14 +127,14 @@ impl Story<'_> {
             (TransferKind::Deposit(amount), amount)
         };
         self.world.venue.deposit(self.world.member.account(), change).map_err(|error| error.to_string())?;
-        self.feed(Body::Transfer(Transfer { kind, reference: "soak".to_string() }))?;
-        // What an operator books is acknowledged when it is on the disk.
+        self.feed(InputKind::Transfer(Transfer { kind, reference: "soak".to_string() }))?;
+        // An operator's transfer is acknowledged once it is synced to disk.
         self.host.synced = self.host.journal.len();
         Ok(())
     }
 
-    /// Money comes or goes at the venue, and nobody says so but its records, later.
-    fn untold_transfer(&mut self) -> Result<(), String> {
+    /// Deposits or withdraws money at the venue; only the Data API reports it, later.
+    fn unreported_transfer(&mut self) -> Result<(), String> {
         let amount = Usd(i64::try_from(self.world.rng.below(50_000_000)).unwrap_or(0));
         let cash = self.world.venue.cash(self.world.member.account()).free();
         let goes = self.world.rng.below(4) == 0 && amount.0 < cash;
@@ -148,14 +148,14 @@ impl Story<'_> {
         Ok(())
     }
 
-    /// Hears what the venue's records tell by now, from the beginning on after a crash.
+    /// Feeds the rows that the Data API reports by now; after a crash from the beginning.
     pub(super) fn read_records(&mut self) -> Result<(), String> {
         while let Some((from, activity)) = self.world.records.get(self.host.records).cloned() {
             if from > self.world.now {
                 break;
             }
             self.host.records = self.host.records.saturating_add(1);
-            self.feed(Body::Activity(activity))?;
+            self.feed(InputKind::Activity(activity))?;
         }
         Ok(())
     }
@@ -163,13 +163,13 @@ impl Story<'_> {
     fn reload(&mut self) -> Result<(), String> {
         let strategy = StrategyId(1);
         let reason = "its file is gone".to_string();
-        self.feed(Body::Strategy(StrategyChange::Removed { strategy, reason }))?;
+        self.feed(InputKind::Strategy(StrategyChange::Removed { strategy, reason }))?;
         self.load(strategy, 1)
     }
 }
 
 impl World {
-    /// Writes into the venue's records what moved now; they are late.
+    /// Adds an activity to the Data API's rows; they are published later.
     pub(super) fn write_record(&mut self, kind: ActivityKind) {
         let number = u64::try_from(self.records.len()).unwrap_or(u64::MAX);
         let mut key = [0; 32];
@@ -234,7 +234,8 @@ impl World {
             2 => OrderKind::Gtc { post_only: true },
             _ => OrderKind::Gtc { post_only: false },
         };
-        // Of those that cannot rest half reach a little beyond the best price, for a little of what is there.
+        // Half of the orders that cannot rest reach a little beyond the best price, for a small part of the available
+        // size.
         let (price, size) = match kind {
             OrderKind::Fak | OrderKind::Fok if self.rng.below(2) == 0 => {
                 (self.beyond(token, side), Size::shares(self.rng.below(5).saturating_add(5)))
@@ -253,13 +254,13 @@ impl World {
         Price::from_micros(micros).unwrap_or_else(|| self.half())
     }
 
-    /// Draws an end within the next ten minutes, at times sooner than the venue allows.
+    /// Draws an expiration within the next ten minutes, at times sooner than the venue allows.
     fn soon(&mut self) -> u32 {
         let ahead = self.rng.below(600).saturating_add(60);
         u32::try_from(self.now.seconds().saturating_add(ahead)).unwrap_or(u32::MAX)
     }
 
-    /// Draws a price about the best of the other side, so that some match, some rest, and some are off the grid.
+    /// Draws a price near the best of the other side, so that some orders match, some rest, and some are off the grid.
     fn price(&mut self, token: TokenIx, side: Side) -> Price {
         let fair = self.venue.best(token, side.opposite()).map_or(500_000, |level| level.price.micros());
         let tick = self.venue.market(token.market()).map_or(10_000, |market| market.tick.micros());

@@ -1,4 +1,4 @@
-//! Everything outside of the host: the venue, the market's other traders, the network with its delays, and the clock.
+//! The host's environment: the venue, the market's other traders, the network with its delays, and the clock.
 
 use super::draws::{Fault, Likelihoods};
 use super::{START, Summary};
@@ -9,41 +9,41 @@ use crate::venue::{AccountId, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::input::Channel;
-use model::{Activity, Body, MarketIx, NewOrder, OrderId, Time, Usd, VenueOrderId};
+use model::{Activity, InputKind, MarketIx, NewOrder, OrderId, Time, Usd, VenueOrderId};
 
-/// What the account starts with.
+/// The starting cash of the account.
 pub(super) const CASH: Usd = Usd::dollars(2_000);
 
-/// Something on its way.
+/// A message in flight.
 #[derive(Debug, Clone)]
 pub(super) enum Delivery {
-    /// An order reaches the venue. The last number names the process that waits for the answer.
+    /// An order reaches the venue. The last number is the process that waits for the answer.
     Place(NewOrder, VenueOrderId, u64),
     /// A cancel reaches the venue.
     Cancel(OrderId, u64),
-    /// A cancel of a market reaches the venue, in place of this order's.
+    /// A cancel of a whole market reaches the venue, replacing this order's cancel.
     Sweep(OrderId, MarketIx, u64),
     /// A cancel of everything reaches the venue.
     CancelAll,
-    /// A question for an order reaches the venue.
+    /// A query for an order reaches the venue.
     Look(OrderId, Time),
-    /// A question for the account reaches the venue.
+    /// A query for the account reaches the venue.
     Account,
-    /// An answer or a host-made input reaches the host. Lost in a crash.
-    Answer(Body),
+    /// An answer or an input created by the host reaches the host. Lost in a crash.
+    Answer(InputKind),
     /// A message of the user channel reaches the host, if the channel is up.
-    User(Body),
+    User(InputKind),
     /// A message of the market channel reaches the host, if the channel is up.
-    Market(Body),
+    Market(InputKind),
     /// A trade settles further.
     Settle(Trade),
-    /// A channel comes back.
+    /// A channel is restored.
     Reconnect(Channel),
-    /// The journal is synced up to this byte, for an order that leaves then.
+    /// The journal is synced up to this byte, for an order that is then sent.
     Leave(NewOrder, VenueOrderId, usize, Time),
 }
 
-/// The world around the host.
+/// The host's environment.
 pub(super) struct World {
     pub(super) rng: Rng,
     pub(super) now: Time,
@@ -55,10 +55,10 @@ pub(super) struct World {
     pub(super) markets: Vec<MarketIx>,
     pub(super) user_up: bool,
     pub(super) market_up: bool,
-    /// The venue refuses everything until then.
+    /// The venue refuses everything until this time.
     pub(super) venue_back: Time,
     pub(super) summary: Summary,
-    /// The venue's records of what moved without a trade, each with the time from which on they tell it.
+    /// The Data API's rows of movements without a trade, each with the time from which it is published.
     pub(super) records: Vec<(Time, Activity)>,
     wire: BTreeMap<(Time, u64), Delivery>,
     sent: u64,
@@ -90,7 +90,7 @@ impl World {
         }
     }
 
-    /// Draws whether a fault strikes now, and counts it.
+    /// Draws whether a fault occurs now, and counts it.
     pub(super) fn strikes(&mut self, fault: Fault) -> bool {
         let strikes = self.rng.below(10_000) < self.likelihoods.of(fault);
         if strikes {
@@ -99,7 +99,7 @@ impl World {
         strikes
     }
 
-    /// Draws how much time the next step takes.
+    /// Draws the duration of the next step.
     pub(super) fn draw_pause(&mut self) -> u64 {
         match self.rng.below(50) {
             0 => self.rng.below(5_000_000),
@@ -109,13 +109,13 @@ impl World {
         .saturating_add(100)
     }
 
-    /// Draws how long a channel stays away.
+    /// Draws the duration of a channel's outage.
     pub(super) fn draw_outage(&mut self) -> u64 {
         let most = if self.rng.below(4) == 0 { 90_000_000 } else { 3_000_000 };
         self.rng.below(most)
     }
 
-    /// Draws how long a message takes.
+    /// Draws the delay of a message.
     pub(super) fn draw_delay(&mut self) -> u64 {
         let slow = self.strikes(Fault::Slow);
         let most = if slow { 20_000_000 } else { 80_000 };
@@ -128,26 +128,26 @@ impl World {
         self.flow.step(self.now, &mut self.venue);
     }
 
-    /// Sends something that takes as long as messages do.
+    /// Sends a message with a random delay.
     pub(super) fn send(&mut self, delivery: Delivery) {
         let delay = self.draw_delay();
         self.send_in(delay, delivery);
     }
 
-    /// Sends something that arrives after so many microseconds.
+    /// Sends a message that arrives after `micros` microseconds.
     pub(super) fn send_in(&mut self, micros: u64, delivery: Delivery) {
         self.sent = self.sent.saturating_add(1);
         self.wire.insert((self.now.plus_micros(micros), self.sent), delivery);
     }
 
-    /// Returns what is due next.
+    /// Returns the next due message.
     pub(super) fn due(&mut self) -> Option<Delivery> {
         let (key, _) = self.wire.first_key_value()?;
         let key = *key;
         if key.0 <= self.now { self.wire.remove(&key) } else { None }
     }
 
-    /// A crash: what was on its way to the host is gone, what was on its way to the venue is not.
+    /// Applies a crash: messages in flight to the host are lost, those to the venue are not.
     pub(super) fn forget_what_comes_in(&mut self) {
         self.wire.retain(|_, delivery| {
             !matches!(

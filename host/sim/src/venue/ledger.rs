@@ -1,12 +1,12 @@
-//! Who has what, and what open orders hold of it.
+//! Balances of accounts, and the parts reserved by open orders.
 
 use super::types::{AccountId, Balance, OpenOrder};
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 use model::{SCALE, Side, Size, TokenIx, Usd, VenueOrderId};
 
-/// An amount and what open orders hold of it, in base units. 128 bits: no sequence of orders can reach the end of the range,
-/// so the saturating sums below never saturate.
+/// An amount and the part reserved by open orders, in base units. 128 bits: no sequence of orders can reach the end of
+/// the range, so the saturating sums below never saturate.
 #[derive(Debug, Clone, Copy, Default)]
 struct Purse {
     total: i128,
@@ -18,7 +18,7 @@ impl Purse {
         self.total = self.total.saturating_add(micros);
     }
 
-    /// Adds, or takes; `None`, and nothing done, if less is there.
+    /// Adds or subtracts; returns `None` and changes nothing if the balance is too small.
     fn change(&mut self, micros: i128) -> Option<()> {
         let total = self.total.checked_add(micros)?;
         if micros < 0 && total < 0 {
@@ -41,7 +41,7 @@ struct Account {
 }
 
 impl Account {
-    /// Pays all shares of a token at `pays` each, cut to whole millionths.
+    /// Redeems all shares of a token at `pays` each, rounded down to whole millionths.
     fn redeem(&mut self, token: TokenIx, pays: Usd) -> Option<(Size, Usd)> {
         let purse = self.shares.remove(&token)?;
         let worth = purse.total.saturating_mul(i128::from(pays.micros())).div_euclid(i128::from(SCALE));
@@ -75,7 +75,7 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// Opens an account; `None` when there are `max`.
+    /// Opens an account; returns `None` if there are `max`.
     pub(super) fn open(&mut self, max: u32) -> Option<AccountId> {
         let number = u32::try_from(self.accounts.len()).ok().filter(|number| *number <= max)?;
         self.accounts.push(Account::default());
@@ -125,7 +125,7 @@ impl Ledger {
         self.get(account).map_or(0, |account| account.orders.len())
     }
 
-    /// Holds what a newly resting order needs.
+    /// Reserves the amount that a newly resting order needs.
     pub(super) fn rest(&mut self, order: &OpenOrder) {
         self.change_hold(order, Size::ZERO, order.rest());
         if let Some(account) = self.get_mut(order.account) {
@@ -133,7 +133,8 @@ impl Ledger {
         }
     }
 
-    /// Releases what `order` no longer needs after its rest fell from `before`, and forgets it when nothing is left.
+    /// Releases the amount that `order` no longer needs after its rest fell from `before` to `after`, and removes the
+    /// reservation when nothing is left.
     pub(super) fn release(&mut self, order: &OpenOrder, before: Size, after: Size) {
         self.change_hold(order, before, after);
         if after.is_zero()
@@ -148,7 +149,8 @@ impl Ledger {
         self.hold(order.account, order.side, order.token, change);
     }
 
-    /// Pays everybody's shares of a token at `pays` each, cut to whole millionths. Returns who had how many, and what they got.
+    /// Redeems all accounts' shares of a token at `pays` each, rounded down to whole millionths. Returns each account
+    /// with its shares and payout.
     pub(super) fn redeem(&mut self, token: TokenIx, pays: Usd) -> Vec<(AccountId, Size, Usd)> {
         let accounts = (0..).zip(&mut self.accounts);
         let paid = accounts.filter_map(|(number, account)| {
@@ -157,22 +159,22 @@ impl Ledger {
         paid.collect()
     }
 
-    /// Pays one account's shares of a token; `None` if it has none.
+    /// Redeems one account's shares of a token; returns `None` if it has none.
     pub(super) fn redeem_of(&mut self, account: AccountId, token: TokenIx, pays: Usd) -> Option<(Size, Usd)> {
         self.get_mut(account)?.redeem(token, pays)
     }
 
-    /// Adds cash, or takes it; `None`, and nothing done, if there is less.
+    /// Adds or subtracts cash; returns `None` and changes nothing if there is too little.
     pub(super) fn change_cash(&mut self, account: AccountId, micros: i128) -> Option<()> {
         self.get_mut(account)?.cash.change(micros)
     }
 
-    /// Adds shares, or takes them; `None`, and nothing done, if there are fewer.
+    /// Adds or subtracts shares; returns `None` and changes nothing if there are too few.
     pub(super) fn change_shares(&mut self, account: AccountId, token: TokenIx, micros: i128) -> Option<()> {
         self.get_mut(account)?.shares.entry(token).or_default().change(micros)
     }
 
-    /// Holds `micros` of what an order on `side` of `token` gives, or releases them where they are below zero.
+    /// Reserves `micros` of what an order on `side` of `token` gives, or releases them if negative.
     pub(super) fn hold(&mut self, account: AccountId, side: Side, token: TokenIx, micros: i128) {
         let Some(account) = self.get_mut(account) else { return };
         let purse = match side {
@@ -183,7 +185,7 @@ impl Ledger {
     }
 
     /// Moves the money and shares of one half of a match.
-    pub(super) fn settle(&mut self, leg: &Leg) {
+    pub(super) fn apply_leg(&mut self, leg: &Leg) {
         let (value, fee) = (i128::from(leg.value.micros()), i128::from(leg.fee.micros()));
         let size = i128::from(leg.size.micros());
         self.fees = self.fees.saturating_add(fee);
@@ -202,7 +204,7 @@ impl Ledger {
     }
 }
 
-/// What `rest` shares of an order hold: a BUY its cost rounded up, a SELL the shares.
+/// Returns the amount reserved for `rest` shares of an order: for a BUY its cost rounded up, for a SELL the shares.
 fn needed(order: &OpenOrder, rest: Size) -> i128 {
     match order.side {
         // Sizes are checked when an order is placed, so the cost fits.

@@ -1,14 +1,14 @@
-//! Matching: first a plan of what a taker would meet, then, if it is wanted, its execution.
+//! Matching: first a plan of the orders that a taker would meet, then, if it is accepted, its execution.
 
 use super::ledger::Leg;
-use super::shelves::{Shelf, Shelves, Spot};
+use super::order_book::{BookKey, OrderBook, PriceLevel};
 use super::types::{AccountId, Change, Event, OpenOrder, Part, Placed, Trade, is_spent};
-use super::{Listing, Venue};
+use super::{ListedMarket, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use model::{FeeRate, Price, SCALE, Side, Size, Time, TokenIx, Usd, VenueOrderId};
 
-/// Who takes.
+/// The taker.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Taker {
     pub(super) order: Option<VenueOrderId>,
@@ -22,12 +22,12 @@ pub(super) struct Taker {
 }
 
 impl Taker {
-    /// Says whether the taker would trade at `price` of its own token.
+    /// Returns true if the taker would trade at `price` of its own token.
     fn accepts(&self, price: Price) -> bool {
         match (self.side, self.spend) {
             (Side::Sell, _) => price >= self.price,
             (Side::Buy, None) => price <= self.price,
-            // price <= spend / size, multiplied out to stay exact.
+            // `price <= spend / size`, multiplied out to stay exact.
             (Side::Buy, Some(spend)) => {
                 let asked = u128::from(price.micros()).saturating_mul(u128::from(self.size.micros()));
                 asked <= u128::try_from(spend.micros()).unwrap_or(0).saturating_mul(u128::from(SCALE))
@@ -35,32 +35,32 @@ impl Taker {
         }
     }
 
-    /// Returns what one of the taker's parts costs or earns, fees apart. On the same token both sides move the maker's
-    /// price rounded down; on the other token the taker completes the maker's money to a whole set.
+    /// Returns the cost of or proceeds from one of the taker's parts, before fees. On the same token both sides move
+    /// the maker's price rounded down; on the other token the taker completes the maker's money to a whole set.
     fn value(&self, maker_token: TokenIx, maker_price: Price, size: Size) -> Usd {
         let maker = maker_price.cost_floor(size).unwrap_or_default();
         if maker_token == self.token { maker } else { size.face_value().unwrap_or_default().saturating_sub(maker) }
     }
 }
 
-/// A maker that the taker would meet.
+/// A maker order that the taker would meet.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fill {
-    spot: Spot,
-    /// The taker's own price.
+    spot: BookKey,
+    /// The price for the taker, on its own token.
     price: Price,
     value: Usd,
     part: Part,
 }
 
-/// What a taker would meet.
+/// The orders that a taker would meet.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Plan {
     fills: Vec<Fill>,
     pub(super) matched: Size,
     pub(super) value: Usd,
     pub(super) fee: Usd,
-    /// Whether the taker wants nothing more: it has all its shares, or a FAK or FOK BUY has spent all its dollars.
+    /// True if the taker is complete: it has all its shares, or a FAK or FOK BUY has spent all its dollars.
     pub(super) whole: bool,
 }
 
@@ -69,7 +69,7 @@ impl Plan {
         self.fills.is_empty()
     }
 
-    /// Plans to meet one resting order and nothing else.
+    /// Plans to meet a single resting order.
     pub(super) fn of(maker: &OpenOrder, taker: &Taker) -> Self {
         let mut plan = Self::default();
         let part = Part {
@@ -81,12 +81,12 @@ impl Plan {
             size: Size::ZERO,
             fee: Usd::ZERO,
         };
-        plan.meet(taker, Spot::of(maker.token, maker.side, maker.price), part, maker.rest());
+        plan.meet(taker, BookKey::of(maker.token, maker.side, maker.price), part, maker.rest());
         plan
     }
 
-    /// Meets at most `available` shares of a maker; false when the taker wants no more.
-    fn meet(&mut self, taker: &Taker, spot: Spot, mut part: Part, available: Size) -> bool {
+    /// Meets at most `available` shares of a maker; returns false if the taker is complete.
+    fn meet(&mut self, taker: &Taker, spot: BookKey, mut part: Part, available: Size) -> bool {
         let (_, price) = spot.seen_from(taker.token);
         let size = available.min(match taker.spend {
             Some(spend) => affordable(spend.saturating_sub(self.value), price, part.token == taker.token),
@@ -111,21 +111,21 @@ impl Plan {
     }
 }
 
-/// Returns the shares that cost all of `money` at `price`, to the millionth: their cost is rounded down on the taker's own token
-/// and up on the other one, see [`Taker::value`].
+/// Returns the shares that cost all of `money` at `price`, to the millionth: their cost is rounded down on the taker's
+/// own token and up on the other one, see [`Taker::value`].
 fn affordable(money: Usd, price: Price, own_token: bool) -> Size {
     let shares = price.shares_for(money);
     let exact = price.cost_floor(shares) == Some(money);
     if own_token && !exact { shares.saturating_add(Size(1)) } else { shares }
 }
 
-/// Plans what `taker` would meet: the best price first, at one price external depth first (it was told before), then
-/// orders first come first. External depth does not meet external depth: recordings are as they are.
-pub(super) fn plan(shelves: &Shelves, orders: &BTreeMap<VenueOrderId, OpenOrder>, taker: &Taker) -> Plan {
+/// Plans the matches of `taker`: best price first; at equal price external depth first (it was there first), then
+/// orders in time priority. External depth does not match external depth: recordings are left unchanged.
+pub(super) fn plan(shelves: &OrderBook, orders: &BTreeMap<VenueOrderId, OpenOrder>, taker: &Taker) -> Plan {
     let mut plan = Plan::default();
-    let side = Spot::of(taker.token, taker.side, taker.price).side.opposite();
+    let side = BookKey::of(taker.token, taker.side, taker.price).side.opposite();
     for (price, shelf) in shelves.best_first(side) {
-        let spot = Spot { side, price };
+        let spot = BookKey { side, price };
         if !taker.accepts(spot.seen_from(taker.token).1) || !meet_shelf(&mut plan, orders, taker, spot, shelf) {
             break;
         }
@@ -137,8 +137,8 @@ fn meet_shelf(
     plan: &mut Plan,
     orders: &BTreeMap<VenueOrderId, OpenOrder>,
     taker: &Taker,
-    spot: Spot,
-    shelf: &Shelf,
+    spot: BookKey,
+    shelf: &PriceLevel,
 ) -> bool {
     let blank = Part {
         order: None,
@@ -163,7 +163,7 @@ fn meet_shelf(
 }
 
 impl Venue {
-    /// Carries a plan out: one trade for each price. `own` is the taker's order, which is kept up to date.
+    /// Executes a plan: one trade per price. `own` is the taker's order, which is updated.
     pub(super) fn execute(&mut self, now: Time, taker: &Taker, plan: &Plan, mut own: Option<&mut OpenOrder>) -> Placed {
         let mut trades = Vec::new();
         for fills in plan.fills.chunk_by(|one, next| one.spot == next.spot) {
@@ -201,10 +201,11 @@ impl Venue {
     fn fill(&mut self, now: Time, taker: &Taker, fill: &Fill) {
         let part = &fill.part;
         let market = taker.token.market();
-        // On the same token the maker moves what the taker does; on the other one its own price rounded down.
+        // On the same token the maker moves the same amount as the taker; on the other token its own price rounded
+        // down.
         let maker_value =
             if part.token == taker.token { fill.value } else { part.price.cost_floor(part.size).unwrap_or_default() };
-        self.ledger.settle(&Leg {
+        self.ledger.apply_leg(&Leg {
             account: taker.account,
             token: taker.token,
             side: taker.side,
@@ -212,7 +213,7 @@ impl Venue {
             value: fill.value,
             fee: part.fee,
         });
-        self.ledger.settle(&Leg {
+        self.ledger.apply_leg(&Leg {
             account: part.account,
             token: part.token,
             side: part.side,
@@ -230,13 +231,13 @@ impl Venue {
         }
     }
 
-    fn take_external(&mut self, market: model::MarketIx, spot: Spot, size: Size) {
+    fn take_external(&mut self, market: model::MarketIx, spot: BookKey, size: Size) {
         if let Some(listing) = self.listing_mut(market) {
             listing.shelves.take_external(spot, size);
         }
     }
 
-    fn fill_maker(&mut self, now: Time, id: VenueOrderId, spot: Spot, size: Size) {
+    fn fill_maker(&mut self, now: Time, id: VenueOrderId, spot: BookKey, size: Size) {
         let Some(order) = self.orders.get_mut(&id) else { return };
         let before = order.rest();
         order.matched = order.matched.saturating_add(size);
@@ -255,8 +256,8 @@ impl Venue {
     }
 }
 
-impl Listing {
-    /// Counts the whole sets that a match on complementary tokens made (two buyers) or broke up (two sellers).
+impl ListedMarket {
+    /// Counts the whole sets that a match on complementary tokens minted (two buyers) or merged (two sellers).
     fn count_sets(&mut self, complementary: bool, side: Side, size: Size) {
         let size = i128::from(size.micros());
         self.sets = match (complementary, side) {

@@ -1,22 +1,22 @@
-//! Orders in: what the venue checks, in its order, and cancels.
+//! Order placement with the venue's checks, in its order, and cancels.
 
 use super::matching::{Plan, Taker, plan};
-use super::shelves::Spot;
+use super::order_book::BookKey;
 use super::types::{AccountId, Change, Event, OpenOrder, Order, Placed, Reject};
 use super::{ORDERS_MAX, SEEN_MAX, Venue};
 use alloc::vec::Vec;
 use model::{FeeRate, Market, MarketIx, OrderKind, Side, Size, Time, TokenIx, Usd, VenueOrderId};
 
-/// The largest order: a billion shares, so that no sum of an order's amounts leaves 64 bits.
+/// The largest order: a billion shares, so that no sum of an order's amounts exceeds 64 bits.
 const SIZE_MAX: Size = Size::shares(1_000_000_000);
-/// The least that a BUY which matches at once may spend.
+/// The least that a BUY that matches at once may spend.
 const MARKETABLE_MIN: Usd = Usd::dollars(1);
 
 impl Venue {
-    /// Places an order: matches it as far as its kind lets it, and rests what may rest.
+    /// Places an order: matches it as far as its kind permits, and rests the remainder if the kind rests.
     ///
     /// # Errors
-    /// [`Reject`]; nothing has changed then.
+    /// [`Reject`]; nothing was changed then.
     pub fn place(&mut self, now: Time, account: AccountId, order: &Order) -> Result<Placed, Reject> {
         self.check_new(order.id)?;
         let (taker, plan) = self.consider(account, order)?;
@@ -24,7 +24,7 @@ impl Venue {
         Ok(self.accept(now, &taker, order, &plan, None))
     }
 
-    /// Checks an order against everything but its id's past, and returns what it would meet.
+    /// Checks an order against everything except earlier uses of its id, and returns its matching plan.
     pub(super) fn consider(&self, account: AccountId, order: &Order) -> Result<(Taker, Plan), Reject> {
         let fee = self.check(account, order)?;
         let taker = Taker {
@@ -48,7 +48,7 @@ impl Venue {
         if self.orders.contains_key(&id) || self.seen.contains(&id) { Err(Reject::Duplicate) } else { Ok(()) }
     }
 
-    /// Checks what can be said without looking at the book, and returns the market's fee.
+    /// Checks everything that does not depend on the book, and returns the market's fee.
     fn check(&self, account: AccountId, order: &Order) -> Result<FeeRate, Reject> {
         let listing = self.listing(order.token.market()).ok_or(Reject::UnknownToken)?;
         if account == AccountId::HOUSE || !self.ledger.has(account) {
@@ -76,7 +76,8 @@ impl Venue {
         Ok(())
     }
 
-    /// Takes an order in. One that comes out of a delay was told at `delayed`, when it went in; that it rests is news then.
+    /// Accepts an order. A released order was already reported when its delay began at `delayed`; only that it now
+    /// rests is reported.
     pub(super) fn accept(
         &mut self,
         now: Time,
@@ -101,13 +102,13 @@ impl Venue {
                 self.events.push(Event::Order { at: now, change: Change::Cancellation, order: own });
             }
         }
-        self.tell_levels();
+        self.publish_levels();
         placed
     }
 
     fn rest(&mut self, order: &OpenOrder) {
         let market = order.token.market();
-        let spot = Spot::of(order.token, order.side, order.price);
+        let spot = BookKey::of(order.token, order.side, order.price);
         self.ledger.rest(order);
         self.orders.insert(order.id, *order);
         if let Some(until) = order.kind.until() {
@@ -129,10 +130,10 @@ impl Venue {
         self.seen_order.push_back(id);
     }
 
-    /// Cancels an open order of `account`; false if there is none.
+    /// Cancels an open order of `account`; returns false if there is no such order.
     pub fn cancel(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
-        let done = self.take_off(now, account, id);
-        self.tell_levels();
+        let done = self.remove_order(now, account, id);
+        self.publish_levels();
         done
     }
 
@@ -161,23 +162,23 @@ impl Venue {
         wanted: impl Fn(&OpenOrder) -> bool,
     ) -> Vec<VenueOrderId> {
         let mut ids: Vec<_> = self.orders(account).filter(|order| wanted(order)).map(|order| order.id).collect();
-        ids.retain(|id| self.take_off(now, account, *id));
-        self.tell_levels();
+        ids.retain(|id| self.remove_order(now, account, *id));
+        self.publish_levels();
         ids
     }
 
-    /// Cancels the orders whose time is over.
+    /// Cancels the orders that have expired.
     pub fn expire(&mut self, now: Time) {
         while let Some((until, id)) = self.ending.first().copied().filter(|(until, _)| *until <= now) {
             self.ending.remove(&(until, id));
             if let Some(account) = self.orders.get(&id).map(|order| order.account) {
-                self.take_off(now, account, id);
+                self.remove_order(now, account, id);
             }
         }
-        self.tell_levels();
+        self.publish_levels();
     }
 
-    /// Takes an order that is over out of the open ones.
+    /// Removes a finished order from the open ones.
     pub(super) fn forget(&mut self, order: &OpenOrder) {
         self.orders.remove(&order.id);
         if let Some(until) = order.kind.until() {
@@ -185,12 +186,12 @@ impl Venue {
         }
     }
 
-    pub(super) fn take_off(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
+    pub(super) fn remove_order(&mut self, now: Time, account: AccountId, id: VenueOrderId) -> bool {
         let Some(order) = self.orders.get(&id).filter(|order| order.account == account).copied() else { return false };
         self.forget(&order);
         self.ledger.release(&order, order.rest(), Size::ZERO);
         let market = order.token.market();
-        let spot = Spot::of(order.token, order.side, order.price);
+        let spot = BookKey::of(order.token, order.side, order.price);
         if let Some(listing) = self.listing_mut(market) {
             listing.shelves.remove(spot, id, order.rest());
         }
@@ -212,14 +213,14 @@ fn check_amounts(order: &Order, market: &Market) -> Result<(), Reject> {
     if !order.price.is_on(market.tick) {
         return Err(Reject::Tick { price: order.price, tick: market.tick });
     }
-    // Orders that cannot rest are not held to the minimum of shares: whoever holds less must be able to sell it.
+    // Orders that cannot rest are exempt from the minimum size, so that a smaller holding can be sold.
     if order.kind.rests() && order.size < market.min_size {
         return Err(Reject::Small { size: order.size, min: market.min_size });
     }
     Ok(())
 }
 
-/// The checks that depend on what the order would meet.
+/// Performs the checks that depend on the matching plan.
 fn check_kind(order: &Order, plan: &Plan) -> Result<(), Reject> {
     let value = most_spent(order).ok_or(Reject::Range)?;
     if order.kind.is_post_only() && !plan.is_empty() {
@@ -237,13 +238,13 @@ fn check_kind(order: &Order, plan: &Plan) -> Result<(), Reject> {
     }
 }
 
-/// The most that a BUY spends, fees apart.
+/// Returns the most that a BUY spends, before fees.
 fn most_spent(order: &Order) -> Option<Usd> {
     order.spend.or_else(|| order.price.cost_ceil(order.size))
 }
 
-/// What a BUY needs in micro-dollars: its cost and, if it takes at once, the worst fee; and never less than it really moves,
-/// whose parts are rounded one by one.
+/// Returns the micro-dollars that a BUY needs: its cost and, if it takes at once, the worst fee; at least what it
+/// really moves, because its parts are rounded one by one.
 pub(super) fn cash_needed(order: &Order, fee: FeeRate, plan: &Plan) -> Option<i64> {
     let cost = most_spent(order)?;
     if plan.is_empty() {

@@ -1,4 +1,4 @@
-//! The end of a market: what its shares pay, and the payment.
+//! Resolution of a market: payouts, and redemption.
 
 use super::Venue;
 use super::types::{Event, MarketError};
@@ -6,13 +6,13 @@ use alloc::vec::Vec;
 use model::{Market, MarketIx, Time, Usd};
 
 impl Venue {
-    /// Resolves a market: its open orders are cancelled, it takes no more of them, and its book is empty. `pays` is what a
-    /// share of each token is worth; together a dollar. Shares stay until they are redeemed. Where a market of an event pays
-    /// YES, all others of the event pay NO with it.
+    /// Resolves a market: its open orders are cancelled, no new ones are accepted, and its book is empty. `pays` is the
+    /// payout per share of each token; together a dollar. Shares stay until they are redeemed. If a market of an event
+    /// pays YES, all others of the event pay NO with it.
     ///
     /// # Errors
-    /// [`MarketError::Unknown`], [`MarketError::Resolved`] if it is over already or the two do not make a dollar, or
-    /// [`MarketError::Exclusive`] if its event would be left without exactly one that pays YES.
+    /// [`MarketError::Unknown`], [`MarketError::Resolved`] if it is resolved already or the two do not make a dollar,
+    /// or [`MarketError::Exclusive`] if its event would be left without exactly one that pays YES.
     pub fn resolve(&mut self, now: Time, market: MarketIx, pays: [Usd; 2]) -> Result<(), MarketError> {
         let [yes, no] = pays;
         let whole = yes >= Usd::ZERO && no >= Usd::ZERO && yes.checked_add(no) == Some(Usd::dollars(1));
@@ -30,11 +30,26 @@ impl Venue {
         losers.into_iter().try_for_each(|rival| self.end(now, rival, [Usd::ZERO, Usd::dollars(1)]))
     }
 
-    /// Returns the markets of a market's event that are not resolved, without itself; `None` if it stands alone.
+    /// Returns the other unresolved markets of a market's event; `None` if it is a standalone market.
     fn open_rivals(&self, of: &Market, market: MarketIx) -> Option<Vec<MarketIx>> {
         let event = of.event.filter(|_| of.neg_risk)?;
         let rivals = self.event_markets(event).into_iter();
         Some(rivals.filter(|rival| *rival != market && self.resolution(*rival).is_none()).collect())
+    }
+
+    /// Resolves one market and redeems its shares, whatever the other markets of its event pay: a recorded event may
+    /// lack the one that pays YES.
+    ///
+    /// # Errors
+    /// [`MarketError::Unknown`], or [`MarketError::Resolved`] if it is resolved already or the two do not make a dollar.
+    pub(crate) fn pay_out(&mut self, now: Time, market: MarketIx, pays: [Usd; 2]) -> Result<(), MarketError> {
+        let [yes, no] = pays;
+        let whole = yes >= Usd::ZERO && no >= Usd::ZERO && yes.checked_add(no) == Some(Usd::dollars(1));
+        if self.listing(market).ok_or(MarketError::Unknown)?.pays.is_some() || !whole {
+            return Err(MarketError::Resolved);
+        }
+        self.end(now, market, pays)?;
+        self.redeem(market)
     }
 
     fn end(&mut self, now: Time, market: MarketIx, pays: [Usd; 2]) -> Result<(), MarketError> {
@@ -50,12 +65,12 @@ impl Venue {
         Ok(())
     }
 
-    /// Returns what a share of each token of a market pays, once it is resolved.
+    /// Returns the payout per share of each token of a market, once it is resolved.
     pub fn resolution(&self, market: MarketIx) -> Option<[Usd; 2]> {
         self.listing(market)?.pays
     }
 
-    /// Pays everybody's shares of a resolved market, which are gone then.
+    /// Redeems all accounts' shares of a resolved market, which are then gone.
     ///
     /// # Errors
     /// [`MarketError::Unknown`] if it is not resolved.

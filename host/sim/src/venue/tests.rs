@@ -1,9 +1,9 @@
 #![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
 
-mod held;
+mod conversions;
+mod delayed_orders;
 mod properties;
 mod stories;
-mod turns;
 
 use super::*;
 use model::{EventId, FeeRate, NewOrder, OrderId, OrderKind, StrategyId, Time};
@@ -33,12 +33,12 @@ fn order_of(number: u64, token: TokenIx, side: Side, cents: u32, size: Size, kin
     Order::signed(id(number), &NewOrder { id: OrderId(1), strategy, tag: 0, token, side, price, size, kind })
 }
 
-/// A market with a fee of 0.07.
+/// Returns a market with a fee of 0.07.
 fn market(number: u32, event: Option<EventId>) -> Market {
     Market { neg_risk: event.is_some(), event, fee: FeeRate { rate_micros: 70_000 }, ..testkit::market(number) }
 }
 
-/// A venue of one market, and `accounts` accounts that hold `dollars` and as many shares of each token.
+/// Returns a venue of one market, and `accounts` accounts that hold `dollars` and as many shares of each token.
 fn venue(accounts: u32, dollars: u32) -> (Venue, Vec<AccountId>) {
     let mut venue = Venue::new();
     venue.add_market(market(1, None)).unwrap();

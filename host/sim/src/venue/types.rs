@@ -1,4 +1,4 @@
-//! The words of the simulated venue: who asks for what, what is answered and what is told.
+//! Types of the simulated venue: orders, results, errors and events.
 
 use alloc::vec::Vec;
 use model::{EventId, MarketIx, NewOrder, OrderKind, Price, Side, Size, TickSize, Time, TokenIx, Usd, VenueOrderId};
@@ -8,7 +8,7 @@ use model::{EventId, MarketIx, NewOrder, OrderKind, Price, Side, Size, TickSize,
 pub struct AccountId(pub u32);
 
 impl AccountId {
-    /// Whoever stands behind external depth: may owe without end, and is never refused.
+    /// The counterparty of external depth: its debt is unlimited, and it is never refused.
     pub const HOUSE: Self = Self(0);
 }
 
@@ -23,47 +23,48 @@ pub struct Order {
     pub side: Side,
     /// The worst price, on the market's grid.
     pub price: Price,
-    /// Shares: all of a sale or of a resting order. The taker amount of a FAK or FOK BUY, which gets more at a better price.
+    /// Shares: all of a sale or of a resting order. The taker amount of a FAK or FOK BUY, which gets more at a better
+    /// price.
     pub size: Size,
-    /// The maker amount of a FAK or FOK BUY: that many dollars are spent (fees apart) whatever they buy, and `spend / size` is
-    /// the exact limit instead of `price`. `None` for everything else.
+    /// The maker amount of a FAK or FOK BUY: this many dollars are spent (before fees) whatever they buy, and `spend /
+    /// size` is the exact limit instead of `price`. `None` for everything else.
     pub spend: Option<Usd>,
-    /// How long it stands.
+    /// Order kind.
     pub kind: OrderKind,
 }
 
 impl Order {
-    /// Returns an order as it is signed: a FAK or FOK BUY names its dollars, and the shares that these buy at the limit.
+    /// Returns an order as signed: a FAK or FOK BUY names its dollars, and the shares that these buy at the limit.
     pub fn signed(id: VenueOrderId, order: &NewOrder) -> Self {
         let NewOrder { token, side, price, kind, .. } = *order;
         Self { id, token, side, price, size: order.shares_min(), spend: order.dollars(), kind }
     }
 
-    /// Returns the order as an account's, with nothing matched.
+    /// Returns the order as an account's open order, with nothing matched.
     pub(super) const fn opened(&self, account: AccountId, created: Time) -> OpenOrder {
         let Self { id, token, side, price, size, kind, .. } = *self;
         OpenOrder { id, account, token, side, price, size, matched: Size::ZERO, unspent: self.spend, kind, created }
     }
 }
 
-/// What became of an accepted order at once.
+/// The immediate result of an accepted order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// Shares that matched.
     pub matched: Size,
-    /// What was paid or earned for them, fees apart.
+    /// The amount paid or earned for them, before fees.
     pub value: Usd,
     /// Fees paid.
     pub fee: Usd,
-    /// Whether nothing is left: all shares matched, or all dollars of a FAK or FOK BUY were spent.
+    /// True if nothing is left: all shares matched, or all dollars of a FAK or FOK BUY were spent.
     pub whole: bool,
-    /// Whether a rest stands on the book.
+    /// True if a rest is on the book.
     pub resting: bool,
     /// The numbers of its trades, as in [`Trade::number`].
     pub trades: Vec<u64>,
 }
 
-/// Why an order was refused; nothing was changed.
+/// The reason for refusing an order; nothing was changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
     /// No such token.
@@ -72,13 +73,13 @@ pub enum Reject {
     /// No such account.
     #[error("unknown account")]
     UnknownAccount,
-    /// The market takes no orders.
+    /// The market accepts no orders.
     #[error("the market takes no orders")]
     Closed,
     /// The price is off the grid.
     #[error("price {price} breaks minimum tick size rule: {tick}")]
     Tick {
-        /// The price asked.
+        /// The order's price.
         price: Price,
         /// The market's grid.
         tick: TickSize,
@@ -86,7 +87,7 @@ pub enum Reject {
     /// Too few shares.
     #[error("size {size} lower than the minimum: {min}")]
     Small {
-        /// The size asked.
+        /// The order's size.
         size: Size,
         /// The market's minimum.
         min: Size,
@@ -94,7 +95,7 @@ pub enum Reject {
     /// A BUY that would match at once, of less than one dollar.
     #[error("marketable BUY of {value}, min size: $1")]
     SmallMarketable {
-        /// What it would spend.
+        /// The dollars that it would spend.
         value: Usd,
     },
     /// The id was used before.
@@ -103,36 +104,36 @@ pub enum Reject {
     /// Not enough free cash or shares; amounts in base units (micro-dollars or micro-shares).
     #[error("not enough balance: balance {balance}, reserved {reserved}, needed {needed}")]
     Balance {
-        /// All that the account has of it.
+        /// The account's total.
         balance: i64,
-        /// What its open orders hold of that.
+        /// The part reserved by its open orders.
         reserved: i64,
-        /// What this order needs.
+        /// The amount that this order needs.
         needed: i64,
     },
     /// A post-only order would match.
     #[error("order crosses book")]
     PostOnly,
-    /// A FOK order could not be filled whole.
+    /// A FOK order could not be completely filled.
     #[error("FOK orders are fully filled or killed")]
     FokKilled,
-    /// A FAK order met nothing.
+    /// A FAK order found no match.
     #[error("no orders found to match with FAK order")]
     FakKilled,
     /// The account has [`super::ORDERS_MAX`] open orders.
     #[error("too many open orders")]
     TooManyOrders,
-    /// A zero or amounts beyond any account.
+    /// Zero, or amounts beyond any account.
     #[error("amounts out of range")]
     Range,
 }
 
-/// An order that stands on the book, or as it was last seen in an [`Event::Order`].
+/// An order on the book, or its final state in an [`Event::Order`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OpenOrder {
     /// Its id.
     pub id: VenueOrderId,
-    /// Whose it is.
+    /// Its owner.
     pub account: AccountId,
     /// The outcome token.
     pub token: TokenIx,
@@ -140,64 +141,65 @@ pub struct OpenOrder {
     pub side: Side,
     /// The limit.
     pub price: Price,
-    /// Shares at first.
+    /// The original size in shares.
     pub size: Size,
     /// Shares that matched so far.
     pub matched: Size,
     /// Dollars that a FAK or FOK BUY has left to spend; `None` for everything else.
     pub unspent: Option<Usd>,
-    /// How long it stands.
+    /// Order kind.
     pub kind: OrderKind,
-    /// When it was accepted.
+    /// Time of acceptance.
     pub created: Time,
 }
 
 impl OpenOrder {
-    /// Returns the shares that still stand.
+    /// Returns the remaining shares.
     pub const fn rest(&self) -> Size {
         self.size.saturating_sub(self.matched)
     }
 
-    /// Says whether nothing is left: all shares matched, or all dollars of a FAK or FOK BUY are spent.
+    /// Returns true if nothing is left: all shares matched, or all dollars of a FAK or FOK BUY are spent.
     pub fn is_whole(&self) -> bool {
         self.unspent.map_or(self.rest().is_zero(), is_spent)
     }
 }
 
-/// Of the dollars of a FAK or FOK BUY less than this is nothing: it buys no more than digits that the venue rounds away.
+/// Fewer remaining dollars of a FAK or FOK BUY than this count as none: they buy no more than digits that the venue
+/// rounds off.
 const UNSPENT_MIN: Usd = Usd(100);
 
-/// Says whether the dollars that are left of a FAK or FOK BUY are nothing.
+/// Returns true if the remaining dollars of a FAK or FOK BUY count as none.
 pub(super) fn is_spent(left: Usd) -> bool {
     left < UNSPENT_MIN
 }
 
-/// What an account has of something, in base units: micro-dollars of cash or micro-shares of a token.
+/// An account's balance, in base units: micro-dollars of cash or micro-shares of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Balance {
-    /// All of it; only the house's can be below zero.
+    /// The total; only the house's can be negative.
     pub total: i64,
-    /// What open orders hold of it.
+    /// The part reserved by open orders.
     pub reserved: i64,
 }
 
 impl Balance {
-    /// Returns what is free.
+    /// Returns the free part.
     pub const fn free(self) -> i64 {
         self.total.saturating_sub(self.reserved)
     }
 }
 
-/// What happened to an order.
+/// The change of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
-    /// Accepted; comes before its trades, with nothing matched.
+    /// Accepted; precedes its trades, with nothing matched.
     Placement,
-    /// A part or all matched; comes after the trade. Both the resting and the taking order get one per trade.
+    /// Partly or completely matched; follows the trade. Both the resting and the taking order get one per trade.
     Update,
-    /// Over with a rest unfilled: cancelled, or the rest of a FAK killed.
+    /// Finished with an unfilled rest: cancelled, or the rest of a FAK killed.
     Cancellation,
-    /// Accepted into a delay instead of a placement; what comes of it follows, or updates if it matches.
+    /// Accepted into a delay instead of a placement; its result follows, or updates if it matches.
     Delayed,
     /// Its delay is over: nothing matched, and it rests.
     Unmatched,
@@ -210,7 +212,7 @@ pub enum Change {
 pub struct Part {
     /// The resting order; `None` for external depth.
     pub order: Option<VenueOrderId>,
-    /// Whose it is ([`AccountId::HOUSE`] for external depth).
+    /// Its owner ([`AccountId::HOUSE`] for external depth).
     pub account: AccountId,
     /// The resting order's own token: the taker's, or the other one (mint or merge).
     pub token: TokenIx,
@@ -220,20 +222,20 @@ pub struct Part {
     pub price: Price,
     /// Shares.
     pub size: Size,
-    /// What the taker pays for this part on top (or has kept back); makers pay nothing.
+    /// The fee that the taker pays for this part; makers pay nothing.
     pub fee: Usd,
 }
 
-/// A taker met resting orders at one price.
+/// A match of a taker with resting orders at one price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trade {
-    /// Rising from 1 without gaps.
+    /// The trade's number, rising from 1 without gaps.
     pub number: u64,
-    /// When.
+    /// Time of the trade.
     pub at: Time,
     /// The taking order; `None` when new external depth met resting orders.
     pub order: Option<VenueOrderId>,
-    /// Whose it is.
+    /// Its owner.
     pub account: AccountId,
     /// The taker's token.
     pub token: TokenIx,
@@ -245,14 +247,14 @@ pub struct Trade {
     pub size: Size,
     /// Fees of all parts.
     pub fee: Usd,
-    /// Who was met, in the order of priority; never empty.
+    /// The maker parts, in the order of priority; never empty.
     pub parts: Vec<Part>,
 }
 
-/// What the venue tells, in order. Books are told per token: each change comes for both tokens, mirrored.
+/// The venue's events, in order. Books are reported per token: each change is reported for both tokens, mirrored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Event {
-    /// The total size at a price changed; zero when the level went.
+    /// The total size at a price changed; zero if the level was removed.
     Level {
         /// The market.
         market: MarketIx,
@@ -262,16 +264,16 @@ pub enum Event {
         side: Side,
         /// The price.
         price: Price,
-        /// All that rests there, external depth included.
+        /// The total size there, external depth included.
         size: Size,
     },
-    /// Something happened to an order.
+    /// An order changed.
     Order {
-        /// When.
+        /// Time of the change.
         at: Time,
-        /// What.
+        /// The change.
         change: Change,
-        /// The order after it.
+        /// The order after the change.
         order: OpenOrder,
     },
     /// A match. Both orders' updates and the levels' changes follow.
@@ -280,56 +282,56 @@ pub enum Event {
     Tick {
         /// The market.
         market: MarketIx,
-        /// Before.
+        /// The previous grid.
         old: TickSize,
-        /// Now.
+        /// The new grid.
         new: TickSize,
     },
-    /// The market is over; its orders' ends were told before.
+    /// The market is resolved; the ends of its orders were reported before.
     Resolved {
         /// The market.
         market: MarketIx,
-        /// What a share of each token pays.
+        /// Payout per share of each token.
         pays: [Usd; 2],
     },
     /// An account's shares of a resolved market were paid and are gone.
     Redeemed {
-        /// Whose they were.
+        /// Their owner.
         account: AccountId,
         /// The token.
         token: TokenIx,
-        /// How many.
+        /// Number of shares.
         size: Size,
-        /// What they paid in all.
+        /// The total payout.
         value: Usd,
     },
-    /// An account turned dollars and shares into each other.
+    /// An account converted dollars and shares into each other.
     Turned {
-        /// When.
+        /// Time of the conversion.
         at: Time,
-        /// Whose they were.
+        /// The account.
         account: AccountId,
-        /// How.
+        /// The kind of conversion.
         how: Turned,
-        /// How many of each token.
+        /// Number of shares of each token.
         size: Size,
-        /// The dollars that it brought; below zero if it took them.
+        /// The dollars received; negative if paid.
         value: Usd,
-        /// The tokens that went.
+        /// The tokens given.
         gone: Vec<TokenIx>,
-        /// The tokens that came.
+        /// The tokens received.
         got: Vec<TokenIx>,
     },
-    /// The whole book was replaced: read it afresh. No level events are told for a replacement.
+    /// The whole book was replaced and has to be read again. No level events are emitted for a replacement.
     BookReset {
         /// The market.
         market: MarketIx,
     },
 }
 
-/// What an account wants turned into something else.
+/// A conversion requested by an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Turn {
+pub enum Conversion {
     /// A dollar each into a share of both tokens.
     Split {
         /// The market.
@@ -344,23 +346,24 @@ pub enum Turn {
         /// Shares of each token.
         size: Size,
     },
-    /// All shares of a resolved market into what they pay.
+    /// All shares of a resolved market into their payout.
     Redeem {
         /// The market.
         market: MarketIx,
     },
-    /// NO shares of some markets of an event into YES shares of the others, and a dollar for each of the some but one.
+    /// NO shares of some markets of an event into YES shares of the others, and a dollar for each of the given markets
+    /// but one.
     Convert {
         /// The event.
         event: EventId,
-        /// The markets whose NO shares go.
+        /// The markets whose NO shares are given.
         from: Vec<MarketIx>,
         /// Shares of each token.
         size: Size,
     },
 }
 
-/// How dollars and shares were turned into each other; redemptions are [`Event::Redeemed`].
+/// The kinds of conversions; redemptions are [`Event::Redeemed`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Turned {
     /// Dollars into sets.
@@ -371,21 +374,21 @@ pub enum Turned {
     Conversion,
 }
 
-/// Why something could not be turned.
+/// The reason for refusing a conversion.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
     /// No such account, market or event, or the markets are not distinct markets of the event.
     #[error("no such account, market or event")]
     Unknown,
-    /// The market has no outcome yet.
+    /// The market is not resolved yet.
     #[error("result for condition not received yet")]
     Open,
     /// Too little cash or too few shares, in base units.
     #[error("transfer amount exceeds balance: {have} of {needed}")]
     Short {
-        /// What there is.
+        /// The available amount.
         have: i64,
-        /// What is needed.
+        /// The required amount.
         needed: i64,
     },
     /// An amount beyond any account.
@@ -393,7 +396,7 @@ pub enum TurnError {
     Range,
 }
 
-/// A market could not be added, or is not there.
+/// Errors of market operations: it could not be added, resolved or found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum MarketError {
     /// Its condition or one of its tokens is known already, or both tokens are the same.
@@ -402,10 +405,10 @@ pub enum MarketError {
     /// [`super::MARKETS_MAX`] is reached.
     #[error("too many markets")]
     TooMany,
-    /// The market is over already, or what it is to pay is not a dollar together.
+    /// The market is resolved already, or its payouts do not sum to a dollar.
     #[error("the market is resolved already, or its tokens do not pay a dollar together")]
     Resolved,
-    /// Of the markets of an event exactly one pays its YES shares, a whole dollar.
+    /// Exactly one of the markets of an event pays its YES shares, a whole dollar.
     #[error("of an event's markets exactly one pays YES, a whole dollar")]
     Exclusive,
     /// No such market, token or account.

@@ -1,11 +1,11 @@
-//! The address of a database. It may have a password, so it is never shown as it is: not by us, and not by the driver, which logs each
-//! parameter that it does not know with its value.
+//! The address of a database. It may contain a password, so it is never shown in full: neither by us, nor by the
+//! driver, which logs each parameter that it does not know with its value.
 
 use url::Url;
 
-/// What stands for what is hidden.
+/// The replacement of hidden parts.
 const HIDDEN: &str = "***";
-/// The parameters that the driver knows and that are no secrets.
+/// The parameters that the driver knows and that are not secret.
 const SHOWN: [&str; 15] = [
     "application_name",
     "dbname",
@@ -23,12 +23,12 @@ const SHOWN: [&str; 15] = [
     "sslrootcert",
     "statement-cache-capacity",
 ];
-/// The parameters that the driver knows and that may have a secret.
+/// The parameters that the driver knows and that may contain a secret.
 const HIDING: [&str; 3] = ["options", "password", "user"];
-/// The words of `sslmode`; the driver repeats others.
+/// The values of `sslmode`; the driver logs any other.
 const SSL_MODES: [&str; 6] = ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"];
 
-/// Returns the address for people: everything is hidden that is a secret, or could be one where the address is no address.
+/// Returns the address for display: secrets are hidden, and so is anything that could be one in an invalid address.
 pub fn shown(address: &str) -> String {
     if address.is_empty() || address.strip_prefix("sqlite:").is_some_and(|file| !file.contains('?')) {
         return address.to_owned();
@@ -60,15 +60,15 @@ fn shown_parts(url: &Url) -> String {
     format!("{}://{user}{}{port}{}{query}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
 }
 
-/// Returns whether others than the owner of this process must not see the address.
+/// Returns true if the address must be visible only to the owner of this process.
 pub fn is_secret(address: &str) -> bool {
     shown(address).contains(HIDDEN)
 }
 
-/// Refuses the address of a server that does not mean what it seems to, or that the driver would repeat in part.
+/// Refuses a server address that is ambiguous, or that the driver would log in part.
 ///
 /// # Errors
-/// What is wrong with it, without the address.
+/// The problem, without the address.
 pub fn check(address: &str) -> Result<(), String> {
     if address.is_empty() || address.starts_with("sqlite:") {
         return Ok(());
@@ -78,13 +78,13 @@ pub fn check(address: &str) -> Result<(), String> {
         let named = name.strip_prefix("options[").and_then(|name| name.strip_suffix(']'));
         if !SHOWN.contains(&&*name) && !HIDING.contains(&&*name) && named.is_none() {
             return Err(format!(
-                "it has a parameter that is not known, whose name and value are not repeated here; there are {} and {}",
+                "it has an unknown parameter, whose name and value are not shown; expected {} or {}",
                 SHOWN.join(", "),
                 HIDING.join(", ")
             ));
         }
         if matches!(&*name, "sslmode" | "ssl-mode") && !SSL_MODES.contains(&&*value) {
-            return Err(format!("sslmode takes {}", SSL_MODES.join(", ")));
+            return Err(format!("sslmode must be one of {}", SSL_MODES.join(", ")));
         }
     }
     Ok(())
@@ -96,10 +96,10 @@ fn parse(address: &str) -> Result<Url, String> {
     let rest = ["postgres://", "postgresql://"].into_iter().find_map(|scheme| address.strip_prefix(scheme));
     let rest = rest.ok_or_else(|| write.to_owned())?;
     let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    // What seems to be a path or a query would be the rest of a password, and the host a part of it.
+    // An apparent path or query would be the rest of a password, and the host a part of it.
     if rest.get(authority..).is_some_and(|behind| behind.contains(['@', '#'])) {
         return Err(format!(
-            "an @ or # stands behind its host; in a user, a password or a parameter write / ? # @ as %2F %3F %23 %40; {write}"
+            "@ or # after its host; in a user, a password or a parameter write / ? # @ as %2F %3F %23 %40; {write}"
         ));
     }
     Url::parse(address).map_err(|error| format!("{error}; {write}"))
@@ -142,8 +142,8 @@ mod tests {
         ] {
             assert_eq!(shown(address), expected, "{address}");
             assert_eq!(is_secret(address), address != expected, "{address}");
-            let said = check(address).err().unwrap_or_default();
-            assert!(!said.contains("hunter2"), "{said}");
+            let message = check(address).err().unwrap_or_default();
+            assert!(!message.contains("hunter2"), "{message}");
         }
     }
 
@@ -159,15 +159,15 @@ mod tests {
             assert_eq!(check(good), Ok(()), "{good}");
         }
         for (bad, reason) in [
-            ("postgres://me:a/b@h/d", "behind its host"),
-            ("postgres://h/d#a", "behind its host"),
-            ("postgres://h/d?sslpassword=x", "is not known"),
-            ("postgres://h/d?sslmode=on", "sslmode takes"),
+            ("postgres://me:a/b@h/d", "after its host"),
+            ("postgres://h/d#a", "after its host"),
+            ("postgres://h/d?sslpassword=x", "unknown parameter"),
+            ("postgres://h/d?sslmode=on", "sslmode must be one of"),
             ("postgres://h:99999/d", "port"),
             ("mysql://h/d", "write postgres://"),
         ] {
-            let said = check(bad).unwrap_err();
-            assert!(said.contains(reason), "{bad}: {said}");
+            let message = check(bad).unwrap_err();
+            assert!(message.contains(reason), "{bad}: {message}");
         }
     }
 }

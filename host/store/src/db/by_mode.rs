@@ -1,14 +1,15 @@
-//! What operators decided, by the mode and the account that it belongs to: limits, decisions about strategies, tokens; and since when a
-//! version has been here. Each is written before the call returns.
+//! Operators' decisions by mode and account: limits, decisions about strategies, and tokens; also the time each version
+//! was first seen. Each is written before the call returns.
 //!
-//! Rows from before a decision had a mode are of [`AccountScope::UNKNOWN`]. What they tighten holds in every mode, what they loosen in none.
+//! Rows from before decisions had a mode belong to [`AccountScope::UNKNOWN`]. Their restrictions apply in every mode,
+//! their permissions in none.
 
 use super::{Db, DbError, DecisionRow, SettingRow, TokenRow, big, execute, fetch};
 
 /// The most settings of other modes and accounts that one read returns.
 pub const ELSEWHERE_MAX: u32 = 32;
 
-/// The mode and the account that a decision belongs to.
+/// The mode and account of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccountScope {
     mode: &'static str,
@@ -19,8 +20,8 @@ impl AccountScope {
     /// The scope of rows from before decisions had one.
     pub const UNKNOWN: Self = Self { mode: "", account: String::new() };
 
-    /// Returns the scope of an account in a mode (`demo`, `paper` or `live`). All accounts of the demo are one: they are drawn anew at each
-    /// start.
+    /// Returns the scope of an account in a mode (`demo`, `paper` or `live`). All demo accounts share one scope,
+    /// because a new one is generated at each start.
     pub fn new(mode: &'static str, account: &str) -> Self {
         let account = if mode == "demo" { String::new() } else { account.to_owned() };
         Self { mode, account }
@@ -38,7 +39,8 @@ impl AccountScope {
 }
 
 impl Db {
-    /// Returns the tokens that open a host of `scope`: those that were made for it, and outside of live those of an unknown mode.
+    /// Returns the tokens valid for a host of `scope`: those created for it, and outside live mode those of an unknown
+    /// mode.
     ///
     /// # Errors
     /// If the database fails.
@@ -48,7 +50,7 @@ impl Db {
         fetch!(self, TokenRow, sql, scope.mode, &scope.account).await
     }
 
-    /// Adds a token of `scope`; says `false` if the name is taken there.
+    /// Adds a token of `scope`; returns false if the name is taken there.
     ///
     /// # Errors
     /// If the database fails.
@@ -60,7 +62,7 @@ impl Db {
         Ok(execute!(self, sql, name, role, hash, created, *expires_at_ms, folder, *mode, account).await? == 1)
     }
 
-    /// Removes the token with this hash, whatever scope it is of. One that is gone already is no error.
+    /// Removes the token with this hash, whatever its scope. A token that is already gone is not an error.
     ///
     /// # Errors
     /// If the database fails.
@@ -68,7 +70,7 @@ impl Db {
         execute!(self, "DELETE FROM tokens WHERE hash = $1", hash).await.map(drop)
     }
 
-    /// Notes that a token is the `admin.token` of a data folder, if it is of none.
+    /// Records that a token is the `admin.token` of a data folder, unless it is recorded for one.
     ///
     /// # Errors
     /// If the database fails.
@@ -76,7 +78,7 @@ impl Db {
         execute!(self, "UPDATE tokens SET folder = $1 WHERE hash = $2 AND folder = ''", folder, hash).await.map(drop)
     }
 
-    /// Returns what operators set while a host of `scope` ran.
+    /// Returns the settings made by operators of a host of `scope`.
     ///
     /// # Errors
     /// If the database fails.
@@ -85,7 +87,8 @@ impl Db {
         fetch!(self, SettingRow, sql, scope.mode, &scope.account).await
     }
 
-    /// Returns what was set in other known modes or accounts, as mode, key and value; at most [`ELSEWHERE_MAX`], the newest first.
+    /// Returns the settings of other known modes or accounts, as mode, key and value; at most [`ELSEWHERE_MAX`], the
+    /// newest first.
     ///
     /// # Errors
     /// If the database fails.
@@ -95,7 +98,7 @@ impl Db {
         fetch!(self, (String, String, String), sql, scope.mode, &scope.account, i64::from(ELSEWHERE_MAX)).await
     }
 
-    /// Keeps what an operator set; the last value of a key stays.
+    /// Stores an operator's setting; the last value of a key counts.
     ///
     /// # Errors
     /// If the database fails.
@@ -107,7 +110,8 @@ impl Db {
         execute!(self, sql, &row.name, &row.value, &row.who, at, *mode, account).await.map(drop)
     }
 
-    /// Returns when a module was first loaded under a name by a host of `scope`, in milliseconds; none if it never was.
+    /// Returns the time in milliseconds at which a module was first loaded under a name by a host of `scope`; `None` if
+    /// it never was.
     ///
     /// # Errors
     /// If the database fails.
@@ -117,9 +121,9 @@ impl Db {
         rows.first().map(|(at,)| Ok(u64::try_from(*at)?)).transpose()
     }
 
-    /// Returns what operators decided about a strategy in `scope`; nothing special if they did not. A decision of an unknown mode holds
-    /// where it restricts, until there is one of `scope`: the strategy is disabled, another version runs than the file's, what it is armed
-    /// with next has the same budget. It arms nothing.
+    /// Returns the operators' decision about a strategy in `scope`; the default if there is none. A decision of an
+    /// unknown mode applies where it restricts, until there is one of `scope`: the strategy stays disabled, a pinned
+    /// version replaces the file's, and the next arming has the same budget. It arms nothing.
     ///
     /// # Errors
     /// If the database fails. The caller then does not start the strategy.
@@ -140,7 +144,8 @@ impl Db {
         Ok(fetch!(self, DecisionRow, sql, name, scope.mode, &scope.account).await?.pop())
     }
 
-    /// Returns the mode in which a version was armed outside of `scope`, empty if that mode is unknown; none if it was not.
+    /// Returns the mode in which a version was armed outside `scope`, empty if that mode is unknown; `None` if it was
+    /// not.
     ///
     /// # Errors
     /// If the database fails.
@@ -156,7 +161,7 @@ impl Db {
         Ok(rows.into_iter().next().map(|(mode,)| mode))
     }
 
-    /// Keeps what an operator decided about a strategy.
+    /// Stores an operator's decision about a strategy.
     ///
     /// # Errors
     /// If the database fails. The caller then refuses the action.

@@ -1,13 +1,14 @@
-//! Primary rows: what was redeemed and merged through the relayer. Each is written before the call returns.
+//! Primary rows: redemptions and merges through the relayer. Each is written before the call returns.
 
-use super::{Db, DbError, big, execute, fetch};
+use super::readers::read;
+use super::{Db, DbError, big, execute};
 use sqlx::{FromRow, Row};
 use std::sync::atomic::Ordering;
 
 /// The most rows that one read returns.
 pub const CLAIMS_MAX: u32 = 500;
 
-/// A text of a column that has a closed set of texts, and is none of them.
+/// The error for a column value outside its closed set of texts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("claim {column} `{text}` is unknown; expected one of {}", known.join(", "))]
 pub struct UnknownText {
@@ -16,19 +17,19 @@ pub struct UnknownText {
     known: Vec<&'static str>,
 }
 
-/// What a claim does.
+/// The kind of a claim.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimKind {
-    /// Shares of a market whose outcome is known become dollars.
+    /// Shares of a resolved market are redeemed for dollars.
     Redeem,
-    /// Pairs of both outcomes become dollars.
+    /// Pairs of both outcomes are merged into dollars.
     Merge,
 }
 
 impl ClaimKind {
     const ALL: [Self; 2] = [Self::Redeem, Self::Merge];
 
-    /// Returns the text in rows.
+    /// Returns the text used in rows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Redeem => "redeem",
@@ -46,18 +47,18 @@ impl TryFrom<String> for ClaimKind {
     }
 }
 
-/// State of a claim: of money on its way to a contract.
+/// The state of a claim, that is, of funds on their way to a contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClaimState {
-    /// Signed and written down; the relayer has not answered.
+    /// Signed and stored; the relayer has not answered.
     Signed,
     /// The relayer has it.
     Sent,
-    /// Whether it arrived is not known yet.
+    /// Not known to have arrived.
     Unknown,
     /// Its transaction is final.
     Confirmed,
-    /// Its number in the wallet was used; the account shows what it did.
+    /// Its nonce was used; the account shows the effect.
     Used,
     /// It has no effect.
     Failed,
@@ -66,7 +67,7 @@ pub enum ClaimState {
 impl ClaimState {
     const ALL: [Self; 6] = [Self::Signed, Self::Sent, Self::Unknown, Self::Confirmed, Self::Used, Self::Failed];
 
-    /// Returns the text in rows.
+    /// Returns the text used in rows.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Signed => "signed",
@@ -78,7 +79,7 @@ impl ClaimState {
         }
     }
 
-    /// Says whether the claim may still have an effect that the account does not show yet.
+    /// Returns true if the claim may still have an effect that the account does not show yet.
     pub const fn is_open(self) -> bool {
         match self {
             Self::Signed | Self::Sent | Self::Unknown => true,
@@ -96,15 +97,15 @@ impl TryFrom<String> for ClaimState {
     }
 }
 
-/// A redemption or merge, and what became of it.
+/// A redemption or merge, and its result.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct ClaimRow {
     /// The funder's address.
     pub account: String,
-    /// When it was begun; tells it apart from the account's others.
+    /// The time it was started; unique within the account.
     #[sqlx(try_from = "i64")]
     pub created_at_ms: u64,
-    /// What it does.
+    /// The kind.
     #[sqlx(try_from = "String")]
     pub kind: ClaimKind,
     /// The market's slug.
@@ -114,26 +115,26 @@ pub struct ClaimRow {
     /// Shares, or pairs.
     #[sqlx(try_from = "i64")]
     pub size_micros: u64,
-    /// What is to be paid for them.
+    /// The amount to be paid for them.
     pub worth_micro_usd: i64,
-    /// The wallet's number in the batch.
+    /// The wallet's nonce in the batch.
     #[sqlx(try_from = "i64")]
     pub nonce: u64,
-    /// The wallet refuses the batch after this, in Unix seconds.
+    /// The deadline in Unix seconds, after which the wallet refuses the batch.
     #[sqlx(try_from = "i64")]
     pub deadline_s: u64,
-    /// How far it is.
+    /// The state.
     #[sqlx(try_from = "String")]
     pub state: ClaimState,
     /// The relayer's id; empty if it is not known.
     pub transaction_id: String,
     /// The chain's hash; empty if there is none yet.
     pub transaction_hash: String,
-    /// Why it failed, or is not known.
+    /// The reason why it failed, or is not known.
     pub reason: String,
-    /// Who wanted it: an operator's token, or `host`.
+    /// The requester: an operator's token, or `host`.
     pub who: String,
-    /// When the state changed last.
+    /// The time of the last change of state.
     #[sqlx(try_from = "i64")]
     pub updated_at_ms: u64,
 }
@@ -141,13 +142,13 @@ pub struct ClaimRow {
 /// The claims of an account.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Claims {
-    /// Those that could be read, newest first.
+    /// The readable rows, newest first.
     pub rows: Vec<ClaimRow>,
-    /// How many rows were skipped because a column has a value that is unknown here.
+    /// The number of rows skipped because a column has an unknown value.
     pub unreadable: u64,
 }
 
-/// A row as it could be read: a bad value costs its own row alone.
+/// A row, if readable: a bad value affects only its own row.
 struct Read(Result<ClaimRow, sqlx::Error>);
 
 impl<'r, R: Row> FromRow<'r, R> for Read
@@ -163,10 +164,10 @@ where
 }
 
 impl Db {
-    /// Adds a claim that is about to leave.
+    /// Adds a claim that is about to be sent.
     ///
     /// # Errors
-    /// If the database fails. The caller then does not let it leave.
+    /// If the database fails. The caller must then not send it.
     pub async fn add_claim(&self, row: &ClaimRow) -> Result<(), DbError> {
         let sql =
             "INSERT INTO claims (account, created_at_ms, kind, market, condition_id, size_micros, worth_micro_usd,
@@ -197,7 +198,7 @@ impl Db {
         .map(drop)
     }
 
-    /// Keeps what became of a claim.
+    /// Stores the state of a claim.
     ///
     /// # Errors
     /// If the database fails.
@@ -210,21 +211,21 @@ impl Db {
         execute!(self, sql, &row.account, created, row.state.as_str(), id, hash, &row.reason, updated).await.map(drop)
     }
 
-    /// Returns the newest claims of an account, at most `limit` or [`CLAIMS_MAX`]. Rows that cannot be read are skipped and counted.
+    /// Returns the newest claims of an account, at most `limit` or [`CLAIMS_MAX`]. Skips and counts unreadable rows.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn claims(&self, account: &str, limit: u32) -> Result<Claims, DbError> {
         let (claims, errors) = self.read_claims(account, None, limit).await?;
-        // Claims are read every two seconds: only a change is worth a line.
+        // Claims are read every two seconds: only a change is logged.
         let before = self.unreadable_claims.swap(claims.unreadable, Ordering::Relaxed);
         if let Some(error) = errors.first().filter(|_| before != claims.unreadable) {
-            tracing::error!(%error, unreadable = claims.unreadable, "claims not readable; skipped");
+            tracing::error!(%error, unreadable = claims.unreadable, "unreadable claims skipped");
         }
         Ok(claims)
     }
 
-    /// Returns claims of an account, newest first: those begun before `before`, as [`Db::claims`] does.
+    /// Returns claims of an account, newest first: those started before `before`, as [`Db::claims`] does.
     ///
     /// # Errors
     /// If the database fails.
@@ -244,7 +245,7 @@ impl Db {
                    WHERE account = $1 AND created_at_ms < $2 ORDER BY created_at_ms DESC LIMIT $3";
         let (mut rows, mut errors) = (Vec::new(), Vec::new());
         for Read(row) in
-            fetch!(self, Read, sql, account, before, i64::from(limit.min(CLAIMS_MAX.saturating_add(1)))).await?
+            read!(self, Read, sql, account, before, i64::from(limit.min(CLAIMS_MAX.saturating_add(1)))).await?
         {
             match row {
                 Ok(row) => rows.push(row),

@@ -1,5 +1,5 @@
-//! Decisions that hold already, on their way into the database: rows of the audit, limits that were tightened, strategies that were
-//! disabled. They are written in the order in which they were made, each until the database has it.
+//! Stores decisions that are already in effect: audit rows, tightened limits, disabled strategies. They are written in
+//! the order in which they were made, each retried until the database has it.
 
 use super::{AccountScope, AuditRow, Db, DbError, DecisionRow, STORED_WITHIN, SettingRow, TokenRow};
 use parking_lot::Mutex;
@@ -9,24 +9,24 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
-/// Decisions that may wait. One that does not fit holds all the same; it is logged, counted and never stored.
+/// The most decisions that wait. One more still takes effect; it is logged, counted and never stored.
 const WAITING_MAX: usize = 4_096;
-/// How long to wait before a decision is written again: at first, and at most.
+/// The delays before a decision is retried: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
-/// Names of waiting decisions that are shown.
+/// The most names of waiting decisions that are shown.
 const NAMES_MAX: usize = 8;
 
-/// What is written.
+/// A decision to store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// What an operator did.
+    /// An action of an operator.
     Audit(AuditRow),
-    /// A limit, in a mode and of an account.
+    /// A limit, for a mode and an account.
     Setting(AccountScope, SettingRow),
-    /// What was decided about a strategy, in a mode and of an account.
+    /// A decision about a strategy, for a mode and an account.
     Strategy(AccountScope, DecisionRow),
-    /// The token with this hash opens nothing any more.
+    /// The revocation of the token with this hash.
     RevokedToken(String),
     /// The `admin.token` of a data folder.
     AdminToken(AccountScope, TokenRow),
@@ -45,11 +45,11 @@ impl Decision {
     }
 }
 
-/// A place in the queue, to wait for.
+/// A position in the queue, to wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ticket(Option<u64>);
 
-/// Takes decisions without waiting. A cheap handle.
+/// Queues decisions without blocking. A cheap handle.
 #[derive(Debug, Clone)]
 pub struct DecisionWriter {
     shared: Arc<Shared>,
@@ -57,31 +57,31 @@ pub struct DecisionWriter {
 
 #[derive(Debug)]
 struct Shared {
-    waiting: Mutex<Waiting>,
-    /// Wakes the task that writes.
+    waiting: Mutex<PendingDecision>,
+    /// Wakes the writing task.
     wake: Notify,
     progress: watch::Sender<Progress>,
-    /// The names of what waits since it is late; empty if nothing is.
+    /// The names of the waiting decisions if one is late; empty otherwise.
     late: watch::Sender<Vec<String>>,
 }
 
 #[derive(Debug, Default)]
-struct Waiting {
+struct PendingDecision {
     queue: VecDeque<Decision>,
-    /// The number of the decision that was queued last.
+    /// The number of the last queued decision.
     last: u64,
     closed: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Progress {
-    /// The number of the decision that was done with last.
+    /// The number of the last finished decision.
     done: u64,
-    /// The last one that the database refused for good.
+    /// The last one that the database refused permanently.
     refused: Option<u64>,
 }
 
-/// What became of an attempt.
+/// The result of an attempt.
 enum Written {
     Stored,
     Refused,
@@ -99,21 +99,17 @@ impl DecisionWriter {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Starts the task that writes, on the current runtime. It ends when the database is closed.
+    /// Starts the writing task on the current runtime. It ends when the database is closed.
     pub(super) fn start(&self, db: Db) {
         tokio::spawn(Arc::clone(&self.shared).run(db));
     }
 
-    /// Has a decision stored after all those before it. Never waits.
+    /// Queues a decision after all earlier ones. Never blocks.
     pub fn write(&self, decision: Decision) -> Ticket {
         let mut waiting = self.shared.waiting.lock();
         if waiting.closed || waiting.queue.len() >= WAITING_MAX {
             drop(waiting);
-            tracing::error!(
-                ?decision,
-                limit = WAITING_MAX,
-                "decision not queued for the database; a restart would not find it"
-            );
+            tracing::error!(?decision, limit = WAITING_MAX, "queueing a decision failed; a restart would not find it");
             return Ticket(None);
         }
         waiting.queue.push_back(decision);
@@ -127,7 +123,7 @@ impl DecisionWriter {
         ticket
     }
 
-    /// Waits until the database has a decision and all those before it; returns whether that was within `time`.
+    /// Waits until the database has a decision and all earlier ones; returns true if that happened within `time`.
     pub async fn is_stored(&self, ticket: Ticket, time: Duration) -> bool {
         let Ticket(Some(number)) = ticket else { return false };
         let mut progress = self.shared.progress.subscribe();
@@ -135,19 +131,19 @@ impl DecisionWriter {
         matches!(reached, Ok(Ok(progress)) if progress.refused != Some(number))
     }
 
-    /// Waits until nothing waits that was queued before; returns whether that was within `time`.
+    /// Waits until everything queued so far is finished; returns true if that happened within `time`.
     pub async fn flush(&self, time: Duration) -> bool {
         let last = self.shared.waiting.lock().last;
         let mut progress = self.shared.progress.subscribe();
         timeout(time, progress.wait_for(|progress| progress.done >= last)).await.is_ok()
     }
 
-    /// Returns the names of the decisions that wait since one is late, as they change; none while all are stored in time.
+    /// Returns the names of the waiting decisions if one is late, as they change; empty while all are stored in time.
     pub fn late(&self) -> watch::Receiver<Vec<String>> {
         self.shared.late.subscribe()
     }
 
-    /// Ends the task; what waits is not stored.
+    /// Ends the task; decisions that wait are not stored.
     pub(super) fn close(&self) {
         self.shared.waiting.lock().closed = true;
         self.shared.wake.notify_one();
@@ -173,7 +169,7 @@ impl Shared {
         }
     }
 
-    /// Writes a decision until the database has it, or will never take it.
+    /// Writes a decision until the database has it, or will never accept it.
     async fn store(&self, db: &Db, decision: &Decision) -> Written {
         let mut pause = PAUSE_MIN;
         loop {
@@ -183,26 +179,26 @@ impl Shared {
                 Ok(written) => written,
                 Err(_) => {
                     self.show_late();
-                    // The statement goes on: one that is written beside it could come to stand before it.
+                    // The statement may still complete: a second one sent now could be applied before it.
                     written.await
                 }
             };
             let Err(error) = written else { return Written::Stored };
             if error.is_about_the_row() {
-                tracing::error!(%error, ?decision, "decision refused by the database; it is not written again");
+                tracing::error!(%error, ?decision, "decision refused by the database; not retried");
                 return Written::Refused;
             }
             if self.waiting.lock().closed {
                 return Written::Closed;
             }
-            tracing::error!(%error, decision = decision.name(), "decision not stored; it holds, retrying");
+            tracing::error!(%error, decision = decision.name(), "storing a decision failed; it is in effect, retrying");
             self.show_late();
             sleep(pause).await;
             pause = pause.saturating_mul(2).min(PAUSE_MAX);
         }
     }
 
-    /// Takes the first decision off the queue.
+    /// Removes the first decision from the queue.
     fn done(&self, refused: bool) {
         let mut waiting = self.waiting.lock();
         waiting.queue.pop_front();
@@ -248,7 +244,7 @@ async fn write(db: &Db, decision: &Decision) -> Result<(), DbError> {
             if !db.add_token(scope, row).await? {
                 tracing::error!(
                     token = row.name,
-                    "admin token not stored, its name is taken; the next start makes another"
+                    "admin token not stored, its name is taken; the next start creates another"
                 );
             }
             Ok(())

@@ -1,4 +1,4 @@
-//! One engine for one account in one mode of a database, whatever machines they run on.
+//! One engine per account and mode in a database, whatever machines they run on.
 
 use super::{Db, DbError, execute, fetch};
 use crate::account_lock::place_of_lock;
@@ -7,57 +7,58 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{interval, sleep};
 
-/// Between two signs of life.
+/// The interval of beats.
 const BEAT: Duration = Duration::from_secs(3);
-/// How long another machine's engine may give no sign of life before its place is taken.
+/// Time without a beat after which another machine's engine counts as dead.
 const STANDS_FOR: Duration = Duration::from_secs(12);
-/// Between two looks at another machine's engine.
+/// The interval of checks on another machine's engine.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// Why the account cannot be taken in the database.
+/// The reason why the account cannot be leased in the database.
 #[derive(Debug, thiserror::Error)]
 pub enum LeaseError {
-    /// Another engine lives.
+    /// Another engine is alive.
     #[error("another run trades on the account {account} in this database: {place}; stop it first")]
     Taken {
         /// The account's address.
         account: String,
-        /// Where the other one runs.
+        /// The place where the other one runs.
         place: String,
     },
-    /// The database fails.
-    #[error("taking the account in the database")]
+    /// The database failed.
+    #[error("leasing the account in the database")]
     Db(#[from] DbError),
 }
 
-/// The engine that wants the account.
+/// The engine that requests the account.
 #[derive(Debug, Clone)]
 pub struct Claimant {
     /// The account's address.
     pub account: String,
-    /// How it trades; the modes of one address are accounts of different venues.
+    /// The trading mode; the modes of one address are accounts of different venues.
     pub mode: &'static str,
-    /// A text that no other run has.
+    /// A text unique to this run.
     pub holder: String,
-    /// A text for this machine. An engine of the same machine that has a row is dead: the machine's own lock of the account is taken.
+    /// A text for this machine. An engine of the same machine that has a row is dead, because the machine's own lock of
+    /// the account has been acquired.
     pub machine: String,
-    /// Where it runs, for people.
+    /// The place where it runs, for display.
     pub place: String,
 }
 
 impl Claimant {
-    /// Returns this process as the one that wants `account`.
+    /// Returns this process as a claimant of `account`.
     ///
     /// # Errors
-    /// If the system gives no randomness.
+    /// If the system provides no randomness.
     pub fn of_this_process(account: &str, mode: &'static str, data_dir: &Path) -> Result<Self, getrandom::Error> {
         let mut holder = [0; 16];
         getrandom::fill(&mut holder)?;
         let holder = model::hex::encode(&holder);
-        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        let name = crate::platform::machine_name();
         let name = if name.trim().is_empty() { "a machine without a name" } else { name.trim() };
         let place = format!("process {} on {name} in the data folder {}", std::process::id(), data_dir.display());
-        // An unknown machine is no other run's.
+        // An unknown machine gets a unique text.
         let machine = place_of_lock().unwrap_or_else(|| holder.clone());
         Ok(Self { account: account.to_ascii_lowercase(), mode, holder, machine, place })
     }
@@ -71,7 +72,7 @@ struct EngineRow {
     beats: i64,
 }
 
-/// Holds the account in the database until it is left.
+/// Holds the account in the database until it is released.
 #[derive(Debug)]
 pub struct Lease {
     db: Db,
@@ -80,11 +81,12 @@ pub struct Lease {
 }
 
 impl Lease {
-    /// Takes the account, and keeps giving signs of life on the current runtime. Waits up to 12 s for an engine of another machine to prove dead.
+    /// Leases the account, and keeps sending beats on the current runtime. Waits up to 12 s until an engine of another
+    /// machine counts as dead.
     ///
     /// # Errors
-    /// If another engine lives, or the database fails.
-    pub async fn take(db: &Db, claimant: Claimant) -> Result<Self, LeaseError> {
+    /// If another engine is alive, or the database fails.
+    pub async fn acquire(db: &Db, claimant: Claimant) -> Result<Self, LeaseError> {
         let mut waited = Duration::ZERO;
         let mut first = None;
         loop {
@@ -93,8 +95,8 @@ impl Lease {
                 None => true,
                 Some(row) => row.machine == claimant.machine || waited >= STANDS_FOR,
             };
-            if dead && db.take_engine(&claimant, row.as_ref()).await? {
-                return Ok(Self::keep(db, claimant));
+            if dead && db.replace_engine(&claimant, row.as_ref()).await? {
+                return Ok(Self::renew_in_background(db, claimant));
             }
             if let Some(row) = row {
                 match first.get_or_insert_with(|| row.clone()) {
@@ -105,7 +107,7 @@ impl Lease {
             if waited.is_zero() {
                 tracing::warn!(
                     account = claimant.account,
-                    "account has an engine in the database; waiting whether it lives"
+                    "another engine holds the account in the database; checking whether it is alive"
                 );
             }
             sleep(LOOK).await;
@@ -113,7 +115,7 @@ impl Lease {
         }
     }
 
-    fn keep(db: &Db, claimant: Claimant) -> Self {
+    fn renew_in_background(db: &Db, claimant: Claimant) -> Self {
         let (is_lost, lost) = watch::channel(false);
         let (beating, whose) = (db.clone(), claimant.clone());
         tokio::spawn(async move {
@@ -126,27 +128,27 @@ impl Lease {
                         is_lost.send_replace(true);
                         return;
                     }
-                    // A database that is away proves nothing.
-                    Err(error) => tracing::debug!(%error, "sign of life not stored"),
+                    // An unavailable database proves nothing.
+                    Err(error) => tracing::debug!(%error, "storing a beat failed"),
                 }
             }
         });
         Self { db: db.clone(), claimant, lost }
     }
 
-    /// Waits until another engine has taken the account.
+    /// Waits until another engine has leased the account.
     pub async fn lost(&self) {
         let mut lost = self.lost.clone();
         if lost.wait_for(|lost| *lost).await.is_err() {
-            // It was left in order.
+            // It was released in order.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Gives the account back.
+    /// Releases the account.
     ///
     /// # Errors
-    /// If the database fails; the next start waits a little then, or knows this machine.
+    /// If the database fails; the next start then waits, unless it is on the same machine.
     pub async fn leave(self) -> Result<(), DbError> {
         let Self { db, claimant, .. } = self;
         db.leave_engine(&claimant).await
@@ -154,7 +156,8 @@ impl Lease {
 }
 
 impl Db {
-    /// Waits whether an engine on `account`, in whatever mode, gives signs of life in this database, and returns where it runs if one does.
+    /// Checks whether an engine on `account`, in any mode, sends beats to this database, and returns its place if so.
+    /// Takes up to 12 s.
     ///
     /// # Errors
     /// If the database fails.
@@ -181,8 +184,8 @@ impl Db {
         Ok(fetch!(self, EngineRow, sql, &claimant.account, claimant.mode).await?.pop())
     }
 
-    /// Puts the claimant in the place of `old`, if that is still as it was seen.
-    async fn take_engine(&self, claimant: &Claimant, old: Option<&EngineRow>) -> Result<bool, DbError> {
+    /// Replaces the row `old` by the claimant, if it has not changed since.
+    async fn replace_engine(&self, claimant: &Claimant, old: Option<&EngineRow>) -> Result<bool, DbError> {
         let Claimant { account, mode, holder, machine, place } = claimant;
         let taken = match old {
             None => {

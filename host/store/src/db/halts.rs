@@ -1,5 +1,5 @@
-//! The emergency stop on its way into the database. It holds in the engine at once; here its row, or the row's end when the stop is
-//! released, is written again until the database has taken it.
+//! Stores the emergency stop in the database. The stop is in effect in the engine at once; its row, or the row's
+//! removal when the stop is released, is retried here until the database has it.
 
 use super::{Db, DbError, Halt};
 use std::sync::Arc;
@@ -7,16 +7,16 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How soon the database is expected to have an emergency stop.
+/// Time within which the database is expected to have an emergency stop.
 pub const STORED_WITHIN: Duration = Duration::from_secs(1);
-/// How long to wait before the row is written again: at first, and at most.
+/// The delays before the row is retried: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// What the database should have: an emergency stop, or none.
+/// The state that the database should have: an emergency stop, or none.
 #[derive(Debug, Clone, Default)]
-struct Wanted {
-    /// Counts the changes.
+struct WantedHalt {
+    /// The number of changes so far.
     number: u64,
     halt: Option<Halt>,
 }
@@ -24,41 +24,42 @@ struct Wanted {
 /// The delay of an emergency stop on its way into the database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Delay {
-    /// It is not there within [`STORED_WITHIN`], or was refused. It is written again.
+    /// It was not stored within [`STORED_WITHIN`], or was refused. The write is retried.
     Began,
-    /// It is there after all.
+    /// It is stored now.
     Ended,
-    /// It was released before it was there.
+    /// It was released before it was stored.
     Released,
 }
 
-/// Keeps the emergency stop of one account in the database. A cheap handle; the row is written by one task, so that nothing overtakes
-/// what came later, and what came last is what stays.
+/// Stores the emergency stop of one account in the database. A cheap handle; one task writes the row, so that no older
+/// state overwrites a newer one.
 #[derive(Debug, Clone)]
 pub struct Halts {
-    wanted: Arc<watch::Sender<Wanted>>,
+    wanted: Arc<watch::Sender<WantedHalt>>,
     stored: watch::Receiver<u64>,
 }
 
-/// What writes the row.
+/// Writes the row.
 struct Keeper<F> {
     db: Db,
     scope: String,
-    wanted: watch::Receiver<Wanted>,
+    wanted: watch::Receiver<WantedHalt>,
     stored: watch::Sender<u64>,
     report: F,
 }
 
 impl Halts {
-    /// Starts the task for `scope` on the current runtime. It calls `report` when an emergency stop is delayed, and when that is over.
+    /// Starts the task for `scope` on the current runtime. It calls `report` when an emergency stop is delayed, and
+    /// when the delay ends.
     pub fn start(db: &Db, scope: String, report: impl Fn(Delay) + Send + Sync + 'static) -> Self {
-        let (wanted, wants) = watch::channel(Wanted::default());
+        let (wanted, wants) = watch::channel(WantedHalt::default());
         let (done, stored) = watch::channel(0);
         tokio::spawn(Keeper { db: db.clone(), scope, wanted: wants, stored: done, report }.run());
         Self { wanted: Arc::new(wanted), stored }
     }
 
-    /// Has an emergency stop stored, or forgotten. Never waits.
+    /// Queues an emergency stop, or its removal. Never blocks.
     pub fn set(&self, halt: Option<Halt>) {
         self.wanted.send_modify(|wanted| {
             wanted.number = wanted.number.saturating_add(1);
@@ -66,7 +67,7 @@ impl Halts {
         });
     }
 
-    /// Waits until the database has what was set last; says whether that was within `time`.
+    /// Waits until the database has the last state that was set; returns true if that happened within `time`.
     pub async fn are_stored(&self, time: Duration) -> bool {
         let number = self.wanted.borrow().number;
         let mut stored = self.stored.clone();
@@ -82,11 +83,11 @@ impl<F: Fn(Delay)> Keeper<F> {
         }
     }
 
-    /// Writes what is wanted until that is done; a newer wish takes the place of an older one.
+    /// Writes the wanted state until that succeeds; a newer state replaces an older one.
     async fn store(&mut self) {
         let (mut pause, mut delayed) = (PAUSE_MIN, false);
         loop {
-            let Wanted { number, halt } = self.wanted.borrow_and_update().clone();
+            let WantedHalt { number, halt } = self.wanted.borrow_and_update().clone();
             let Err(error) = self.write(halt.as_ref(), &mut delayed).await else {
                 match &halt {
                     Some(_) if delayed => {
@@ -100,7 +101,7 @@ impl<F: Fn(Delay)> Keeper<F> {
                 return;
             };
             let halted = halt.is_some();
-            tracing::error!(%error, halted, "emergency stop not stored; a restart would not find it, retrying");
+            tracing::error!(%error, halted, "storing the emergency stop failed; retrying");
             self.delay(halt.as_ref(), &mut delayed);
             tokio::select! {
                 () = sleep(pause) => pause = pause.saturating_mul(2).min(PAUSE_MAX),
@@ -116,13 +117,13 @@ impl<F: Fn(Delay)> Keeper<F> {
             Ok(written) => written,
             Err(_) => {
                 self.delay(halt, delayed);
-                // The statement goes on: one that is written beside it could come to stand before it.
+                // The statement may still complete: a second one sent now could be applied before it.
                 written.await
             }
         }
     }
 
-    /// Reports the delay of an emergency stop once. A release that is late is on the safe side.
+    /// Reports the delay of an emergency stop once. A late release is on the safe side.
     fn delay(&self, halt: Option<&Halt>, delayed: &mut bool) {
         if halt.is_some() && !*delayed {
             *delayed = true;

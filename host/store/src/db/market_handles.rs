@@ -1,10 +1,10 @@
-//! By which numbers strategies name their markets. They last: a strategy's saved state may speak of them.
+//! The handles by which strategies name their markets. They are permanent: a strategy's saved state may contain them.
 
-use super::{Db, DbError, Pools, fetch, within};
+use super::{Db, DbError, Pools, execute, fetch, within};
 use model::{ConditionId, StrategyId};
 use std::collections::BTreeMap;
 
-/// How often places are tried again that another host took first.
+/// The most attempts to assign handles that another host took first.
 const TRIES: u32 = 5;
 const INSERT: &str =
     "INSERT INTO market_places (strategy, condition_id, place) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
@@ -24,11 +24,25 @@ macro_rules! insert_all {
 }
 
 impl Db {
-    /// Returns the places of markets for a strategy, in the order of the markets: the next free one for each that has none, the same for
-    /// ever after.
+    /// Assigns a market the handle that a journal has for it, unless the market has one or the handle is taken. Returns
+    /// the number of rows added.
     ///
     /// # Errors
-    /// If the database fails, or there is no place left.
+    /// If the database fails.
+    pub async fn add_market_place(
+        &self,
+        strategy: StrategyId,
+        market: ConditionId,
+        place: u32,
+    ) -> Result<u64, DbError> {
+        execute!(self, INSERT, i64::from(strategy.0), market.to_string(), i64::from(place)).await
+    }
+
+    /// Returns a strategy's handles for these markets, in the order of the markets: the next free one for each market
+    /// that has none, the same permanently afterwards.
+    ///
+    /// # Errors
+    /// If the database fails, or no handle could be assigned.
     pub async fn market_places(&self, strategy: StrategyId, markets: &[ConditionId]) -> Result<Vec<u32>, DbError> {
         let (number, sql) =
             (i64::from(strategy.0), "SELECT condition_id, place FROM market_places WHERE strategy = $1");

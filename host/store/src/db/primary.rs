@@ -1,35 +1,25 @@
-//! Primary rows: audit, halts and the numbers of strategies. Each is written before the call returns.
+//! Primary rows: audit, halts and strategy numbers. Each is written before the call returns.
 
 use super::{AuditRow, Db, DbError, Halt, big, execute, fetch};
 use model::StrategyId;
 
-/// The most rows of the audit that one read returns.
+/// The most audit rows that one read returns.
 pub const AUDIT_MAX: u32 = 500;
-/// How often a number is tried again that another host took first.
+/// The most attempts to assign a number that another host took first.
 const NUMBER_TRIES: u32 = 5;
 
 impl Db {
-    /// Adds to the audit.
-    ///
-    /// # Errors
-    /// If the database fails. The caller then refuses the action.
-    pub async fn audit(&self, row: &AuditRow) -> Result<(), DbError> {
-        let sql = "INSERT INTO audit (at_ms, who, action, detail, claimed_user, outcome)
-                   VALUES ($1, $2, $3, $4, $5, $6)";
-        let at = big(row.at_ms)?;
-        execute!(self, sql, at, &row.who, &row.action, &row.detail, &row.claimed_user, &row.outcome).await.map(drop)
-    }
-
     /// Returns the newest entries of the audit, newest first, at most `limit` or [`AUDIT_MAX`].
     ///
     /// # Errors
     /// If the database fails.
     pub async fn audits(&self, limit: u32) -> Result<Vec<AuditRow>, DbError> {
-        let sql = "SELECT at_ms, who, action, detail, claimed_user, outcome FROM audit ORDER BY id DESC LIMIT $1";
+        let sql = "SELECT at_ms, who, role, origin, action, detail, old_value, new_value, claimed_user, outcome
+                   FROM audit ORDER BY id DESC LIMIT $1";
         fetch!(self, AuditRow, sql, i64::from(limit.min(AUDIT_MAX))).await
     }
 
-    /// Returns the emergency stop that still holds in `scope`, an account or the word the caller chose.
+    /// Returns the emergency stop in effect for `scope`, an account or a word chosen by the caller.
     ///
     /// # Errors
     /// If the database fails. The caller then does not trade.
@@ -37,7 +27,7 @@ impl Db {
         Ok(fetch!(self, Halt, "SELECT reason, at_ms FROM halts WHERE scope = $1", scope).await?.pop())
     }
 
-    /// Keeps an emergency stop, or forgets it. The first reason stays until it is released.
+    /// Stores an emergency stop, or removes it. The first reason stays until it is released.
     ///
     /// # Errors
     /// If the database fails.
@@ -49,13 +39,13 @@ impl Db {
         execute!(self, sql, scope, &halt.reason, big(halt.at_ms)?).await.map(drop)
     }
 
-    /// Returns the number of the strategy `name`: the next free one at first, the same for ever after.
+    /// Returns the number of the strategy `name`: the next free one at first, the same permanently afterwards.
     ///
     /// # Errors
     /// If the database fails, or 65,535 names have been used.
     pub async fn strategy_id(&self, name: &str) -> Result<StrategyId, DbError> {
-        // `WHERE TRUE` keeps SQLite from reading ON CONFLICT as a join's ON. Where another host takes the number at the same
-        // moment, neither is inserted twice: the next try sees it.
+        // `WHERE TRUE` keeps SQLite from parsing ON CONFLICT as a join's ON. If another host takes the number at the
+        // same moment, neither is inserted twice: the next attempt finds it.
         let insert = "INSERT INTO strategy_names (name, id)
                       SELECT CAST($1 AS TEXT), COALESCE(MAX(id), 0) + 1 FROM strategy_names WHERE TRUE
                       HAVING COALESCE(MAX(id), 0) < 65535 ON CONFLICT DO NOTHING";
@@ -69,6 +59,16 @@ impl Db {
         Err(DbError::StrategyNumbers(name.to_owned()))
     }
 
+    /// Assigns a strategy the number that a journal has for it, unless the name or the number exists. Returns the
+    /// number of rows added.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub async fn add_strategy_number(&self, id: StrategyId, name: &str) -> Result<u64, DbError> {
+        let sql = "INSERT INTO strategy_names (name, id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+        execute!(self, sql, name, i64::from(id.0)).await
+    }
+
     /// Returns the names of all strategies with their numbers.
     ///
     /// # Errors
@@ -79,7 +79,7 @@ impl Db {
         rows.into_iter().map(|(id, name)| Ok((StrategyId(u16::try_from(id)?), name))).collect()
     }
 
-    /// Returns the name of the strategy of that number; none if nobody has it.
+    /// Returns the name of the strategy with this number; `None` if there is none.
     ///
     /// # Errors
     /// If the database fails.

@@ -1,8 +1,9 @@
-//! Writing a session's rows within a transaction. Each statement may run again with the same row and changes nothing then.
+//! Writes a session's rows within a transaction. Each statement may run again with the same row and then changes
+//! nothing.
 
 use super::{
-    AccountScope, BreakerRow, Db, DbError, DbWrite, FillRow, OrderRow, Pools, PositionRow, RefusalRow, SessionRow,
-    StrategyRow, big, within,
+    AccountScope, BreakerRow, Db, DbError, DbWrite, FillRow, MoveRow, OrderRow, Pools, PositionRow, RefusalRow,
+    SessionRow, StrategyRow, big, within,
 };
 use sqlx::{Postgres, Sqlite, Transaction};
 
@@ -50,7 +51,7 @@ pub(super) async fn write_all(pools: &Pools, rows: &[DbWrite]) -> Result<(), DbE
     .await
 }
 
-/// The rows of one session that take the place of those that the database has, all at once or not at all.
+/// The rows of one session that replace those in the database, all at once or not at all.
 pub struct SessionRows(Work);
 
 impl std::fmt::Debug for SessionRows {
@@ -60,8 +61,8 @@ impl std::fmt::Debug for SessionRows {
 }
 
 impl Db {
-    /// Begins to replace the rows that the journal of `session` determines: orders with their states, fills, positions, refusals, breakers.
-    /// Nothing has changed until [`SessionRows::commit`].
+    /// Starts to replace the rows determined by the journal of `session`: orders with their states, fills, positions,
+    /// refusals, breakers. Nothing changes before [`SessionRows::commit`].
     ///
     /// # Errors
     /// If the database fails.
@@ -74,6 +75,7 @@ impl Db {
             run!(work_ref, "DELETE FROM order_events WHERE session = $1", session);
             run!(work_ref, "DELETE FROM fills WHERE session = $1", session);
             run!(work_ref, "DELETE FROM positions WHERE session = $1", session);
+            run!(work_ref, "DELETE FROM share_moves WHERE session = $1", session);
             run!(work_ref, "DELETE FROM refusals WHERE session = $1", session);
             run!(work_ref, "DELETE FROM breakers WHERE session = $1", session);
             Ok(SessionRows(work))
@@ -86,7 +88,7 @@ impl SessionRows {
     /// Adds rows in the order of the journal.
     ///
     /// # Errors
-    /// If the database fails, or does not take one of them.
+    /// If the database fails, or refuses one of them.
     pub async fn write(&mut self, rows: &[DbWrite]) -> Result<(), DbError> {
         for row in rows {
             within(write(&mut self.0, row)).await?;
@@ -94,7 +96,7 @@ impl SessionRows {
         Ok(())
     }
 
-    /// Puts the rows in the place of the old ones.
+    /// Replaces the old rows.
     ///
     /// # Errors
     /// If the database fails.
@@ -112,6 +114,7 @@ async fn write(work: &mut Work, row: &DbWrite) -> Result<(), sqlx::Error> {
         }
         DbWrite::Fill(row) => fill(work, row).await,
         DbWrite::Position(row) => position(work, row).await,
+        DbWrite::Move(row) => share_move(work, row).await,
         DbWrite::Refusal(row) => refusal(work, row).await,
         DbWrite::Breaker(row) => breaker(work, row).await,
         DbWrite::Strategy(scope, row) => strategy(work, scope, row).await,
@@ -222,6 +225,28 @@ async fn position(work: &mut Work, row: &PositionRow) -> Result<(), sqlx::Error>
         row.cost_micro_usd,
         row.realised_micro_usd,
         big(row.at_ms)?,
+    );
+    Ok(())
+}
+
+async fn share_move(work: &mut Work, row: &MoveRow) -> Result<(), sqlx::Error> {
+    let sql = "INSERT INTO share_moves (session, seq, place, at_ms, kind, token, market, outcome, size_micros, comes,
+                   dollars_micro_usd)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (session, seq, place) DO NOTHING";
+    run!(
+        work,
+        sql,
+        big(row.session)?,
+        big(row.seq)?,
+        i64::from(row.place),
+        big(row.at_ms)?,
+        &row.kind,
+        &row.token,
+        &row.market,
+        &row.outcome,
+        big(row.size_micros)?,
+        row.comes,
+        row.dollars_micro_usd,
     );
     Ok(())
 }

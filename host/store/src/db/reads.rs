@@ -1,9 +1,7 @@
-//! Reading projections, a bounded page at a time.
+//! Reads projections, in pages of limited size.
 
-use super::rows::AuditEntry;
-use super::{
-    AccountScope, Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, RefusalRow, StrategyRow, big, fetch,
-};
+use super::readers::read;
+use super::{AccountScope, Db, DbError, FillRow, OrderEventRow, OrderHistory, OrderRow, StrategyRow, big};
 
 /// The most rows of one page.
 pub const PAGE_MAX: u32 = 500;
@@ -12,10 +10,10 @@ const ROWS_MAX: u32 = PAGE_MAX + 1;
 /// The most events, and the most fills, of one order's history.
 pub const EVENTS_MAX: u32 = 1_000;
 
-/// The place of a fill among all, by time.
+/// The position of a fill in the order by time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FillKey {
-    /// When it was matched.
+    /// The time it was matched.
     pub at_ms: u64,
     /// Its session.
     pub session: u64,
@@ -24,7 +22,7 @@ pub struct FillKey {
 }
 
 impl FillKey {
-    fn position(before: Option<&Self>) -> Result<(i64, i64, &str), DbError> {
+    pub(super) fn position(before: Option<&Self>) -> Result<(i64, i64, &str), DbError> {
         Ok(match before {
             Some(key) => (big(key.at_ms)?, big(key.session)?, key.id.as_str()),
             None => (i64::MAX, 0, ""),
@@ -58,34 +56,7 @@ macro_rules! order_columns {
     };
 }
 
-/// Returns the first and the last session that a read is about.
-fn sessions(one: Option<u64>) -> Result<(i64, i64), DbError> {
-    Ok(match one {
-        Some(session) => (big(session)?, big(session)?),
-        None => (0, i64::MAX),
-    })
-}
-
 impl Db {
-    /// Returns fills, newest first, of one session or of all: those before `before`, the last row of the page before this one.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn trades(
-        &self,
-        session: Option<u64>,
-        before: Option<&FillKey>,
-        limit: u32,
-    ) -> Result<Vec<FillRow>, DbError> {
-        let (from, to) = sessions(session)?;
-        let (at, last, id) = FillKey::position(before)?;
-        let sql = fill_columns!(
-            "WHERE (at_ms < $1 OR (at_ms = $1 AND (session < $2 OR (session = $2 AND id < $3)))) AND session BETWEEN $4 AND $5
-             ORDER BY at_ms DESC, session DESC, id DESC LIMIT $6"
-        );
-        fetch!(self, FillRow, sql, at, last, id, from, to, i64::from(limit.min(ROWS_MAX))).await
-    }
-
     /// Returns the fills of an order, newest first, as [`Db::trades`] does.
     ///
     /// # Errors
@@ -102,32 +73,11 @@ impl Db {
              ORDER BY at_ms DESC, id DESC LIMIT $5"
         );
         let limit = i64::from(limit.min(ROWS_MAX));
-        fetch!(self, FillRow, sql, big(session)?, big(order)?, at, id, limit).await
+        read!(self, FillRow, sql, big(session)?, big(order)?, at, id, limit).await
     }
 
-    /// Returns orders, newest first, of one session or of all: those before the session and number of the last one of the page before.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn orders(
-        &self,
-        session: Option<u64>,
-        before: Option<(u64, u64)>,
-        limit: u32,
-    ) -> Result<Vec<OrderRow>, DbError> {
-        let (from, to) = sessions(session)?;
-        let (last, id) = match before {
-            Some((session, id)) => (big(session)?, big(id)?),
-            None => (i64::MAX, 0),
-        };
-        let sql = order_columns!(
-            "WHERE (session < $1 OR (session = $1 AND id < $2)) AND session BETWEEN $3 AND $4
-             ORDER BY session DESC, id DESC LIMIT $5"
-        );
-        fetch!(self, OrderRow, sql, last, id, from, to, i64::from(limit.min(ROWS_MAX))).await
-    }
-
-    /// Returns the states of an order, newest first: those before the number and state of the last one of the page before.
+    /// Returns the states of an order, newest first: those before the number and state of the last row of the previous
+    /// page.
     ///
     /// # Errors
     /// If the database fails.
@@ -145,63 +95,28 @@ impl Db {
                    WHERE session = $1 AND order_id = $2 AND (seq < $3 OR (seq = $3 AND state < $4))
                    ORDER BY seq DESC, state DESC LIMIT $5";
         let limit = i64::from(limit.min(ROWS_MAX));
-        fetch!(self, OrderEventRow, sql, big(session)?, big(order)?, seq, state, limit).await
+        read!(self, OrderEventRow, sql, big(session)?, big(order)?, seq, state, limit).await
     }
 
-    /// Returns refusals, newest first, of one session or of all: those before the session, number and place of the last one of the page
-    /// before.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn refusals(
-        &self,
-        session: Option<u64>,
-        before: Option<(u64, u64, u32)>,
-        limit: u32,
-    ) -> Result<Vec<RefusalRow>, DbError> {
-        let (from, to) = sessions(session)?;
-        let (last, seq, place) = match before {
-            Some((session, seq, place)) => (big(session)?, big(seq)?, i64::from(place)),
-            None => (i64::MAX, 0, 0),
-        };
-        let sql =
-            "SELECT session, seq, place, at_ms, strategy, rule, market, outcome, value, allowed, count, last_at_ms
-                   FROM refusals
-                   WHERE (session < $1 OR (session = $1 AND (seq < $2 OR (seq = $2 AND place < $3))))
-                   AND session BETWEEN $4 AND $5 ORDER BY session DESC, seq DESC, place DESC LIMIT $6";
-        fetch!(self, RefusalRow, sql, last, seq, place, from, to, i64::from(limit.min(ROWS_MAX))).await
-    }
-
-    /// Returns entries of the audit, newest first: those with numbers below `before`.
-    ///
-    /// # Errors
-    /// If the database fails.
-    pub async fn audit_entries(&self, before: Option<u64>, limit: u32) -> Result<Vec<AuditEntry>, DbError> {
-        let before = before.map_or(Ok(i64::MAX), big)?;
-        let sql = "SELECT id, at_ms, who, action, detail, claimed_user, outcome FROM audit
-                   WHERE id < $1 ORDER BY id DESC LIMIT $2";
-        fetch!(self, AuditEntry, sql, before, i64::from(limit.min(ROWS_MAX))).await
-    }
-
-    /// Returns an order of a session with all that happened to it; none if there is no such order.
+    /// Returns an order of a session with its whole history; `None` if there is no such order.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn order_history(&self, session: u64, id: u64) -> Result<Option<OrderHistory>, DbError> {
         // A number that no row can have is unknown, not an error: it comes from a URL.
         let (Ok(session), Ok(id)) = (i64::try_from(session), i64::try_from(id)) else { return Ok(None) };
-        let order = fetch!(self, OrderRow, order_columns!("WHERE session = $1 AND id = $2"), session, id).await?.pop();
+        let order = read!(self, OrderRow, order_columns!("WHERE session = $1 AND id = $2"), session, id).await?.pop();
         let Some(order) = order else { return Ok(None) };
         let sql = "SELECT seq, state, filled_micros, reason, at_ms FROM order_events
                    WHERE session = $1 AND order_id = $2 ORDER BY seq, at_ms LIMIT $3";
-        let events = fetch!(self, OrderEventRow, sql, session, id, i64::from(EVENTS_MAX)).await?;
+        let events = read!(self, OrderEventRow, sql, session, id, i64::from(EVENTS_MAX)).await?;
         let sql = fill_columns!("WHERE session = $1 AND order_id = $2 ORDER BY at_ms, id LIMIT $3");
-        let fills = fetch!(self, FillRow, sql, session, id, i64::from(EVENTS_MAX)).await?;
+        let fills = read!(self, FillRow, sql, session, id, i64::from(EVENTS_MAX)).await?;
         Ok(Some(OrderHistory { order, events, fills }))
     }
 
-    /// Returns the versions of a strategy that were loaded in `scope`, or in an unknown mode, the one that was loaded last first; at most
-    /// `limit` or [`PAGE_MAX`].
+    /// Returns the versions of a strategy that were loaded in `scope`, or in an unknown mode, the last loaded first; at
+    /// most `limit` or [`PAGE_MAX`].
     ///
     /// # Errors
     /// If the database fails.
@@ -217,26 +132,27 @@ impl Db {
                        WHERE own.name = $1 AND own.hash = seen.hash AND own.mode = $2 AND own.account = $3)))
                    ORDER BY loaded_at_ms DESC, first_seen_ms DESC, hash LIMIT $4";
         let limit = i64::from(limit.min(PAGE_MAX));
-        fetch!(self, StrategyRow, sql, name, scope.mode(), scope.account(), limit).await
+        read!(self, StrategyRow, sql, name, scope.mode(), scope.account(), limit).await
     }
 
-    /// Returns the hashes of all versions of all strategies, whatever mode loaded them, by name and the one that was loaded last first.
+    /// Returns the hashes of all versions of all strategies, in any mode, by name and with the last loaded first.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn all_versions(&self) -> Result<Vec<(String, String)>, DbError> {
         let sql = "SELECT name, hash FROM strategies GROUP BY name, hash
                    ORDER BY name, MAX(loaded_at_ms) DESC, MAX(first_seen_ms) DESC, hash";
-        fetch!(self, (String, String), sql).await
+        read!(self, (String, String), sql).await
     }
 
-    /// Returns the hashes that decisions of operators speak of, in any mode: versions that somebody went back to, armed, or went back from.
+    /// Returns the hashes named in operators' decisions, in any mode: versions that were rolled back to, armed, or
+    /// rolled back from.
     ///
     /// # Errors
     /// If the database fails.
     pub async fn decided_versions(&self) -> Result<Vec<String>, DbError> {
         let sql = "SELECT pinned, over_file, armed FROM strategy_decisions";
-        let rows = fetch!(self, (String, String, String), sql).await?;
+        let rows = read!(self, (String, String, String), sql).await?;
         Ok(rows.into_iter().flat_map(|(pinned, over_file, armed)| [pinned, over_file, armed]).collect())
     }
 }

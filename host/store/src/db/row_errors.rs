@@ -1,5 +1,5 @@
-//! Errors that are about a row, apart from those about the database: the first come again however often the row is written, the second
-//! end with what caused them.
+//! Separates errors of a row from errors of the database: the former recur however often the row is written, the latter
+//! end with their cause.
 
 use super::DbError;
 use sqlx::error::DatabaseError;
@@ -7,16 +7,17 @@ use sqlx::migrate::MigrateError;
 use sqlx::sqlite::SqliteError;
 use std::io::ErrorKind;
 
-/// Primary result codes of `SQLite` that are about a row: a value is too big, breaks a constraint, or has the wrong type.
+/// Primary result codes of `SQLite` for a row: a value is too big, breaks a constraint, or has the wrong type.
 const SQLITE: [u32; 3] = [18, 19, 20];
-/// Classes of SQLSTATE that are about a row: data exceptions and broken constraints.
+/// SQLSTATE classes for a row: data exceptions and broken constraints.
 const CLASSES: [&str; 2] = ["22", "23"];
-/// A value does not fit an index.
+/// A value that does not fit an index.
 const OVER_A_LIMIT: &str = "54000";
 
 impl DbError {
-    /// Returns whether the database will never take this row: it breaks a constraint, or a value of it cannot be stored. Everything else,
-    /// such as a lock, a full disk, a restart or a lost connection, is over at some time, and the row is to be written again then.
+    /// Returns true if the database will never accept this row: it breaks a constraint, or one of its values cannot be
+    /// stored. Any other error, such as a lock, a full disk, a restart or a lost connection, is temporary, and the row
+    /// is then to be retried.
     pub(super) fn is_about_the_row(&self) -> bool {
         match self {
             Self::Range(_) | Self::Statement(sqlx::Error::Encode(_)) => true,
@@ -26,13 +27,14 @@ impl DbError {
     }
 }
 
-/// Primary result codes of `SQLite` for what another process holds.
+/// Primary result codes of `SQLite` for locks of another process.
 const HELD: [u32; 2] = [5, 6];
-/// Classes of SQLSTATE for lost connections, and for a server without room or between two lives.
+/// SQLSTATE classes for lost connections, and for a server that is out of resources or restarting.
 const PASSING: [&str; 3] = ["08", "53", "57P"];
 
 impl DbError {
-    /// Returns whether a database that could not be opened may be there in a moment: it is locked, restarts or is out of reach.
+    /// Returns true if a database that could not be opened may soon be available: it is locked, restarting or
+    /// unreachable.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::Timeout => true,
@@ -45,7 +47,7 @@ impl DbError {
 
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
-        // A server that refuses connections or goes away; a file that is not there or may not be read stays so.
+        // A server that refuses connections or goes away; a file that is missing or not readable stays so.
         sqlx::Error::Io(error) => !matches!(error.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied),
         sqlx::Error::PoolTimedOut => true,
         sqlx::Error::Database(error) => {
@@ -106,14 +108,14 @@ mod tests {
             assert!(is_about_the_row(&mut one, sql).await, "{sql}");
         }
         for sql in ["INSERT INTO b (id) VALUES (1)", "INSERT INTO a (gone) VALUES (1)"] {
-            assert!(!is_about_the_row(&mut one, sql).await, "the tables differ, not the row: {sql}");
+            assert!(!is_about_the_row(&mut one, sql).await, "the table is wrong, not the row: {sql}");
         }
         one.execute("PRAGMA max_page_count = 4").await.unwrap();
         let full = "INSERT INTO a (id, word, more) VALUES (2, 'b', hex(zeroblob(100000)))";
         assert!(!is_about_the_row(&mut one, full).await, "the disk is full");
         let mut other = options.connect().await.unwrap();
         other.execute("BEGIN IMMEDIATE").await.unwrap();
-        assert!(!is_about_the_row(&mut one, "INSERT INTO a (id, word) VALUES (2, 'b')").await, "another one writes");
+        assert!(!is_about_the_row(&mut one, "INSERT INTO a (id, word) VALUES (2, 'b')").await, "another writes");
         other.execute("ROLLBACK").await.unwrap();
         other.close().await.unwrap();
         one.execute("PRAGMA query_only = 1").await.unwrap();
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_from_the_database_is_about_its_reach_but_for_values() {
+    fn errors_from_outside_the_database_are_temporary_except_for_values() {
         let lost = std::io::Error::other("connection reset");
         for error in [sqlx::Error::PoolTimedOut, sqlx::Error::Io(lost), sqlx::Error::WorkerCrashed] {
             assert!(!DbError::Statement(error).is_about_the_row());

@@ -1,10 +1,10 @@
 //! The rows, as plain values. Money and prices are micro-dollars, shares micro-shares, times Unix milliseconds.
 
-use super::AccountScope;
+use super::{AccountScope, MoveRow};
 use model::{Budget, Usd};
 use sqlx::FromRow;
 
-/// A row of a session, for [`super::DbWriter::write`]. Writing the same one again changes nothing.
+/// A row of a session, for [`super::DbWriter::write`]. Writing the same row again changes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DbWrite {
     /// A session began.
@@ -20,11 +20,13 @@ pub enum DbWrite {
     Fill(FillRow),
     /// A position changed.
     Position(PositionRow),
-    /// An intent was refused, or more intents in the same way. A row of the same place is replaced.
+    /// Shares were added or removed without a trade.
+    Move(MoveRow),
+    /// An intent was refused, or more intents in the same way. A row with the same place is replaced.
     Refusal(RefusalRow),
     /// A breaker tripped or closed.
     Breaker(BreakerRow),
-    /// A module was loaded in a mode by an account; the first sight of it there stays.
+    /// A module was loaded in a mode by an account; the time it was first seen there is kept.
     Strategy(AccountScope, StrategyRow),
 }
 
@@ -37,7 +39,7 @@ pub struct SessionRow {
     pub mode: &'static str,
     /// The funder's address.
     pub account: String,
-    /// When it began.
+    /// The time it began.
     pub started_at_ms: u64,
 }
 
@@ -50,7 +52,7 @@ pub struct OrderRow {
     /// Our number, rising within the session.
     #[sqlx(try_from = "i64")]
     pub id: u64,
-    /// The venue's id; empty until it is signed. An empty one does not erase a known one.
+    /// The venue's id; empty until the order is signed. An empty one does not overwrite a known one.
     pub venue_id: String,
     /// The strategy's name, or `host`.
     pub strategy: String,
@@ -64,23 +66,23 @@ pub struct OrderRow {
     pub side: String,
     /// `GTC`, `FAK` or `FOK`.
     pub kind: String,
-    /// The limit.
+    /// The limit price.
     #[sqlx(try_from = "i64")]
     pub price_micro_usd: u32,
-    /// Shares asked for.
+    /// Shares ordered.
     #[sqlx(try_from = "i64")]
     pub size_micros: u64,
     /// Shares matched.
     #[sqlx(try_from = "i64")]
     pub filled_micros: u64,
-    /// The word of `model::OrderState`.
+    /// The text of `model::OrderState`.
     pub state: String,
-    /// Why it is in this state.
+    /// The reason for this state.
     pub reason: String,
-    /// When it was approved.
+    /// The time it was approved.
     #[sqlx(try_from = "i64")]
     pub created_at_ms: u64,
-    /// When it changed.
+    /// The time of the last change.
     #[sqlx(try_from = "i64")]
     pub updated_at_ms: u64,
 }
@@ -88,7 +90,7 @@ pub struct OrderRow {
 /// One state of an order.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct OrderEventRow {
-    /// The journal's sequence number of what caused it.
+    /// The journal's sequence number of the input that caused it.
     #[sqlx(try_from = "i64")]
     pub seq: u64,
     /// The state.
@@ -96,14 +98,14 @@ pub struct OrderEventRow {
     /// Shares matched by then.
     #[sqlx(try_from = "i64")]
     pub filled_micros: u64,
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
 }
 
-/// An order with all that happened to it.
+/// An order with its whole history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderHistory {
     /// The order as it is now.
@@ -125,7 +127,7 @@ pub struct FillRow {
     /// Our number of the order.
     #[sqlx(try_from = "i64")]
     pub order_id: u64,
-    /// When it was matched.
+    /// The time it was matched.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
     /// The strategy's name, or `host`.
@@ -144,7 +146,7 @@ pub struct FillRow {
     /// The shares.
     #[sqlx(try_from = "i64")]
     pub size_micros: u64,
-    /// The money that moved, fees apart.
+    /// The money that moved, without fees.
     pub cost_micro_usd: i64,
     /// The fee.
     pub fee_micro_usd: i64,
@@ -169,11 +171,11 @@ pub struct PositionRow {
     /// Shares owned.
     #[sqlx(try_from = "i64")]
     pub size_micros: u64,
-    /// What they cost, fees apart.
+    /// The cost, without fees.
     pub cost_micro_usd: i64,
-    /// Profit realised on this token, fees apart.
+    /// P&L realised on this token, without fees.
     pub realised_micro_usd: i64,
-    /// When it changed.
+    /// The time of the last change.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
 }
@@ -190,10 +192,10 @@ pub struct RefusalRow {
     /// Its place among the refusals of that input, from 0.
     #[sqlx(try_from = "i64")]
     pub place: u32,
-    /// When; of several, the first.
+    /// The time; of several, the first.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
-    /// Who wanted it.
+    /// The strategy that requested it.
     pub strategy: String,
     /// The rule's name.
     pub rule: String,
@@ -201,14 +203,14 @@ pub struct RefusalRow {
     pub market: String,
     /// The outcome, if it was about one.
     pub outcome: String,
-    /// What the order came to, in the rule's unit; of several, the last.
+    /// The value that was refused, in the rule's unit; of several, the last.
     pub value: i64,
-    /// What is allowed; of several, with the last.
+    /// The limit; of several, the last.
     pub allowed: i64,
-    /// How many equal ones this row stands for.
+    /// The number of equal refusals in this row.
     #[sqlx(try_from = "i64")]
     pub count: u64,
-    /// When the last of them was.
+    /// The time of the last one.
     #[sqlx(try_from = "i64")]
     pub last_at_ms: u64,
 }
@@ -218,17 +220,17 @@ pub struct RefusalRow {
 pub struct BreakerRow {
     /// The session.
     pub session: u64,
-    /// The journal's sequence number of what caused it.
+    /// The journal's sequence number of the input that caused it.
     pub seq: u64,
     /// The breaker's name.
     pub name: String,
     /// The market's slug, or `strategy NUMBER`; empty for the whole session.
     pub market: String,
-    /// Whether it is tripped now.
+    /// True if it is tripped now.
     pub tripped: bool,
-    /// Why, with numbers.
+    /// The reason, with numbers.
     pub reason: String,
-    /// When.
+    /// The time.
     pub at_ms: u64,
 }
 
@@ -239,22 +241,22 @@ pub struct StrategyRow {
     pub hash: String,
     /// The file's stem.
     pub name: String,
-    /// What its manifest states.
+    /// The version stated in its manifest.
     pub version: String,
-    /// When it was first loaded.
+    /// The time it was first loaded.
     #[sqlx(try_from = "i64")]
     pub first_seen_ms: u64,
-    /// The file that it was read from last.
+    /// The file from which it was last read.
     pub source: String,
     /// That file's size.
     #[sqlx(try_from = "i64")]
     pub bytes: u64,
-    /// When it was loaded last.
+    /// The time it was last loaded.
     #[sqlx(try_from = "i64")]
     pub loaded_at_ms: u64,
 }
 
-/// What operators decided about a strategy.
+/// An operator's decision about a strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
 pub struct DecisionRow {
     /// The file's stem.
@@ -263,25 +265,25 @@ pub struct DecisionRow {
     pub disabled: i64,
     /// The hash of the version that runs in place of the file's; empty if the file's does.
     pub pinned: String,
-    /// The hash of the file when that was chosen. Another file ends it.
+    /// The hash of the file when that was chosen. A different file ends it.
     pub over_file: String,
     /// The hash of the version that may trade real money; empty if none may.
     pub armed: String,
-    /// The capital that it was armed with; none leaves the session's limit.
+    /// The capital limit of its arming; `None` leaves the session's limit.
     pub armed_capital_micro_usd: Option<i64>,
-    /// The loss of a day that it was armed with.
+    /// The daily loss limit of its arming.
     pub armed_daily_loss_micro_usd: Option<i64>,
-    /// The placements a minute that it was armed with.
+    /// The limit of placements per minute of its arming.
     pub armed_orders_per_minute: Option<i64>,
-    /// Whose token it was.
+    /// The name of the operator's token.
     pub who: String,
-    /// When.
+    /// The time.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
 }
 
 impl DecisionRow {
-    /// Returns the budget that it was armed with. A number that nobody can have written leaves nothing.
+    /// Returns the budget of its arming. An order rate that is out of range allows none.
     pub fn armed_budget(&self) -> Budget {
         Budget {
             capital: self.armed_capital_micro_usd.map(Usd),
@@ -302,7 +304,7 @@ impl DecisionRow {
     }
 }
 
-/// A bearer token; the token itself is not kept.
+/// A bearer token; the token itself is not stored.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct TokenRow {
     /// Its name.
@@ -311,34 +313,44 @@ pub struct TokenRow {
     pub role: String,
     /// SHA-256, hexadecimal.
     pub hash: String,
-    /// When it was made.
+    /// The time it was created.
     #[sqlx(try_from = "i64")]
     pub created_at_ms: u64,
-    /// When it ends, in milliseconds; none if it does not.
+    /// Its expiry, in milliseconds; `None` if it does not expire.
     pub expires_at_ms: Option<i64>,
-    /// The data folder whose `admin.token` it is; empty if an operator made it.
+    /// The data folder whose `admin.token` it is; empty if an operator created it.
     pub folder: String,
 }
 
-/// What an operator did.
-#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+/// An action of an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Default, FromRow)]
 pub struct AuditRow {
-    /// When.
+    /// The time.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
     /// The token's name.
     pub who: String,
+    /// The token's role at that time; empty if no token was needed.
+    pub role: String,
+    /// The origin of the request: an address, and the proxy's after it; empty if there was no connection.
+    pub origin: String,
     /// Method and path, or a name of the action.
     pub action: String,
     /// Its reason or parameters.
     pub detail: String,
-    /// Who the request claimed to come from; empty if it did not.
+    /// The value before; empty if the action does not change a single value.
+    #[sqlx(rename = "old_value")]
+    pub old: String,
+    /// The value after.
+    #[sqlx(rename = "new_value")]
+    pub new: String,
+    /// The user that the request claimed to come from; empty if it named none.
     pub claimed_user: String,
-    /// `ok`, or why it was not done.
+    /// `ok`, or the reason why it was not done.
     pub outcome: String,
 }
 
-/// An entry of the audit, with its place.
+/// An audit entry with its number.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct AuditEntry {
     /// Its number, rising.
@@ -347,6 +359,8 @@ pub struct AuditEntry {
     /// The entry.
     #[sqlx(flatten)]
     pub row: AuditRow,
+    /// The hash of the entry and of all entries before it; empty if it is older than the chain.
+    pub hash: String,
 }
 
 /// A limit that an operator set while the host ran.
@@ -354,21 +368,21 @@ pub struct AuditEntry {
 pub struct SettingRow {
     /// The key.
     pub name: String,
-    /// The value as it was written.
+    /// The value as it was entered.
     pub value: String,
-    /// Whose token it was.
+    /// The name of the operator's token.
     pub who: String,
-    /// When.
+    /// The time.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
 }
 
-/// An emergency stop that nobody has released yet.
+/// An emergency stop that has not been released.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Halt {
-    /// Why.
+    /// The reason.
     pub reason: String,
-    /// When.
+    /// The time.
     #[sqlx(try_from = "i64")]
     pub at_ms: u64,
 }

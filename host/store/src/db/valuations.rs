@@ -1,5 +1,5 @@
-//! The valuations that the days' losses count from. The engine decides them; here they are kept, and written again until the database
-//! has taken them, the oldest day first.
+//! The valuations that daily losses are measured from. The engine determines them; they are stored here, and retried
+//! until the database has them, the oldest day first.
 
 use super::{Db, DbError, big, execute, fetch};
 use model::Usd;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// The most days whose valuations wait for the database; beyond it the oldest is given up.
+/// The most days whose valuations wait for the database; beyond it the oldest is dropped.
 pub const WAITING_MAX: usize = 32;
-/// How long to wait before a row is written again: at first, and at most.
+/// The delays before a row is retried: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Valuations that the database should have, by day, with when each was made.
-type Waiting = BTreeMap<u64, (Usd, u64)>;
+/// Valuations to store, by day, with the time each was made.
+type PendingValuations = BTreeMap<u64, (Usd, u64)>;
 
 impl Db {
-    /// Returns the newest valuation of `funder` of the UTC day `day` (counted from the epoch) or before, with its day; none if there is
-    /// none.
+    /// Returns the newest valuation of `funder` on or before the UTC day `day` (counted from the epoch), with its day;
+    /// `None` if there is none.
     ///
     /// # Errors
     /// If the database fails.
@@ -31,7 +31,7 @@ impl Db {
         rows.first().map(|(day, micros)| Ok((u64::try_from(*day)?, Usd(*micros)))).transpose()
     }
 
-    /// Adds the valuation of a day that has none, and returns how many rows that were.
+    /// Adds the valuation of a day that has none, and returns the number of added rows.
     ///
     /// # Errors
     /// If the database fails.
@@ -41,8 +41,8 @@ impl Db {
         execute!(self, sql, funder, big(day)?, value.micros(), big(at_ms)?).await
     }
 
-    /// Keeps the valuation that the loss of `day` counts from. The engine never moves it but by money from outside, so the last value of
-    /// a day is the one that holds.
+    /// Stores the valuation that the loss of `day` is measured from. The engine changes it only for external transfers,
+    /// so the last value of a day is the valid one.
     ///
     /// # Errors
     /// If the database fails.
@@ -53,23 +53,23 @@ impl Db {
     }
 }
 
-/// Keeps the valuations of one account in the database. A cheap handle; the rows are written by one task, in order.
+/// Stores the valuations of one account in the database. A cheap handle; one task writes the rows, in order.
 #[derive(Debug, Clone)]
 pub struct Valuations {
-    waiting: Arc<watch::Sender<Waiting>>,
+    waiting: Arc<watch::Sender<PendingValuations>>,
 }
 
 impl Valuations {
     /// Starts the task for `funder` on the current runtime.
     pub fn start(db: &Db, funder: String) -> Self {
-        let (waiting, wants) = watch::channel(Waiting::new());
+        let (waiting, wants) = watch::channel(PendingValuations::new());
         let waiting = Arc::new(waiting);
         let keeper = Keeper { db: db.clone(), funder, wants, waiting: Arc::downgrade(&waiting) };
         tokio::spawn(keeper.run());
         Self { waiting }
     }
 
-    /// Has the valuation of a day stored. Never waits.
+    /// Queues the valuation of a day. Never blocks.
     pub fn set(&self, day: u64, value: Usd, at_ms: u64) {
         self.waiting.send_modify(|waiting| {
             waiting.insert(day, (value, at_ms));
@@ -79,19 +79,19 @@ impl Valuations {
         });
     }
 
-    /// Waits until the database has all of them; says whether that was within `time`.
+    /// Waits until the database has all of them; returns true if that happened within `time`.
     pub async fn are_stored(&self, time: Duration) -> bool {
         let mut waiting = self.waiting.subscribe();
-        matches!(timeout(time, waiting.wait_for(Waiting::is_empty)).await, Ok(Ok(_)))
+        matches!(timeout(time, waiting.wait_for(PendingValuations::is_empty)).await, Ok(Ok(_)))
     }
 }
 
-/// What writes the rows, as long as there is a handle.
+/// Writes the rows, as long as a handle exists.
 struct Keeper {
     db: Db,
     funder: String,
-    wants: watch::Receiver<Waiting>,
-    waiting: Weak<watch::Sender<Waiting>>,
+    wants: watch::Receiver<PendingValuations>,
+    waiting: Weak<watch::Sender<PendingValuations>>,
 }
 
 impl Keeper {
@@ -114,7 +114,7 @@ impl Keeper {
                 }
                 Err(error) => {
                     drop(waiting);
-                    tracing::error!(%error, day, "opening valuation not stored; a restart would not find it, retrying");
+                    tracing::error!(%error, day, "storing the opening valuation failed; retrying");
                     sleep(pause).await;
                     pause = pause.saturating_mul(2).min(PAUSE_MAX);
                 }
@@ -123,7 +123,7 @@ impl Keeper {
     }
 }
 
-/// Takes a row that is stored from those that wait, unless its value has changed meanwhile.
-fn stored(waiting: &watch::Sender<Waiting>, day: u64, row: (Usd, u64)) {
+/// Removes a stored row from those that wait, unless its value has changed meanwhile.
+fn stored(waiting: &watch::Sender<PendingValuations>, day: u64, row: (Usd, u64)) {
     waiting.send_if_modified(|waiting| waiting.get(&day) == Some(&row) && waiting.remove(&day).is_some());
 }

@@ -1,5 +1,5 @@
-//! SQLite's write-ahead log. A read that stays open elsewhere, such as a backup or a shell, keeps it from being used again from its beginning,
-//! and it grows; when the read ends it is made small again.
+//! SQLite's write-ahead log. A long read elsewhere, such as a backup or a shell, keeps SQLite from reusing the log from
+//! its beginning, so that it grows; when the read ends, the log is truncated again.
 
 use super::{Db, Pools};
 use sqlx::sqlite::SqliteConnectOptions;
@@ -9,14 +9,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The bytes of the log that stay allocated; also what SQLite itself leaves of it when it begins again.
+/// The bytes of the log that stay allocated; also the size to which SQLite itself truncates it when it restarts the
+/// log.
 pub(super) const KEPT: u64 = 4 * 1024 * 1024;
-/// A log of so many bytes says that something is wrong.
+/// The size of the log that indicates a problem.
 pub const WAL_WARN: u64 = 64 * 1024 * 1024;
-/// How often its size is looked at.
+/// The interval of size checks.
 const LOOK: Duration = Duration::from_secs(10);
 
-/// The size of the log, as it was when it was looked at last.
+/// The size of the log at the last check.
 #[derive(Debug)]
 pub(super) struct Wal {
     file: PathBuf,
@@ -24,7 +25,7 @@ pub(super) struct Wal {
 }
 
 impl Db {
-    /// Returns the bytes of the database's log; 0 where the server looks after it.
+    /// Returns the bytes of the database's log; 0 for a server, which manages its own.
     pub fn wal_bytes(&self) -> u64 {
         match &self.pools {
             Pools::Sqlite { wal, .. } => wal.bytes.load(Ordering::Relaxed),
@@ -34,17 +35,17 @@ impl Db {
 }
 
 impl Wal {
-    /// Looks after the log of the database `options` open, for as long as the result lives.
+    /// Maintains the log of the database at `file` for as long as the result lives.
     pub(super) fn watch(file: &Path, options: SqliteConnectOptions) -> Arc<Self> {
         let mut wal = file.as_os_str().to_owned();
         wal.push("-wal");
         let wal = Arc::new(Self { file: wal.into(), bytes: AtomicU64::new(0) });
-        // A checkpoint that cannot be had now is not waited for: while it waits, nothing can be written.
+        // A checkpoint that is not possible now is not waited for: while it waits, no write can proceed.
         let (watched, options) = (Arc::downgrade(&wal), options.busy_timeout(Duration::ZERO));
         tokio::spawn(async move {
             let mut warned = false;
             while let Some(wal) = watched.upgrade() {
-                wal.look(&options, &mut warned).await;
+                wal.check_size(&options, &mut warned).await;
                 drop(wal);
                 tokio::time::sleep(LOOK).await;
             }
@@ -52,20 +53,17 @@ impl Wal {
         wal
     }
 
-    async fn look(&self, options: &SqliteConnectOptions, warned: &mut bool) {
+    async fn check_size(&self, options: &SqliteConnectOptions, warned: &mut bool) {
         let mut bytes = self.size();
         if bytes > KEPT {
             if let Err(error) = truncate(options).await {
-                tracing::debug!(%error, bytes, "log of the database not truncated");
+                tracing::debug!(%error, bytes, "truncating the database's log failed");
             }
             bytes = self.size();
         }
         self.bytes.store(bytes, Ordering::Relaxed);
         if bytes > WAL_WARN && !*warned {
-            tracing::warn!(
-                bytes,
-                "log of the database grows; a read that stays open, such as a backup, keeps it from being used again"
-            );
+            tracing::warn!(bytes, "database log grows; a read that stays open, such as a backup, prevents its reuse");
         }
         *warned = bytes > WAL_WARN;
     }
@@ -75,7 +73,8 @@ impl Wal {
     }
 }
 
-/// Moves the log into the database and cuts it off, unless a read still needs it. Most is moved while others write.
+/// Moves the log into the database and truncates it, unless a read still needs it. Most of it is moved while others
+/// write.
 async fn truncate(options: &SqliteConnectOptions) -> Result<(), sqlx::Error> {
     let mut connection = options.connect().await?;
     for checkpoint in ["PRAGMA wal_checkpoint(PASSIVE)", "PRAGMA wal_checkpoint(TRUNCATE)"] {
@@ -106,14 +105,14 @@ mod tests {
             pool.execute("INSERT INTO filling VALUES (randomblob(1048576))").await.unwrap();
         }
         let mut warned = false;
-        wal.look(&options, &mut warned).await;
+        wal.check_size(&options, &mut warned).await;
         assert!(db.wal_bytes() > WAL_WARN && warned, "{}", db.wal_bytes());
-        // Nothing waits for the read.
+        // No write waits for the read.
         let started = tokio::time::Instant::now();
         pool.execute("INSERT INTO filling VALUES (1)").await.unwrap();
         assert!(started.elapsed() < Duration::from_secs(5));
         reader.close().await.unwrap();
-        wal.look(&options, &mut warned).await;
+        wal.check_size(&options, &mut warned).await;
         assert!(db.wal_bytes() <= KEPT && !warned, "{}", db.wal_bytes());
         let (rows,): (i64,) = sqlx::query_as("SELECT COUNT(*) FROM filling").fetch_one(pool).await.unwrap();
         assert_eq!(rows, 81);

@@ -1,6 +1,7 @@
-//! The queue in front of the projections. Adding a row never waits. Rows wait in lanes, each with its own room, and are written until the
-//! database has them, however long it is locked, full, restarting or gone; a row is lost only if its lane is full or the database will
-//! never take it. The journal has what is lost, and `polytrader db rebuild` writes it.
+//! The queue in front of the projections. Adding a row never blocks. Rows wait in lanes, each with its own capacity,
+//! and are retried until the database has them, however long it is locked, full, restarting or unavailable; a row is
+//! lost only if its lane is full or the database will never accept it. The journal has all lost rows, and `polytrader
+//! db rebuild` restores them.
 
 mod lanes;
 
@@ -14,13 +15,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep_until, timeout};
 
-/// Rows of one transaction.
+/// The most rows of one transaction.
 const BATCH_MAX: usize = 512;
-/// How long to wait before a lane is tried again: at first, and at most.
+/// The delays before a lane is retried: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
 
-/// Takes rows without waiting. A cheap handle; the queue is written as long as one exists.
+/// Queues rows without blocking. A cheap handle; the queue is written as long as one exists.
 #[derive(Debug, Clone)]
 pub struct DbWriter(Arc<Handle>);
 
@@ -32,25 +33,26 @@ struct Handle(Arc<Shared>);
 struct Shared {
     lanes: Mutex<Lanes>,
     wake: Notify,
-    /// How many rows each lane is done with, for those who wait.
+    /// The number of finished rows of each lane, for callers that wait.
     done: watch::Sender<ByLane<u64>>,
     written: AtomicU64,
     lost: AtomicU64,
 }
 
-/// How the writer does.
+/// The state of the writer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WriterHealth {
     /// Rows written since the start.
     pub written: u64,
-    /// Rows lost since the start, because their lane was full or the database will never take them; the journal has them.
+    /// Rows lost since the start, because their lane was full or the database will never accept them; the journal has
+    /// them.
     pub lost: u64,
     /// Rows that wait now.
     pub waiting: u64,
 }
 
 impl DbWriter {
-    /// Queues a row. Never waits: if its lane is full, the row is lost and counted.
+    /// Queues a row. Never blocks: if its lane is full, the row is lost and counted.
     pub fn write(&self, row: DbWrite) {
         let shared = &self.0.0;
         if shared.lanes.lock().push(row) {
@@ -60,7 +62,7 @@ impl DbWriter {
         }
     }
 
-    /// Waits until everything queued before is written or lost; says whether that was within `time`.
+    /// Waits until all rows queued so far are written or lost; returns true if that happened within `time`.
     pub async fn flush(&self, time: Duration) -> bool {
         let taken = self.0.0.lanes.lock().taken();
         let mut done = self.0.0.done.subscribe();
@@ -68,7 +70,7 @@ impl DbWriter {
         matches!(timeout(time, done.wait_for(reached)).await, Ok(Ok(_)))
     }
 
-    /// Returns how the writer does.
+    /// Returns the state of the writer.
     pub fn health(&self) -> WriterHealth {
         let shared = &self.0.0;
         WriterHealth {
@@ -78,7 +80,7 @@ impl DbWriter {
         }
     }
 
-    /// Ends the task. What waits is tried once more, unless a try has just failed.
+    /// Ends the task. Rows that wait are tried once more, unless an attempt has just failed.
     pub(super) fn close(&self) {
         self.0.close();
     }
@@ -110,14 +112,14 @@ pub(super) fn start(pools: Pools) -> DbWriter {
     DbWriter(Arc::new(Handle(shared)))
 }
 
-/// How a lane is written: how many rows at once, and when.
+/// The pace of a lane: the number of rows per transaction, and the time of the next.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     batch: usize,
     pause: Duration,
-    /// Since the last success.
+    /// The failures since the last success.
     failures: u64,
-    /// None while nothing failed.
+    /// The time of the next attempt; `None` while there is no failure.
     due: Option<Instant>,
 }
 
@@ -132,7 +134,7 @@ impl Pace {
         *self = Self { batch: self.batch.saturating_mul(2).min(BATCH_MAX), ..Self::default() };
     }
 
-    /// Writes fewer rows at once: one of them is not taken, or the database is too slow for so many.
+    /// Reduces the rows per transaction: one of them is refused, or the database is too slow for so many.
     fn halve(&mut self, rows: usize) {
         self.batch = rows.div_ceil(2).max(1);
     }
@@ -156,7 +158,7 @@ impl Shared {
                 let lanes = self.lanes.lock();
                 (LANES.into_iter().filter(|lane| !lanes.is_empty(*lane)).collect::<Vec<_>>(), lanes.is_closed())
             };
-            // The most important lane that is due. Another one is tried while that one has to wait.
+            // The most important lane that is due. Others are tried while that one has to wait.
             if let Some(lane) = waiting.iter().copied().find(|lane| paces.of(*lane).is_due()) {
                 self.write_some(&pools, lane, paces.of_mut(lane)).await;
                 continue;
@@ -196,7 +198,7 @@ impl Shared {
                     self.finish(lane, count, &self.lost);
                 } else {
                     pace.halve(count);
-                    self.lanes.lock().put_back(lane, rows);
+                    self.lanes.lock().requeue(lane, rows);
                 }
             }
             Err(error) => {
@@ -206,9 +208,9 @@ impl Shared {
                 }
                 if pace.failures.is_power_of_two() {
                     let waiting = self.lanes.lock().waiting();
-                    tracing::warn!(%error, ?lane, waiting, failures = pace.failures, "rows not written; they wait, retrying");
+                    tracing::warn!(%error, ?lane, waiting, failures = pace.failures, "writing rows failed; retrying");
                 }
-                self.lanes.lock().put_back(lane, rows);
+                self.lanes.lock().requeue(lane, rows);
             }
         }
     }

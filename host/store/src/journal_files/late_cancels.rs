@@ -1,30 +1,31 @@
-//! The reserve: room on the disk for what leaves after the journal has failed. Only cancels do, and they never wait; who reads
-//! what happened later finds them here. The room is written and synced at the start, so that a full disk does not matter.
+//! Late cancels: disk space reserved for the cancels that are sent after the journal has failed. They never wait, and
+//! are found here when the session is examined later. The space is written and synced at the start, so that a full disk
+//! does not matter.
 
+use crate::platform::write_all_at;
 use crc32fast::hash;
 use model::{OrderId, SessionId, Time};
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-/// The room: more cancels than a session has open orders.
+/// The reserved bytes: room for more cancels than a session has open orders.
 const ROOM: u64 = 1 << 20;
 /// One record: session, order, time, and the CRC-32 of these.
 const RECORD: usize = 28;
 const STEP: u64 = 28;
-/// Cancels that wait for the disk; more are not written down, for they must not wait.
+/// The most cancels that wait for the disk; more are not recorded, because they must not wait.
 const WAITING_MAX: usize = 4_096;
 
-/// A cancel that left after the journal had failed.
+/// A cancel that was sent after the journal had failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct LateCancel {
     /// The session.
     pub(crate) session: SessionId,
     /// The order.
     pub(crate) order: OrderId,
-    /// When.
+    /// The time.
     pub(crate) at: Time,
 }
 
@@ -45,20 +46,20 @@ impl LateCancel {
         let mut fields = body.chunks_exact(8).filter_map(|field| field.try_into().ok().map(u64::from_be_bytes));
         let read =
             Self { session: SessionId(fields.next()?), order: OrderId(fields.next()?), at: Time(fields.next()?) };
-        // Room that nobody wrote to is zeros.
+        // Unused space is zeros.
         (read.session.0 != 0 && hash(body).to_be_bytes() == sum).then_some(read)
     }
 }
 
-/// Returns where it lies.
+/// Returns the path of the file.
 fn path(dir: &Path) -> PathBuf {
     dir.join("reserve")
 }
 
-/// Returns the cancels that an earlier session left in the reserve.
+/// Returns the cancels that an earlier session recorded here.
 ///
 /// # Errors
-/// If it is there and cannot be read.
+/// If the file exists and cannot be read.
 pub(super) fn left(dir: &Path) -> std::io::Result<Vec<LateCancel>> {
     let mut bytes = Vec::new();
     match files::open(&path(dir), files::Links::Refuse) {
@@ -69,30 +70,30 @@ pub(super) fn left(dir: &Path) -> std::io::Result<Vec<LateCancel>> {
     Ok(bytes.chunks_exact(RECORD).map_while(LateCancel::decode).collect())
 }
 
-/// Makes the room anew, and begins to write what is told to the disk.
+/// Creates an empty file, and starts the thread that writes the cancels sent to it.
 ///
 /// # Errors
-/// If there is no room.
+/// If there is no space.
 pub(super) fn open(dir: &Path) -> std::io::Result<SyncSender<LateCancel>> {
     let mut file = crate::private_file::open(&path(dir), |options| options.write(true).create(true).truncate(true))?;
     std::io::copy(&mut std::io::repeat(0).take(ROOM), &mut file)?;
     file.sync_all()?;
     files::sync_folder(dir)?;
-    let (late, told) = sync_channel(WAITING_MAX);
-    std::thread::Builder::new().name("journal reserve".to_owned()).spawn(move || keep(&file, &told))?;
+    let (late, cancels) = sync_channel(WAITING_MAX);
+    std::thread::Builder::new().name("journal reserve".to_owned()).spawn(move || write_all(&file, &cancels))?;
     Ok(late)
 }
 
-fn keep(file: &File, told: &Receiver<LateCancel>) {
+fn write_all(file: &File, cancels: &Receiver<LateCancel>) {
     let mut at = 0u64;
-    while let Ok(cancel) = told.recv() {
-        let written = file.write_all_at(&cancel.encode(), at).and_then(|()| file.sync_data());
+    while let Ok(cancel) = cancels.recv() {
+        let written = write_all_at(file, &cancel.encode(), at).and_then(|()| file.sync_data());
         if let Err(error) = written {
-            tracing::error!(%error, order = cancel.order.0, "a cancel could not be written to the reserve");
+            tracing::error!(%error, order = cancel.order.0, "writing a late cancel failed");
         }
         at = at.saturating_add(STEP);
         if at > ROOM.saturating_sub(STEP) {
-            tracing::error!("the reserve is full");
+            tracing::error!("late cancel file full");
             return;
         }
     }
@@ -103,9 +104,10 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
+    use std::os::unix::fs::FileExt;
 
     #[test]
-    fn what_was_written_comes_back_and_a_new_reserve_is_empty() {
+    fn written_cancels_are_read_back_and_a_new_file_is_empty() {
         let dir = std::env::temp_dir().join(format!("polytrader-reserve-{}", std::process::id()));
         std::fs::create_dir_all(&dir).unwrap();
         assert_eq!(left(&dir).unwrap(), []);
@@ -117,13 +119,13 @@ mod tests {
             std::thread::sleep(std::time::Duration::from_millis(5));
         }
         assert_eq!(left(&dir).unwrap(), [cancel(1), cancel(2), cancel(3)]);
-        // A record that was cut off ends the list.
+        // A truncated record ends the list.
         let file = std::fs::OpenOptions::new().write(true).open(path(&dir)).unwrap();
         file.write_all_at(&[0; 4], STEP * 2 + 20).unwrap();
         assert_eq!(left(&dir).unwrap().len(), 2);
         drop(open(&dir).unwrap());
         assert_eq!(left(&dir).unwrap(), []);
-        assert_eq!(std::fs::metadata(path(&dir)).unwrap().len(), ROOM, "the room is taken before it is needed");
+        assert_eq!(std::fs::metadata(path(&dir)).unwrap().len(), ROOM, "the space is allocated in advance");
         std::fs::remove_dir_all(&dir).unwrap();
     }
 }

@@ -1,4 +1,5 @@
-//! What a journal brings back. A torn end is what a crash leaves; damage in the middle is refused with its place.
+//! Recovery of a session from its journal. A truncated end is what a crash leaves; damage in the middle is refused with
+//! its offset.
 
 #[cfg(test)]
 mod tests;
@@ -7,45 +8,50 @@ use super::chunks::{PIECE, Pieces};
 use super::segments::{folder, named, segments_of};
 use super::snapshot;
 use anyhow::{Context, ensure};
-use engine::{Engine, Purpose};
+use engine::{BotState, Engine, Purpose};
 use journal::{Header, Reader, Record};
-use model::{Body, Carry, Market, MarketIx, OrderId, RealisedBefore, SessionId, Usd, VenueOrderId};
+use model::input::Command;
+use model::{CarryOver, InputKind, Market, MarketIx, OrderId, RealisedBefore, SessionId, Usd, VenueOrderId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// Placements that are kept; beyond it those go whose orders the engine has forgotten, which are most of them.
+/// The most placements that are kept; beyond it, those of orders that the engine has dropped are removed, which are
+/// most of them.
 const PLACEMENTS_MAX: usize = 15_000;
 
-/// Orders that are over and whose ids the next session knows all the same, the latest ones, so that late news of them is no stranger's.
+/// The most final orders whose ids are passed to the next session, the latest ones, so that late updates of them are
+/// not mistaken for external orders.
 pub const OVER_MAX: usize = 5_000;
 
 /// The last session of an account.
 #[derive(Debug)]
-pub struct Past {
+pub struct RecoveredSession {
     /// The session.
     pub session: SessionId,
-    /// What the next one goes on from, in this session's numbers of markets.
-    pub carry: Carry,
-    /// The UTC day of its end and the valuation that this day's loss counts from, transfers included.
+    /// The state from which the next session continues, with this session's market numbers.
+    pub carry: CarryOver,
+    /// The UTC day of its end, and the valuation that this day's loss is measured from, transfers included.
     pub day_start: (u64, Usd),
-    /// What the account was worth at its end.
+    /// The account's value at its end.
     pub value: Usd,
     /// The session's markets by number.
     pub markets: Vec<Market>,
-    /// The venue's ids of the orders in `carry` that may have left.
+    /// The venue ids of the orders in `carry` that may have been sent.
     pub placements: BTreeMap<OrderId, VenueOrderId>,
-    /// The venue's ids of the latest orders that are not in `carry`, because nothing more can come of them.
+    /// The venue ids of the latest orders that are not in `carry`, because they are final.
     pub over: BTreeMap<OrderId, VenueOrderId>,
     /// The markets that the next session needs, whatever it trades.
     pub needed: BTreeSet<MarketIx>,
-    /// What was realised on markets that are not carried any more.
+    /// The P&L realised on markets that are not carried over any more.
     pub realised: RealisedBefore,
-    /// The activities of the venue's records that are done with, oldest first.
+    /// The data API activities that have been processed, oldest first.
     pub activities: Vec<[u8; 32]>,
-    /// Whether an emergency stop was in force.
+    /// True if an emergency stop was in force.
     pub halted: bool,
-    /// Whether it ended in order.
+    /// The bot's state as operators left it: the stop that belongs to the end of a session does not count.
+    pub bot: BotState,
+    /// True if it ended in order.
     pub ended: bool,
     /// Inputs read.
     pub inputs: u64,
@@ -53,15 +59,15 @@ pub struct Past {
 
 /// One step through a session's files.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "made one at a time and taken apart at once")]
+#[expect(clippy::large_enum_variant, reason = "created one at a time and consumed at once")]
 pub enum Step {
     /// A record.
     Record(Record),
-    /// The last file ends inside of a record: a crash cut it off.
+    /// The last file ends inside a record: a crash truncated it.
     Torn {
-        /// Which file.
+        /// The file.
         file: PathBuf,
-        /// Where the record begins.
+        /// The offset of the record.
         at: usize,
     },
 }
@@ -82,7 +88,7 @@ fn walk_file(file: &Path, last: bool, piece: u64, each: &mut impl FnMut(Step)) -
     let mut pieces = Pieces::open(file, piece).with_context(reading)?;
     while pieces.bytes().len() < journal::MAGIC.len() && pieces.more().with_context(reading)? {}
     if last && pieces.bytes().len() < journal::MAGIC.len() {
-        // A crash in the moment in which the file was made.
+        // A crash while the file was being created.
         each(Step::Torn { file: file.to_owned(), at: 0 });
         return Ok(());
     }
@@ -104,7 +110,7 @@ fn walk_file(file: &Path, last: bool, piece: u64, each: &mut impl FnMut(Step)) -
     }
 }
 
-/// Steps through the records that were read whole; returns where they end, and whether a part of one follows.
+/// Steps through the complete records; returns the offset of their end, and whether a partial record follows.
 fn records(pieces: &Pieces, each: &mut impl FnMut(Step)) -> Result<(usize, bool), journal::DecodeError> {
     let mut reader = Reader::resume(pieces.bytes(), pieces.base());
     loop {
@@ -119,12 +125,13 @@ fn records(pieces: &Pieces, each: &mut impl FnMut(Step)) -> Result<(usize, bool)
 
 fn damaged(file: &Path, place: &dyn std::fmt::Display) -> anyhow::Error {
     anyhow::anyhow!(
-        "the journal {} is damaged at {place}; restore it from a backup, or move the journals away and reconcile by hand",
+        "the journal {} is damaged at {place}; restore it from a backup, or move the journals away and \
+         reconcile manually",
         file.display()
     )
 }
 
-/// Returns the account of a journal's file; none if a crash left less than that.
+/// Returns the account of a journal file; `None` if a crash left too little of it.
 ///
 /// # Errors
 /// If the file cannot be read, or is damaged.
@@ -132,7 +139,7 @@ pub fn account_of(file: &Path) -> anyhow::Result<Option<String>> {
     Ok(header_of(file)?.map(|header| header.account))
 }
 
-/// Reads whose journal it is; none if a crash left less than that.
+/// Reads the header of a journal file; `None` if a crash left too little of it.
 pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
     let reading = || format!("reading {}", file.display());
     let mut pieces = Pieces::open(file, PIECE).with_context(reading)?;
@@ -147,19 +154,20 @@ pub(super) fn header_of(file: &Path) -> anyhow::Result<Option<Header>> {
     }
 }
 
-/// Returns what the newest session of `account` left; none if there is no such session. Journals of other accounts are not read
-/// beyond their first record.
+/// Returns the state left by the newest session of `account`; `None` if there is no such session. Journals of other
+/// accounts are not read beyond their first record.
 ///
 /// # Errors
-/// If a journal is damaged, as a sentence with the file and the place.
-pub fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<Past>> {
+/// If a journal is damaged, as a message with the file and the offset.
+pub fn last_of(data_dir: &Path, account: &str) -> anyhow::Result<Option<RecoveredSession>> {
     let dir = folder(data_dir);
     let sessions = segments_of(&dir).with_context(|| format!("reading {}", dir.display()))?;
     for (session, files) in sessions {
         let Some(first) = files.first() else { continue };
         let Some(header) = header_of(first)?.filter(|header| header.account == account) else { continue };
         let reading = read(&dir, session, &files)?;
-        // A session that crashed before it had taken over is nothing; the one before it still holds.
+        // A session that crashed before it had carried the last one over does not count; the previous one is still
+        // valid.
         if !reading.begun || (header.follows.is_some() && !reading.taken_over) {
             continue;
         }
@@ -174,7 +182,7 @@ fn read(dir: &Path, session: SessionId, files: &[PathBuf]) -> anyhow::Result<Rea
         Ok(Some(found)) => found,
         Ok(None) => (Reading::default(), 0),
         Err(error) => {
-            tracing::warn!(error = format!("{error:#}"), "the whole journal is read instead");
+            tracing::warn!(error = format!("{error:#}"), "unusable journal snapshot; reading the whole journal");
             (Reading::default(), 0)
         }
     };
@@ -183,15 +191,16 @@ fn read(dir: &Path, session: SessionId, files: &[PathBuf]) -> anyhow::Result<Rea
     let first = rest.first().map(|file| segment(&file));
     ensure!(
         first.is_none_or(|first| first == covered.saturating_add(1)),
-        "the journal of session {} begins with file {}, and nothing covers those before; restore them or its snapshot",
+        "the journal of session {} begins with file {}, and no snapshot covers the files before; restore \
+         them or the snapshot",
         session.0,
         first.unwrap_or(0)
     );
-    walk(&rest, |step| reading.take(step))?;
+    walk(&rest, |step| reading.on_step(step))?;
     Ok(reading)
 }
 
-/// A session as it is read.
+/// A session while it is read.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Reading {
     engine: Engine,
@@ -199,6 +208,8 @@ pub(super) struct Reading {
     taken_over: bool,
     markets: Vec<Market>,
     placements: BTreeMap<OrderId, VenueOrderId>,
+    /// The bot's state before the last command that could change it, if that was to stop.
+    before_stop: Option<BotState>,
     ended: bool,
     inputs: u64,
 }
@@ -206,11 +217,12 @@ pub(super) struct Reading {
 impl Default for Reading {
     fn default() -> Self {
         Self {
-            engine: Engine::new(Purpose::Rehearse),
+            engine: Engine::new(Purpose::Simulate),
             begun: false,
             taken_over: false,
             markets: Vec::new(),
             placements: BTreeMap::new(),
+            before_stop: None,
             ended: false,
             inputs: 0,
         }
@@ -218,13 +230,15 @@ impl Default for Reading {
 }
 
 impl Reading {
-    pub(super) fn take(&mut self, step: Step) {
+    pub(super) fn on_step(&mut self, step: Step) {
         match step {
             Step::Record(Record::Input(input)) => {
-                match &input.body {
-                    Body::Session(_) => self.begun = true,
-                    Body::Market(market) => self.markets.push(market.clone()),
-                    Body::TakeOver(_) => self.taken_over = true,
+                match &input.kind {
+                    InputKind::Session(_) => self.begun = true,
+                    InputKind::Market(market) => self.markets.push(market.clone()),
+                    InputKind::CarryOver(_) => self.taken_over = true,
+                    InputKind::Command(Command::Stop) => self.before_stop = Some(self.engine.summary().state),
+                    InputKind::Command(Command::Start | Command::Resume | Command::Pause) => self.before_stop = None,
                     _ => {}
                 }
                 self.engine.recover(&input);
@@ -236,23 +250,23 @@ impl Reading {
                     self.forget_placements();
                 }
             }
-            Step::Record(Record::Header(_) | Record::Effects { .. }) => {}
+            Step::Record(Record::Header(_) | Record::Effects { .. } | Record::AuditHead { .. }) => {}
             Step::Record(Record::End(_)) => self.ended = true,
             Step::Torn { file, at } => {
-                tracing::warn!(file = %file.display(), at, "the journal's last record was cut off; all before it holds");
+                tracing::warn!(file = %file.display(), at, "last journal record truncated; the others are valid");
             }
         }
     }
 
-    /// The newest one may be told before the order that it is of.
+    /// Removes placements of dropped orders, except the newest: it may be recorded before its order.
     fn forget_placements(&mut self) {
         let Self { engine, placements, .. } = self;
         let newest = placements.last_key_value().map(|(order, _)| *order);
         placements.retain(|order, _| engine.order_state(*order).is_some() || newest == Some(*order));
     }
 
-    fn past(self, session: SessionId) -> Past {
-        let Self { engine, markets, placements, ended, inputs, .. } = self;
+    fn past(self, session: SessionId) -> RecoveredSession {
+        let Self { engine, markets, placements, before_stop, ended, inputs, .. } = self;
         let carry = engine.carry(|order| placements.contains_key(&order));
         let carried: BTreeSet<OrderId> = carry.orders.iter().map(|carried| carried.order.id).collect();
         let mut over = placements;
@@ -263,8 +277,13 @@ impl Reading {
         let (needed, realised) = (engine.markets_to_carry(), engine.ledger().realised_before());
         let activities = engine.known_activities();
         let halted = engine.is_halted();
-        let engine::Summary { day_start, portfolio: value, .. } = engine.summary();
-        Past {
+        let engine::Summary { day_start, portfolio: value, state, .. } = engine.summary();
+        let bot = match before_stop {
+            _ if halted => BotState::Stopped,
+            Some(before) if ended => before,
+            _ => state,
+        };
+        RecoveredSession {
             session,
             carry,
             day_start,
@@ -276,6 +295,7 @@ impl Reading {
             realised,
             activities,
             halted,
+            bot,
             ended,
             inputs,
         }

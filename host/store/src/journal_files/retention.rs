@@ -1,6 +1,5 @@
-//! What becomes of the journal's files when they are full: a snapshot covers them, then they are packed, and packed files are
-//! thrown away when they are older than the operator wants to keep them, or more than there is to be. A thread of its own, which nobody
-//! waits for.
+//! Journal retention: full files are covered by a snapshot, then compressed, and compressed files are removed when they
+//! exceed the operator's limits on age or total size. Runs on its own thread, which nothing waits for.
 
 use super::recovery::{Reading, header_of, walk};
 use super::segments::{PACKED, named, segments_of};
@@ -14,64 +13,68 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::{Duration, SystemTime};
 
-/// Full files that wait; more means that the keeper stands still, and then the files stay as they are.
+/// The most full files that wait; more means that retention has stalled, and then the files stay as they are.
 const FULL_MAX: usize = 64;
 const DAY: Duration = Duration::from_secs(86_400);
 
-/// How often old files are looked for where none becomes full. A session has long taken over from the one before by then.
+/// The interval of checks for old files when no file fills up. By then a session has long carried the previous one
+/// over.
 const LOOK_EVERY: Duration = Duration::from_secs(3_600);
 
-/// How long files are kept that no start needs any more.
+/// The retention of files that no start needs any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keep {
-    /// In days.
+    /// The age in days.
     pub days: u32,
-    /// Until all files of the journal have more bytes than this.
+    /// The most bytes of all journal files.
     pub bytes: u64,
 }
 
-/// Begins to look after the journals in `dir`. Whoever writes a session's files tells each one that is full.
+/// Starts retention for the journals in `dir`. The writer of a session's files sends each full one to the returned
+/// channel.
 pub(super) fn start(dir: PathBuf, to_keep: Keep) -> std::io::Result<SyncSender<PathBuf>> {
-    let (full, told) = sync_channel(FULL_MAX);
-    std::thread::Builder::new().name("journal keeper".to_owned()).spawn(move || keep(&dir, &told, to_keep))?;
+    let (full, full_files) = sync_channel(FULL_MAX);
+    std::thread::Builder::new()
+        .name("journal keeper".to_owned())
+        .spawn(move || prune_segments(&dir, &full_files, to_keep))?;
     Ok(full)
 }
 
-fn keep(dir: &Path, told: &Receiver<PathBuf>, to_keep: Keep) {
+fn prune_segments(dir: &Path, full_files: &Receiver<PathBuf>, to_keep: Keep) {
     let mut reading = Reading::default();
     let mut covers = true;
     loop {
-        match told.recv_timeout(LOOK_EVERY) {
+        match full_files.recv_timeout(LOOK_EVERY) {
             // Without a snapshot the files stay as they are, and the next start reads all of them.
             Ok(file) if covers => match cover(&mut reading, &file) {
                 Ok(()) => {
                     if let Err(error) = pack(&file) {
-                        tracing::warn!(error = format!("{error:#}"), "a file of the journal stays unpacked");
+                        tracing::warn!(error = format!("{error:#}"), "compressing a journal file failed");
                     }
                 }
                 Err(error) => {
                     covers = false;
-                    tracing::error!(error = format!("{error:#}"), "the journal has no snapshot from here on");
+                    tracing::error!(error = format!("{error:#}"), "journal snapshot failed; no more in this session");
                 }
             },
             Ok(_) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
         if let Err(error) = discard(dir, to_keep, SystemTime::now()) {
-            tracing::warn!(error = format!("{error:#}"), "old files of the journal stay");
+            tracing::warn!(error = format!("{error:#}"), "removing old journal files failed; they stay");
         }
     }
 }
 
-/// Takes a full file in and writes a snapshot that covers it.
+/// Reads a full file and writes a snapshot that covers it.
 fn cover(reading: &mut Reading, file: &Path) -> anyhow::Result<()> {
-    let (session, segment) = named(file).with_context(|| format!("{} is no file of a journal", file.display()))?;
-    walk(std::slice::from_ref(&file.to_owned()), |step| reading.take(step))?;
+    let (session, segment) = named(file).with_context(|| format!("{} is not a journal file", file.display()))?;
+    walk(std::slice::from_ref(&file.to_owned()), |step| reading.on_step(step))?;
     let dir = file.parent().context("a file has a folder")?;
     snapshot::write(dir, session, segment, reading)
 }
 
-/// Packs a file: the packed one is whole and on the disk before the other goes.
+/// Compresses a file. The compressed file is complete and on the disk before the original is removed.
 fn pack(file: &Path) -> anyhow::Result<()> {
     let packed = PathBuf::from(format!("{}{PACKED}", file.display()));
     let fresh = packed.with_extension("new");
@@ -87,11 +90,12 @@ fn pack(file: &Path) -> anyhow::Result<()> {
         }
         std::fs::remove_file(file)
     };
-    write().with_context(|| format!("packing {}", file.display()))
+    write().with_context(|| format!("compressing {}", file.display()))
 }
 
-/// Throws away what is older than the days to keep and no longer needed, and of the rest the oldest while there are more bytes than there are
-/// to be: sessions that others of the same account followed, and of the last ones the packed files that a snapshot covers.
+/// Removes files that are no longer needed: first those older than the retention in days, then the oldest while their
+/// total size exceeds the limit. Files are not needed if their session was followed by another of the same account; of
+/// the last sessions, compressed files covered by a snapshot are not.
 pub(super) fn discard(dir: &Path, to_keep: Keep, now: SystemTime) -> anyhow::Result<()> {
     let oldest = now.checked_sub(DAY.saturating_mul(to_keep.days)).context("more days than the clock has")?;
     let old =
@@ -107,7 +111,7 @@ pub(super) fn discard(dir: &Path, to_keep: Keep, now: SystemTime) -> anyhow::Res
         });
         let followed = later.is_some_and(|later| later > 0);
         if followed && files.iter().all(&old) {
-            files.iter().try_for_each(|file| remove(file, "older than it is kept"))?;
+            files.iter().try_for_each(|file| remove(file, "older than journal.keep_days"))?;
             std::fs::remove_file(snapshot::path(dir, session)).ok();
             continue;
         }
@@ -116,11 +120,11 @@ pub(super) fn discard(dir: &Path, to_keep: Keep, now: SystemTime) -> anyhow::Res
             let is_covered = named(&file).is_some_and(|(_, segment)| segment <= covered);
             let is_spare = followed || (is_covered && file.to_string_lossy().ends_with(PACKED));
             if is_spare && !followed && old(&file) {
-                remove(&file, "older than it is kept")?;
+                remove(&file, "older than journal.keep_days")?;
                 continue;
             }
             bytes = bytes.saturating_add(size(&file));
-            // A start goes back to the session before the last one if that had not taken over yet.
+            // A start falls back to the last session but one if the last had not carried it over yet.
             if is_spare && later != Some(1) {
                 spare.push((session, file));
             }
@@ -129,7 +133,8 @@ pub(super) fn discard(dir: &Path, to_keep: Keep, now: SystemTime) -> anyhow::Res
     drop_oldest(dir, bytes, to_keep.bytes, spare)
 }
 
-/// Removes the oldest of the files that no start needs until no more bytes are left than there are to be. `spare` has the last session first.
+/// Removes the oldest of the files that no start needs until the rest is within the limit. `spare` has the last session
+/// first.
 fn drop_oldest(dir: &Path, mut bytes: u64, most: u64, mut spare: Vec<(SessionId, PathBuf)>) -> anyhow::Result<()> {
     spare.sort_by(|one, other| one.0.cmp(&other.0).then_with(|| named(&one.1).cmp(&named(&other.1))));
     for (session, file) in spare {
@@ -150,11 +155,11 @@ fn size(file: &Path) -> u64 {
 }
 
 fn remove(file: &Path, reason: &str) -> anyhow::Result<()> {
-    tracing::info!(file = %file.display(), reason, "file of the journal removed");
+    tracing::info!(file = %file.display(), reason, "journal file removed");
     std::fs::remove_file(file).with_context(|| format!("removing {}", file.display()))
 }
 
-/// Returns the last file that a session's snapshot covers; none of them if it has none that can be read.
+/// Returns the last file covered by a session's snapshot; 0 if there is no readable snapshot.
 fn covered(dir: &Path, session: SessionId) -> u32 {
     snapshot::read(dir, session).ok().flatten().map_or(0, |(_, segment)| segment)
 }

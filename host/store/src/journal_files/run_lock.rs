@@ -4,19 +4,19 @@ use anyhow::Context;
 use std::fs::{File, TryLockError};
 use std::path::Path;
 
-/// Held for as long as a run lasts; the system lets go of it when the process ends, however it ends.
+/// Held for the duration of a run; the system releases it when the process ends, for whatever reason.
 #[derive(Debug)]
 pub struct RunLock {
     _file: File,
 }
 
 impl RunLock {
-    /// Takes a data folder.
+    /// Locks a data folder.
     ///
     /// # Errors
-    /// If another run has it.
+    /// If another run holds it.
     pub fn of_folder(data_dir: &Path) -> anyhow::Result<Self> {
-        Self::take(&data_dir.join("lock"))?.with_context(|| {
+        Self::acquire(&data_dir.join("lock"))?.with_context(|| {
             format!(
                 "another run uses the data folder {}; stop it first, or give another --data-dir",
                 data_dir.display()
@@ -24,7 +24,7 @@ impl RunLock {
         })
     }
 
-    fn take(path: &Path) -> anyhow::Result<Option<Self>> {
+    fn acquire(path: &Path) -> anyhow::Result<Option<Self>> {
         let file = crate::private_file::open(path, |options| options.write(true).create(true).truncate(false));
         let file = file.with_context(|| format!("opening {}", path.display()))?;
         match file.try_lock() {

@@ -1,4 +1,4 @@
-//! The files of a session's journal: `SESSION-NNNN.journal`, a new one when the last has grown enough.
+//! The files of a session's journal: `SESSION-NNNN.journal`, with a new one when the last has grown enough.
 
 use super::{Storage, beginning};
 use journal::Header;
@@ -8,11 +8,11 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::SyncSender;
 
-/// A file that has grown beyond this is followed by the next one.
+/// The size beyond which a file is followed by the next one.
 const SEGMENT_MAX: u64 = 64 * 1024 * 1024;
-/// How every file's name ends.
+/// The suffix of every file name.
 const ENDING: &str = ".journal";
-/// How it goes on when the file is packed.
+/// The further suffix of a compressed file.
 pub(super) const PACKED: &str = ".gz";
 
 /// Returns the folder of the journals.
@@ -20,19 +20,19 @@ pub fn folder(data_dir: &Path) -> PathBuf {
     data_dir.join("journal")
 }
 
-/// Writes a session's files one after another.
+/// Writes the files of a session one after another.
 pub(super) struct Segments {
     dir: PathBuf,
     header: Header,
     file: File,
     written: u64,
     max: u64,
-    /// Who is told of files that are full.
+    /// The channel for files that are full.
     full: Option<SyncSender<PathBuf>>,
 }
 
 impl Segments {
-    /// Makes the first file, still empty.
+    /// Creates the first file, still empty.
     pub(super) fn create(dir: &Path, header: &Header) -> std::io::Result<(Self, PathBuf)> {
         std::fs::create_dir_all(dir)?;
         let path = path(dir, header);
@@ -42,8 +42,8 @@ impl Segments {
         Ok((segments, path))
     }
 
-    /// Tells somebody of every file that is full.
-    pub(super) fn told(self, full: SyncSender<PathBuf>) -> Self {
+    /// Sets the channel that receives every full file.
+    pub(super) fn notify_full(self, full: SyncSender<PathBuf>) -> Self {
         Self { full: Some(full), ..self }
     }
 
@@ -58,7 +58,7 @@ impl Segments {
         if let Some(full) = &self.full
             && full.try_send(path(&self.dir, &self.header)).is_err()
         {
-            tracing::warn!("nobody looks after the journal's full files any more; they stay as they are");
+            tracing::warn!("journal retention stopped; full files stay as they are");
             self.full = None;
         }
         self.header.segment = self.header.segment.saturating_add(1);
@@ -76,7 +76,7 @@ impl Segments {
 
 impl Storage for Segments {
     fn append(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        // What is appended at once is whole records.
+        // Each append consists of whole records.
         if self.written > self.max {
             self.turn()?;
         }
@@ -94,7 +94,7 @@ fn path(dir: &Path, header: &Header) -> PathBuf {
 
 fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
     let file = crate::private_file::open(path, |options| options.create_new(true).append(true))?;
-    // The file's name has to be on the disk too.
+    // The file's name must be on the disk too.
     files::sync_folder(dir)?;
     Ok(file)
 }
@@ -102,7 +102,7 @@ fn open(dir: &Path, path: &Path) -> std::io::Result<File> {
 /// Returns the sessions that have files in a folder, the newest first, each with its files in order.
 ///
 /// # Errors
-/// If the folder cannot be read. One that is not there has no sessions.
+/// If the folder cannot be read. A missing folder has no sessions.
 pub fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>> {
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
@@ -114,7 +114,7 @@ pub fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>
         let path = entry?.path();
         if let Some((session, segment)) = named(&path) {
             let files = sessions.entry(session).or_default();
-            // A crash while it was packed can leave both; they say the same.
+            // A crash during compression can leave both; their contents are the same.
             if !files.iter().any(|(other, _)| *other == segment) {
                 files.push((segment, path));
             }
@@ -127,12 +127,12 @@ pub fn segments_of(dir: &Path) -> std::io::Result<Vec<(SessionId, Vec<PathBuf>)>
     Ok(sessions.into_iter().rev().map(|(session, files)| (session, in_order(files))).collect())
 }
 
-/// Says whether a file is its session's first.
+/// Returns true if a file is the first of its session.
 pub fn is_first(path: &Path) -> bool {
     named(path).is_some_and(|(_, segment)| segment == 1)
 }
 
-/// Returns what a file's name says.
+/// Returns the session and file number in a file's name.
 pub(super) fn named(path: &Path) -> Option<(SessionId, u32)> {
     let name = path.file_name()?.to_str()?;
     let name = name.strip_suffix(PACKED).unwrap_or(name);

@@ -1,5 +1,5 @@
-//! Snapshots: what a session's journal comes to up to the end of one of its files, so that a start reads only what follows.
-//! A snapshot is of one build; another build reads the whole journal.
+//! Snapshots: the state of a session's journal up to the end of one of its files, so that a start reads only the files
+//! that follow. A snapshot is valid for one build; another build reads the whole journal.
 
 use super::recovery::Reading;
 use anyhow::{Context, ensure};
@@ -8,38 +8,38 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// How every snapshot begins, with the version of what follows: a SHA-256 of the rest, then the rest.
-const MAGIC: &[u8; 8] = b"PTSNAP01";
+/// The first bytes of every snapshot, with its format version; then come the SHA-256 of the rest, and the rest.
+const MAGIC: &[u8; 8] = b"PTSNAP02";
 const DIGEST: usize = 32;
-/// Where the rest begins.
+/// The offset of the rest.
 const BODY: usize = MAGIC.len() + DIGEST;
 /// The largest snapshot that is read.
 const SNAPSHOT_MAX: u64 = 1 << 30;
-/// How every file's name ends.
+/// The suffix of every file name.
 const ENDING: &str = ".snapshot";
 
-/// A snapshot's content.
+/// The content of a snapshot.
 #[derive(Serialize, Deserialize)]
 struct Content<R> {
     build: String,
     session: SessionId,
-    /// The last file that is in it.
+    /// The last file that it covers.
     segment: u32,
     reading: R,
 }
 
-/// Returns where a session's snapshot lies. There is one; a newer one replaces it.
+/// Returns the path of a session's snapshot. There is one; a newer one replaces it.
 pub(super) fn path(dir: &Path, session: SessionId) -> PathBuf {
     dir.join(format!("{}{ENDING}", session.0))
 }
 
-/// Writes the snapshot of a session up to the end of a file of it.
+/// Writes the snapshot of a session up to the end of one of its files.
 ///
 /// # Errors
-/// If it cannot be written; the one before stays.
+/// If it cannot be written; the previous one stays.
 pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Reading) -> anyhow::Result<()> {
     let content = Content { build: crate::build_id::build_name(), session, segment, reading };
-    // In one piece: it is some megabytes.
+    // Written at once: it has a few megabytes.
     let start = [MAGIC.as_slice(), &[0; DIGEST]].concat();
     let mut bytes = postcard::to_extend(&content, start).context("writing a snapshot down")?;
     let digest = Sha256::digest(bytes.get(BODY..).unwrap_or_default());
@@ -48,10 +48,11 @@ pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Read
     crate::private_file::replace(&path, &bytes).with_context(|| format!("writing {}", path.display()))
 }
 
-/// Returns what a session's snapshot says, and the last file that is in it; none if there is none, or it is another build's.
+/// Returns the content of a session's snapshot, and the last file that it covers; `None` if there is no snapshot, or it
+/// is another build's.
 ///
 /// # Errors
-/// If it is there and damaged. Whoever reads the journal goes on without it then.
+/// If it exists and is damaged. The caller then reads the journal without it.
 pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Reading, u32)>> {
     let path = path(dir, session);
     let bytes = match files::read(&path, files::Links::Refuse, SNAPSHOT_MAX) {
@@ -62,7 +63,7 @@ pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Rea
     let rest = bytes.strip_prefix(MAGIC.as_slice()).with_context(damaged)?;
     let (digest, body) = rest.split_at_checked(DIGEST).with_context(damaged)?;
     ensure!(Sha256::digest(body).as_slice() == digest, "{}", damaged());
-    // The build comes first, so that another build's content is never looked at.
+    // The build comes first, so that another build's content is never parsed.
     let (build, _): (String, _) = postcard::take_from_bytes(body).with_context(damaged)?;
     if build != crate::build_id::build_name() {
         return Ok(None);

@@ -1,6 +1,6 @@
 use super::*;
 use journal::{Reader, Step};
-use model::{Body, OrderId, SessionId, Time, VenueOrderId};
+use model::{InputKind, OrderId, SessionId, Time, VenueOrderId};
 use std::io::Error;
 
 /// A disk in memory that can be full.
@@ -39,7 +39,7 @@ fn header() -> Header {
 }
 
 fn tick(seq: u64) -> Input {
-    testkit::input(seq, Time(seq), Body::Tick)
+    testkit::input(seq, Time(seq), InputKind::Clock)
 }
 
 fn placement(order: u64) -> Placement {
@@ -60,7 +60,7 @@ async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
     let dir = std::env::temp_dir().join(format!("polytrader-journal-{}", std::process::id()));
     let _gone = std::fs::remove_dir_all(&dir);
     let (journal, path) = Journal::create(&dir, &header(), Keep { days: 30, bytes: u64::MAX }).unwrap();
-    let mut last = Place::default();
+    let mut last = JournalOffset::default();
     for seq in 1..=500 {
         journal.input(&tick(seq)).unwrap();
         last = journal.placement(&placement(seq));
@@ -82,7 +82,7 @@ async fn what_was_appended_is_read_back_and_one_sync_covers_many() {
 }
 
 #[tokio::test]
-async fn a_full_disk_fails_whoever_waits_and_everything_after() {
+async fn a_full_disk_fails_waiting_callers_and_everything_after() {
     let disk = Disk::default();
     let journal = Journal::on(disk.clone(), &header()).unwrap();
     let place = journal.placement(&placement(1));
@@ -98,7 +98,7 @@ async fn a_full_disk_fails_whoever_waits_and_everything_after() {
     assert_eq!(records(&disk.bytes.lock()).len(), 2);
 }
 
-/// A disk that loses at a loss of power what was not synced.
+/// A disk that loses unsynced bytes at a power failure.
 #[derive(Clone, Default)]
 struct Volatile {
     written: Vec<u8>,
@@ -122,10 +122,10 @@ async fn what_was_waited_for_is_on_a_disk_that_loses_what_was_not_synced() {
     use model::input::Command;
     let mut disk = Volatile::default();
     disk.append(b"lost").unwrap();
-    assert!(disk.kept.lock().is_empty(), "it does lose what was not synced");
+    assert!(disk.kept.lock().is_empty(), "unsynced bytes are lost");
     disk.written.clear();
     let journal = Journal::on(disk.clone(), &header()).unwrap();
-    let command = |seq, command| testkit::input(seq, Time(seq), Body::Command(command));
+    let command = |seq, command| testkit::input(seq, Time(seq), InputKind::Command(command));
     let stop = command(1, Command::EmergencyStop { reason: String::new() });
     journal.input(&stop).unwrap();
     journal.synced(journal.mark()).await.unwrap();
@@ -141,7 +141,7 @@ async fn what_was_waited_for_is_on_a_disk_that_loses_what_was_not_synced() {
 }
 
 #[test]
-fn a_second_run_in_a_folder_is_told_so() {
+fn a_second_run_in_a_folder_is_refused() {
     let dir = std::env::temp_dir().join(format!("polytrader-lock-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let first = RunLock::of_folder(&dir).unwrap();
@@ -216,11 +216,11 @@ fn a_pipe_in_the_place_of_any_file_of_the_data_folder_is_an_error_at_once() {
     }));
     assert!(at_once({
         let data = data.clone();
-        move || crate::module_archive::settle(&data, &hash).is_err()
+        move || crate::module_archive::sync_module(&data, &hash).is_err()
     }));
     assert!(at_once({
         let data = data.clone();
-        move || crate::module_archive::note(&data, &hash, 7).is_err()
+        move || crate::module_archive::record_session(&data, &hash, 7).is_err()
     }));
     pipe("states/paper/0x1/one.state");
     let states = crate::strategy_state::SavedStates::new(&data, model::input::Mode::Paper, "0x1");

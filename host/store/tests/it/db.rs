@@ -11,8 +11,8 @@ use std::time::Duration;
 use store::db::claims::{ClaimKind, ClaimState};
 use store::db::engines::{Claimant, Lease};
 use store::db::{
-    AccountScope, AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillKey, FillRow, Halt,
-    Halts, OrderRow, PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
+    AccountScope, AuditRow, BreakerRow, ClaimRow, Db, DbError, DbWrite, DecisionRow, Delay, FillKey, FillRow, Filter,
+    Halt, Halts, OrderRow, PositionRow, RefusalRow, SessionRow, SettingRow, StrategyRow, TokenRow,
 };
 use testkit::Scratch;
 
@@ -95,7 +95,8 @@ async fn one_bad_row_is_lost_alone_and_counted() {
         writer.write(DbWrite::Order { seq: row.id, order: row });
     }
     assert!(writer.flush(PATIENCE).await);
-    let ids: Vec<u64> = db.orders(Some(SESSION), None, 10).await.unwrap().iter().map(|order| order.id).collect();
+    let ids: Vec<u64> =
+        db.orders(&Filter::of(Some(SESSION)), None, 10).await.unwrap().iter().map(|order| order.id).collect();
     assert_eq!((ids, writer.health().written, writer.health().lost), (vec![3, 1], 2, 1));
 }
 
@@ -204,7 +205,7 @@ async fn projections(db: &Db) {
         DbWrite::Strategy(live(), strategy),
     ];
     let count = u64::try_from(rows.len()).unwrap();
-    // Twice: the same row again changes nothing.
+    // Twice: writing the same row again changes nothing.
     for row in rows.clone().into_iter().chain(rows) {
         writer.write(row);
     }
@@ -232,7 +233,7 @@ async fn versions(db: &Db) {
     }
     assert!(writer.flush(PATIENCE).await);
     let versions = db.strategy_versions(&live(), "versions", 20).await.unwrap();
-    assert_eq!(versions, [row("a", 1, 9), row("b", 2, 2)], "the first sight stays, and the last loaded is first");
+    assert_eq!(versions, [row("a", 1, 9), row("b", 2, 2)], "the first-seen time stays, and the last loaded is first");
     assert_eq!(db.strategy_versions(&live(), "versions", 1).await.unwrap(), [row("a", 1, 9)]);
     let all = db.all_versions().await.unwrap();
     let hashes: Vec<&str> = all.iter().filter(|(name, _)| name == "versions").map(|(_, hash)| hash.as_str()).collect();
@@ -240,13 +241,13 @@ async fn versions(db: &Db) {
 }
 
 async fn pages(db: &Db) {
-    let first = db.trades(None, None, 2).await.unwrap();
+    let first = db.trades(&Filter::default(), None, 2).await.unwrap();
     let ids = |fills: &[FillRow]| fills.iter().map(|fill| fill.id.clone()).collect::<Vec<_>>();
     assert_eq!(ids(&first), ["t2/0", "t1/1"]);
-    let second = db.trades(None, first.last().map(FillKey::from).as_ref(), 2).await.unwrap();
-    assert_eq!(second, [fill("t1/0", 500, "confirmed")], "the first moment and the last settlement hold");
-    assert_eq!(db.orders(Some(SESSION), Some((SESSION, 8)), 10).await.unwrap().len(), 1);
-    assert_eq!(db.orders(Some(SESSION), None, 10).await.unwrap()[0], order(8, "pending", 0));
+    let second = db.trades(&Filter::default(), first.last().map(FillKey::from).as_ref(), 2).await.unwrap();
+    assert_eq!(second, [fill("t1/0", 500, "confirmed")], "the first time and the last settlement are kept");
+    assert_eq!(db.orders(&Filter::of(Some(SESSION)), Some((SESSION, 8)), 10).await.unwrap().len(), 1);
+    assert_eq!(db.orders(&Filter::of(Some(SESSION)), None, 10).await.unwrap()[0], order(8, "pending", 0));
 }
 
 async fn history(db: &Db) {
@@ -260,7 +261,7 @@ async fn history(db: &Db) {
     assert_eq!(db.order_history(SESSION, u64::MAX).await.unwrap(), None);
 }
 
-/// What leaves for the relayer is written down once, and what became of it follows.
+/// A claim is stored once before it is sent, and its state is updated.
 async fn claims(db: &Db) {
     let row = |created_at_ms, state| ClaimRow {
         account: "0xa".into(),
@@ -296,7 +297,7 @@ async fn claims(db: &Db) {
     assert_eq!(db.claims("0xc", 10).await.unwrap().rows, []);
 }
 
-/// A row of an unknown state costs itself alone: a newer host may have written it.
+/// A row of an unknown state affects only itself: a newer host may have written it.
 #[tokio::test]
 async fn a_claim_that_cannot_be_read_is_skipped_and_counted() {
     let dir = Scratch::new("unreadable");
@@ -341,8 +342,7 @@ async fn primary(db: &Db) {
         who: "desk".to_owned(),
         action: action.to_owned(),
         detail: "{\"reason\": \"'; DROP TABLE audit\"}".to_owned(),
-        claimed_user: "admin".to_owned(),
-        outcome: "ok".to_owned(),
+        ..AuditRow::default()
     };
     db.audit(&row("stop")).await.unwrap();
     db.audit(&row("start")).await.unwrap();
@@ -393,28 +393,28 @@ async fn what_was_written_stays(url: &str) {
     assert_eq!(db.strategy_id("third").await.unwrap(), StrategyId(3));
     assert_eq!(db.last_valuation("0xfeed", 20_000).await.unwrap(), Some((20_000, Usd::dollars(-7))));
     assert_eq!(db.halted("a").await.unwrap().unwrap().reason, "again");
-    assert_eq!(db.trades(None, None, 10).await.unwrap().len(), 3);
+    assert_eq!(db.trades(&Filter::default(), None, 10).await.unwrap().len(), 3);
     db.close(PATIENCE).await;
 }
 
-/// Returns what keeps halts of a scope, with the delays that it reports.
+/// Returns the handle that stores the halts of a scope, with the delays that it reports.
 fn keeper(db: &Db, scope: &str) -> (Halts, Arc<Mutex<Vec<Delay>>>) {
     let delays: Arc<Mutex<Vec<Delay>>> = Arc::default();
-    let told = Arc::clone(&delays);
-    (Halts::start(db, scope.to_owned(), move |delay| told.lock().unwrap().push(delay)), delays)
+    let reported = Arc::clone(&delays);
+    (Halts::start(db, scope.to_owned(), move |delay| reported.lock().unwrap().push(delay)), delays)
 }
 
 fn stop(at_ms: u64) -> Option<Halt> {
     Some(Halt { reason: "emergency stop".to_owned(), at_ms })
 }
 
-/// While another connection holds what is to be written, an emergency stop is not stored, and says so; then it is.
+/// While another connection holds a lock, an emergency stop is not stored, and reports that; then it is.
 async fn halts_wait_for_a_lock<D: Database>(db: &Db, other: &mut D::Connection, lock: &[&'static str])
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     let (halts, delays) = keeper(db, "locked");
-    assert!(halts.are_stored(Duration::ZERO).await, "nothing is to be stored yet");
+    assert!(halts.are_stored(Duration::ZERO).await, "no stop is queued yet");
     for sql in lock {
         other.execute(*sql).await.unwrap();
     }
@@ -430,12 +430,12 @@ where
     assert_eq!(*delays.lock().unwrap(), [Delay::Began, Delay::Ended]);
 }
 
-/// While statements fail, the last of several stops and releases is what comes to stand in the end.
+/// While statements fail, the last of several stops and releases is the one stored in the end.
 async fn halts_are_written_again<D: Database>(db: &Db, other: &mut D::Connection)
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
-    for (scope, last, told) in [
+    for (scope, last, reports) in [
         ("released", None, vec![Delay::Began, Delay::Released]),
         ("stopped", stop(3), vec![Delay::Began, Delay::Ended]),
     ] {
@@ -450,11 +450,11 @@ where
         other.execute("ALTER TABLE hidden RENAME TO halts").await.unwrap();
         assert!(halts.are_stored(PATIENCE).await);
         assert_eq!(db.halted(scope).await.unwrap(), last);
-        assert_eq!(*delays.lock().unwrap(), told, "{scope}");
+        assert_eq!(*delays.lock().unwrap(), reports, "{scope}");
     }
 }
 
-/// A strategy's markets keep their places, whatever it is granted later, and no place becomes another market's.
+/// A strategy's markets keep their handles, whatever it is granted later, and no handle is reused for another market.
 async fn places(db: &Db) {
     let markets = |bytes: &[u8]| bytes.iter().map(|byte| ConditionId([*byte; 32])).collect::<Vec<_>>();
     let (one, two) = (StrategyId(1), StrategyId(2));
@@ -466,7 +466,7 @@ async fn places(db: &Db) {
     let [early, late] = [10..60, 40..90].map(|bytes| markets(&bytes.collect::<Vec<u8>>()));
     let (left, right) = tokio::join!(db.market_places(two, &early), db.market_places(two, &late));
     let (left, right) = (left.unwrap(), right.unwrap());
-    assert_eq!(left[30..], right[..20], "a market has one place, whoever asks first");
+    assert_eq!(left[30..], right[..20], "a market has one handle, whichever host asks first");
     let all: std::collections::BTreeSet<u32> = left.iter().chain(&right).copied().collect();
     assert_eq!(all.len(), 80);
 }
@@ -479,22 +479,22 @@ fn claimant(machine: &str, holder: &str) -> Claimant {
 
 /// An account has one engine in a database.
 async fn engines(db: &Db) {
-    let first = Lease::take(db, claimant("one", "a")).await.unwrap();
-    // The other machine's engine lives.
-    let refused = Lease::take(db, claimant("two", "b")).await.unwrap_err().to_string();
+    let first = Lease::acquire(db, claimant("one", "a")).await.unwrap();
+    // The other machine's engine is alive.
+    let refused = Lease::acquire(db, claimant("two", "b")).await.unwrap_err().to_string();
     assert!(
         refused.contains("another run trades on the account 0xac") && refused.contains("a process on one"),
         "{refused}"
     );
-    Lease::take(db, Claimant { mode: "demo", ..claimant("two", "c") }).await.unwrap().leave().await.unwrap();
-    // The machine's own lock says that the first is dead.
-    let second = Lease::take(db, claimant("one", "d")).await.unwrap();
+    Lease::acquire(db, Claimant { mode: "demo", ..claimant("two", "c") }).await.unwrap().leave().await.unwrap();
+    // The machine's own lock proves that the first is dead.
+    let second = Lease::acquire(db, claimant("one", "d")).await.unwrap();
     tokio::time::timeout(PATIENCE, first.lost()).await.unwrap();
-    // Leaving does not take the place of who came after.
+    // Releasing does not remove the successor's row.
     first.leave().await.unwrap();
     second.leave().await.unwrap();
-    // A dead engine of another machine gives way.
-    let dead = Lease::take(db, claimant("one", "e")).await.unwrap();
+    // A dead engine of another machine is replaced.
+    let dead = Lease::acquire(db, claimant("one", "e")).await.unwrap();
     drop(dead);
-    Lease::take(db, claimant("two", "f")).await.unwrap().leave().await.unwrap();
+    Lease::acquire(db, claimant("two", "f")).await.unwrap().leave().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Whether an engine lives on an account, for those who must not write beside it.
+//! Detection of a live engine on an account, for commands that must not write beside it.
 
 use std::path::Path;
 use store::db::Db;
@@ -11,7 +11,7 @@ async fn an_engine_that_gives_signs_of_life_is_found_and_one_that_left_is_not() 
     let db = Db::open(&format!("sqlite:{}", dir.join("test.sqlite").display())).await.unwrap();
     assert_eq!(db.living_engine("0xFEED").await.unwrap(), None);
     let claimant = Claimant::of_this_process("0xfeed", "live", Path::new("/here")).unwrap();
-    let lease = Lease::take(&db, claimant).await.unwrap();
+    let lease = Lease::acquire(&db, claimant).await.unwrap();
     let place = db.living_engine("0xFEED").await.unwrap().unwrap();
     assert!(place.contains("/here"), "{place}");
     assert_eq!(db.living_engine("0xother").await.unwrap(), None);

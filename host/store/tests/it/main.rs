@@ -9,14 +9,19 @@
     reason = "test code may fail loudly"
 )]
 
+mod acknowledgements;
+mod audit;
+mod backup;
 mod ceilings;
 mod db;
 mod decisions;
 mod living;
+mod lots;
 mod pages;
 mod pooler;
 mod postgres;
 mod powerloss;
+mod research;
 mod rows;
 mod server;
 mod upgrade;

@@ -1,10 +1,10 @@
-//! Lists that are read page by page: every row once, whatever the pages are.
+//! Lists that are read page by page: every row once, whatever the page size.
 
 use crate::ceilings::refusal;
 use crate::db::{PATIENCE, SESSION, fill, order};
 use crate::postgres::Cluster;
 use std::collections::BTreeSet;
-use store::db::{AuditRow, Db, DbWrite, FillKey, FillRow};
+use store::db::{AuditRow, Db, DbWrite, FillKey, FillRow, Filter};
 use testkit::Scratch;
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn pages_have_every_row_once_on_postgres() {
     every_row_once(&Db::open(&cluster.url()).await.unwrap()).await;
 }
 
-/// Three sessions, each with the same ids at the same times: what tells rows apart is the session alone.
+/// Three sessions, each with the same ids at the same times: only the session distinguishes the rows.
 async fn every_row_once(db: &Db) {
     for session in [SESSION, SESSION + 1, SESSION + 2] {
         for id in [1, 2, 3] {
@@ -31,14 +31,7 @@ async fn every_row_once(db: &Db) {
             db.writer().write(DbWrite::Fill(fill));
             db.writer().write(DbWrite::Refusal(store::db::RefusalRow { session, ..refusal(id) }));
         }
-        let row = AuditRow {
-            at_ms: 5,
-            who: "a".into(),
-            action: session.to_string(),
-            detail: String::new(),
-            claimed_user: String::new(),
-            outcome: "ok".into(),
-        };
+        let row = AuditRow { at_ms: 5, action: session.to_string(), ..AuditRow::default() };
         db.audit(&row).await.unwrap();
     }
     assert!(db.writer().flush(PATIENCE).await);
@@ -48,15 +41,15 @@ async fn every_row_once(db: &Db) {
             let (mut fill, mut order, mut refused) = (None, None, None);
             // One page more than there can be.
             for _ in 0..=9 {
-                for row in db.trades(session, fill.as_ref(), size).await.unwrap() {
+                for row in db.trades(&Filter::of(session), fill.as_ref(), size).await.unwrap() {
                     fill = Some(FillKey::from(&row));
                     assert!(seen.0.insert((row.session, row.id)), "twice");
                 }
-                for row in db.orders(session, order, size).await.unwrap() {
+                for row in db.orders(&Filter::of(session), order, size).await.unwrap() {
                     order = Some((row.session, row.id));
                     assert!(seen.1.insert((row.session, row.id)), "twice");
                 }
-                for row in db.refusals(session, refused, size).await.unwrap() {
+                for row in db.refusals(&Filter::of(session), refused, size).await.unwrap() {
                     refused = Some((row.session, row.seq, row.place));
                     assert!(seen.2.insert((row.session, row.seq, row.place)), "twice");
                 }
@@ -76,7 +69,7 @@ async fn every_row_once(db: &Db) {
                 fill = Some(FillKey::from(&row));
                 fills.push(row.id);
             }
-            for row in db.audit_entries(entry, size).await.unwrap() {
+            for row in db.audit_entries(&Filter::default(), entry, size).await.unwrap() {
                 entry = Some(row.id);
                 audits.push(row.row.action);
             }

@@ -1,5 +1,5 @@
-//! A pooler in transaction mode: all its clients share one connection to the server, each for a transaction at a time. Startup parameters
-//! that it does not track are refused in the words of `PgBouncer`.
+//! A pooler in transaction mode: all its clients share one connection to the server, each for one transaction at a
+//! time. Startup parameters that it does not track are refused with the text of `PgBouncer`.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ impl Pooler {
         std::thread::spawn(move || {
             for client in listener.incoming() {
                 let (upstream, seen) = (Arc::clone(&upstream), Arc::clone(&seen));
-                // A client that goes ends its thread.
+                // The thread ends when its client disconnects.
                 std::thread::spawn(move || serve(&mut client.ok()?, &upstream, &seen));
             }
         });
@@ -86,7 +86,7 @@ fn serve(client: &mut TcpStream, upstream: &Mutex<UnixStream>, seen: &Mutex<BTre
     Some(())
 }
 
-/// Passes an answer on and returns whether a transaction is open after it.
+/// Forwards an answer and returns the transaction status after it.
 fn answer(upstream: &mut UnixStream, client: &mut TcpStream) -> Option<u8> {
     loop {
         let (kind, body) = message(upstream)?;

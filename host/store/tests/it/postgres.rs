@@ -1,4 +1,4 @@
-//! A private `PostgreSQL` cluster for one test: its own folder, a Unix socket in it, no port.
+//! A private `PostgreSQL` cluster for one test, with its own folder, a Unix socket in it, and no port.
 
 use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use testkit::VolatileFolder;
 
-/// The options of a server whose power fails: nothing is written behind a commit by chance.
+/// The options of a server that can lose power: nothing is written in the background by chance.
 #[allow(dead_code, reason = "not every test that includes this file needs it")]
 const VOLATILE: &str = "-c wal_writer_delay=10000 -c bgwriter_delay=10000 -c synchronous_commit=off";
 
@@ -14,19 +14,19 @@ pub(crate) struct Cluster {
     bin: PathBuf,
     dir: PathBuf,
     as_root: bool,
-    /// The data folder as a loss of power leaves it, of a cluster that may lose it.
+    /// The data folder as left by a power failure, for a cluster that may have one.
     volatile: Option<VolatileFolder>,
 }
 
 impl Cluster {
-    /// Starts a cluster; none, with a loud line, if the server is not installed.
+    /// Starts a cluster; `None`, with a clear message, if the server is not installed.
     pub(crate) fn start(test: &str) -> Option<Self> {
         let cluster = Self::init(test)?;
         cluster.up("-c fsync=off");
         Some(cluster)
     }
 
-    /// Starts a cluster that syncs, and whose power may fail; copies of what it syncs are in `place`.
+    /// Starts a cluster that syncs and may lose power; copies of its synced data are in `place`.
     #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn start_volatile(test: &str, place: &Path) -> Option<Self> {
         let mut cluster = Self::init(test)?;
@@ -37,14 +37,14 @@ impl Cluster {
 
     fn init(test: &str) -> Option<Self> {
         let Some(bin) = binaries() else {
-            let told = format!("NOT RUN: {test} needs a PostgreSQL server (initdb and pg_ctl)");
-            assert!(std::env::var_os("CI").is_none(), "{told}");
-            eprintln!("{told}");
+            let message = format!("NOT RUN: {test} needs a PostgreSQL server (initdb and pg_ctl)");
+            assert!(std::env::var_os("CI").is_none(), "{message}");
+            eprintln!("{message}");
             return None;
         };
         let dir = PathBuf::from(format!("/tmp/polytrader-pg-{test}-{}", std::process::id()));
         let cluster = Self { bin, dir, as_root: rustix::process::getuid().is_root(), volatile: None };
-        // The server refuses to run as root, so its folder is made by its own user.
+        // The server refuses to run as root, so its own user creates its folder.
         cluster.run(Path::new("mkdir"), &["-m", "700", cluster.dir()]);
         let data = cluster.data();
         let initdb = cluster.bin.join("initdb");
@@ -61,11 +61,11 @@ impl Cluster {
         self.run(&self.bin.join("pg_ctl"), &["-D", &data, "-w", "-t", "60", "-l", &log, "-o", &options, "start"]);
     }
 
-    /// Kills the server, loses what it did not sync, and starts it again.
+    /// Kills the server, discards what it did not sync, and restarts it.
     #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn lose_power(&self) {
         let file = std::fs::read_to_string(format!("{}/postmaster.pid", self.data())).unwrap();
-        // The server's processes are a group of their own.
+        // The server's processes form their own group.
         let group = Pid::from_raw(file.lines().next().unwrap().parse().unwrap()).unwrap();
         kill_process_group(group, Signal::KILL).unwrap();
         let started = Instant::now();
@@ -81,14 +81,14 @@ impl Cluster {
         format!("postgres://postgres@localhost/postgres?host={}", self.dir())
     }
 
-    /// Runs a program as the user of the server, in its folder.
+    /// Runs a program as the server's user, in its folder.
     #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn run_in(&self, program: &str, arguments: &[&str]) {
         let status = self.command(Path::new(program), arguments).current_dir(&self.dir).stderr(Stdio::null()).status();
         assert!(status.unwrap().success(), "{program} {arguments:?}");
     }
 
-    /// Starts the server again with these settings and lines of `pg_hba.conf`.
+    /// Restarts the server with these settings and lines of `pg_hba.conf`.
     #[allow(dead_code, reason = "not every test that includes this file needs it")]
     pub(crate) fn restart(&self, settings: &str, access: &str) {
         let data = self.data();

@@ -1,4 +1,5 @@
-//! Decisions that were said to be stored, and a loss of power. SQLite is shown with the whole program: `host/app/tests/e2e/remembered.rs`.
+//! Decisions reported as stored, and a power failure. SQLite is covered with the whole program:
+//! `host/app/tests/e2e/remembered.rs`.
 
 use crate::db::live;
 use crate::postgres::Cluster;
@@ -10,7 +11,7 @@ use testkit::Scratch;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
-async fn what_postgres_was_said_to_have_stored_is_there_after_a_loss_of_power() {
+async fn what_postgres_reported_as_stored_is_there_after_a_loss_of_power() {
     let place = Scratch::new("postgres-copies");
     let Some(cluster) = Cluster::start_volatile("power", &place) else { return };
     let db = Db::open(&cluster.url()).await.unwrap();
@@ -27,7 +28,7 @@ async fn what_postgres_was_said_to_have_stored_is_there_after_a_loss_of_power() 
     writer.write(Decision::Strategy(live(), disabled));
     let last = writer.write(Decision::Audit(audit));
     assert!(writer.is_stored(last, PATIENCE).await);
-    // The server's own default does not wait for the disk: such a row shows that something is lost.
+    // The server's own default does not wait for the disk: such a row shows that the failure loses data.
     let mut other = PgConnection::connect(&cluster.url()).await.unwrap();
     sqlx::query("INSERT INTO halts (scope, reason, at_ms) VALUES ('unsynced', '', 1)")
         .execute(&mut other)
@@ -37,7 +38,7 @@ async fn what_postgres_was_said_to_have_stored_is_there_after_a_loss_of_power() 
 
     db.close(Duration::ZERO).await;
     let db = Db::open(&cluster.url()).await.unwrap();
-    assert_eq!(db.halted("unsynced").await.unwrap(), None, "nothing was lost, so nothing is shown");
+    assert_eq!(db.halted("unsynced").await.unwrap(), None, "the failure lost nothing, so the test proves nothing");
     assert_eq!(db.halted("power").await.unwrap(), Some(halt));
     assert_eq!(db.settings(&live()).await.unwrap(), [limit]);
     assert_eq!(db.audits(9).await.unwrap().len(), 1);

@@ -1,11 +1,11 @@
-//! Rows of a session while the database is locked, slow, gone or half of it is missing.
+//! Rows of a session while the database is locked, slow, unavailable or incomplete.
 
 use crate::ceilings::refusal;
 use crate::db::{PATIENCE, SESSION, fill, order};
 use crate::postgres::Cluster;
 use sqlx::{Connection, Database, Executor, Postgres, Sqlite};
 use std::time::{Duration, Instant};
-use store::db::{Db, DbWrite, DbWriter};
+use store::db::{Db, DbWrite, DbWriter, Filter};
 use testkit::Scratch;
 
 const MOMENT: Duration = Duration::from_millis(500);
@@ -19,7 +19,7 @@ async fn no_row_is_lost_to_an_outage_of_sqlite() {
     let db = Db::open(&url).await.unwrap();
     let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
     outlive_a_lock::<Sqlite>(&db, &mut other, &["BEGIN IMMEDIATE"]).await;
-    keep_to_their_lanes::<Sqlite>(&db, &mut other).await;
+    lanes_do_not_block_each_other::<Sqlite>(&db, &mut other).await;
     bad_ones_are_lost_alone(&db).await;
     db.close(PATIENCE).await;
 }
@@ -30,13 +30,13 @@ async fn no_row_is_lost_to_an_outage_of_postgres() {
     let db = Db::open(&cluster.url()).await.unwrap();
     let mut other = sqlx::PgConnection::connect(&cluster.url()).await.unwrap();
     outlive_a_lock::<Postgres>(&db, &mut other, &["BEGIN", "LOCK TABLE orders, fills IN ACCESS EXCLUSIVE MODE"]).await;
-    keep_to_their_lanes::<Postgres>(&db, &mut other).await;
+    lanes_do_not_block_each_other::<Postgres>(&db, &mut other).await;
     bad_ones_are_lost_alone(&db).await;
     end_of_connections(&db, &mut other).await;
     db.close(PATIENCE).await;
 }
 
-/// Waits until nothing waits, and returns how many rows were written and lost since `before`.
+/// Waits until the queue is empty, and returns the rows written and lost since `before`.
 async fn written_and_lost(writer: &DbWriter, before: (u64, u64)) -> (u64, u64) {
     assert!(writer.flush(PATIENCE).await, "{:?}", writer.health());
     let health = writer.health();
@@ -68,17 +68,17 @@ where
     }
     other.execute("ROLLBACK").await.unwrap();
     assert_eq!(written_and_lost(&writer, before).await, (1_400, 0));
-    assert_eq!(db.orders(Some(SESSION), None, 500).await.unwrap().len(), 500, "a page of them");
+    assert_eq!(db.orders(&Filter::of(Some(SESSION)), None, 500).await.unwrap().len(), 500, "one page");
 }
 
-/// Rows of one lane that cannot be written do not hold up those of another, in either direction.
-async fn keep_to_their_lanes<D: Database>(db: &Db, other: &mut D::Connection)
+/// Rows of one lane that cannot be written do not delay those of another, in either direction.
+async fn lanes_do_not_block_each_other<D: Database>(db: &Db, other: &mut D::Connection)
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     let (writer, before) = (db.writer(), counts(&db.writer()));
     other.execute("ALTER TABLE refusals RENAME TO hidden").await.unwrap();
-    // More refusals than there is room for, and an order and a fill behind them.
+    // More refusals than there is room for, with an order and a fill behind them.
     for seq in 0..9_000 {
         writer.write(DbWrite::Refusal(refusal(seq)));
     }
@@ -94,7 +94,7 @@ where
     assert_eq!(written_and_lost(&writer, before).await, (8_192 + 3, 9_000 - 8_192));
 }
 
-/// Some rows of a batch that the database will never take cost none of the others.
+/// Rows of a batch that the database will never accept do not affect the others.
 async fn bad_ones_are_lost_alone(db: &Db) {
     let (writer, before) = (db.writer(), counts(&db.writer()));
     for id in 20_000..20_600_u64 {
@@ -109,7 +109,7 @@ async fn bad_ones_are_lost_alone(db: &Db) {
     assert_eq!(written_and_lost(&writer, before).await, (596, 4));
 }
 
-/// The server ends all connections again and again while rows are written.
+/// The server repeatedly ends all connections while rows are written.
 async fn end_of_connections(db: &Db, other: &mut sqlx::PgConnection) {
     let (writer, before) = (db.writer(), counts(&db.writer()));
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity

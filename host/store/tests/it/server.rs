@@ -1,4 +1,4 @@
-//! A server that insists on TLS, one that has none on another machine, and a pooler in front of one.
+//! A server that requires TLS, one without TLS on another machine, and a pooler in front of a server.
 
 use crate::pooler::Pooler;
 use crate::postgres::Cluster;
@@ -6,14 +6,14 @@ use sqlx::{Connection, PgConnection};
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use store::db::{Db, DbError, Plaintext};
 
-/// A server on this machine's own addresses with a certificate for `localhost` by an authority of its own.
+/// A server on this machine's own addresses, with a certificate for `localhost` from its own authority.
 struct Tls {
     cluster: Cluster,
     port: u16,
 }
 
 impl Tls {
-    /// Starts it; `access` are its lines of `pg_hba.conf` for the network.
+    /// Starts it; `access` is its lines of `pg_hba.conf` for the network.
     fn start(test: &str, ssl: &str, access: &str) -> Option<Self> {
         let cluster = Cluster::start(test)?;
         for (name, issuer) in [("ca", None), ("other-ca", None), ("server", Some("ca"))] {
@@ -29,7 +29,7 @@ impl Tls {
             }
             cluster.run_in("openssl", &arguments);
         }
-        // Found free a moment ago.
+        // The port was free a moment ago.
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let dir = cluster.folder().display();
         let settings = format!(
@@ -51,7 +51,7 @@ impl Tls {
         local
     }
 
-    /// Returns how many of our connections are encrypted, and how many are not.
+    /// Returns the numbers of our encrypted and unencrypted connections.
     async fn encrypted(&self) -> (i64, i64) {
         let sql = "SELECT count(*) FILTER (WHERE ssl), count(*) FILTER (WHERE NOT ssl) FROM pg_stat_ssl
                    JOIN pg_stat_activity USING (pid) WHERE application_name = 'polytrader'";
@@ -84,15 +84,15 @@ async fn a_server_that_insists_on_tls_and_scram_is_connected_to_and_its_certific
         assert!(encrypted > 0 && clear == 0, "{query}: {encrypted} encrypted, {clear} not");
         db.close(std::time::Duration::from_secs(5)).await;
     }
-    // Another name than the certificate's, and another authority than the one that signed it.
-    let told = failure(Db::open(&tls.url("127.0.0.1", &full)).await);
-    assert!(told.contains("certificate"), "{told}");
+    // A name other than the certificate's, and an authority other than its issuer.
+    let message = failure(Db::open(&tls.url("127.0.0.1", &full)).await);
+    assert!(message.contains("certificate"), "{message}");
     let other = format!("sslmode=verify-full&sslrootcert={}", ca("other-ca.pem"));
-    let told = failure(Db::open(&tls.url("localhost", &other)).await);
-    assert!(told.contains("certificate"), "{told}");
+    let message = failure(Db::open(&tls.url("localhost", &other)).await);
+    assert!(message.contains("certificate"), "{message}");
     assert!(Db::open(&tls.url("localhost", "sslmode=disable")).await.is_err());
     let Some(own) = own_address() else { return };
-    // Without a word on TLS.
+    // Without TLS parameters.
     let db = Db::open(&tls.url(own, "")).await.unwrap();
     assert_eq!(tls.encrypted().await.1, 0);
     db.close(std::time::Duration::from_secs(5)).await;
@@ -106,14 +106,14 @@ async fn a_password_does_not_leave_the_machine_in_the_clear_unless_that_is_allow
     };
     let Some(tls) = Tls::start("clear", "off", "host all all 0.0.0.0/0 password") else { return };
     drop(tls.local().await);
-    let told = failure(Db::open(&tls.url(own, "")).await);
-    assert!(told.contains("offers no TLS") && told.contains("database.allow_plaintext"), "{told}");
-    let told = failure(Db::open(&tls.url(own, "sslmode=disable")).await);
-    assert!(told.contains("in the clear") && told.contains("sslmode=require"), "{told}");
-    assert!(!told.contains("secret"), "{told}");
+    let message = failure(Db::open(&tls.url(own, "")).await);
+    assert!(message.contains("offers no TLS") && message.contains("database.allow_plaintext"), "{message}");
+    let message = failure(Db::open(&tls.url(own, "sslmode=disable")).await);
+    assert!(message.contains("in the clear") && message.contains("sslmode=require"), "{message}");
+    assert!(!message.contains("secret"), "{message}");
     let db = Db::open_with(&tls.url(own, ""), Plaintext::Allowed).await.unwrap();
     db.audits(1).await.unwrap();
-    // On this machine nothing is asked for.
+    // Connections on this machine need no TLS.
     Db::open(&tls.url("127.0.0.1", "")).await.unwrap();
 }
 
@@ -121,11 +121,11 @@ async fn a_password_does_not_leave_the_machine_in_the_clear_unless_that_is_allow
 async fn a_pooler_in_transaction_mode_is_refused_with_what_to_use_and_gets_no_parameter_that_it_refuses() {
     let Some(cluster) = Cluster::start("pooled") else { return };
     let pooler = Pooler::start(&cluster.folder().join(".s.PGSQL.5432"));
-    let told = failure(Db::open(&pooler.url()).await);
-    assert!(told.contains("use a direct connection") && told.contains("share one process"), "{told}");
+    let message = failure(Db::open(&pooler.url()).await);
+    assert!(message.contains("use a direct connection") && message.contains("share one process"), "{message}");
     let expected = ["DateStyle", "TimeZone", "application_name", "client_encoding", "database", "user"];
     assert_eq!(pooler.parameters(), expected);
-    // The settings hold on a direct connection all the same.
+    // The settings apply on a direct connection nevertheless.
     let db = Db::open(&cluster.url()).await.unwrap();
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'polytrader'";
     let mut local = PgConnection::connect(&cluster.url()).await.unwrap();

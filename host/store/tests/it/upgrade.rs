@@ -8,10 +8,10 @@ use std::path::Path;
 use store::db::{AccountScope, Db, DbWrite, DecisionRow, Halt, SettingRow, StrategyRow, TokenRow};
 use testkit::Scratch;
 
-/// The last migration before the one that brought modes.
+/// The last migration before the one that introduced modes.
 const BEFORE: i64 = 6;
 
-/// Rows of a host that ran in demo mode first and went live later, in one database.
+/// Rows of a host that ran first in demo mode and later in live mode, in one database.
 const ROWS: &str = "
     INSERT INTO sessions (session, mode, account, started_at_ms) VALUES (1, 'demo', '0xd', 100), (2, 'live', '0xa', 200);
     INSERT INTO halts (scope, reason, at_ms) VALUES ('0xa', 'emergency stop', 7), ('0xd', 'emergency stop', 8);
@@ -23,7 +23,7 @@ const ROWS: &str = "
     INSERT INTO strategy_decisions (name, disabled, pinned, over_file, armed, who, at_ms,
             armed_capital_micro_usd, armed_daily_loss_micro_usd, armed_orders_per_minute)
         VALUES ('quoter', 1, 'p', 'o', 'ab', 'admin', 9, 5, NULL, 7)";
-/// Rows of a host that has only ever been live.
+/// Rows of a host that has only ever run in live mode.
 const ONLY_LIVE: &str = "
     INSERT INTO sessions (session, mode, account, started_at_ms) VALUES (1, 'live', '0xa', 100), (2, 'live', '0xa', 200);
     INSERT INTO tokens (name, role, hash, created_at_ms)
@@ -43,7 +43,7 @@ fn scopes() -> [AccountScope; 4] {
     [live(), AccountScope::new("live", "0xb"), AccountScope::new("paper", "0xa"), AccountScope::new("demo", "0xa")]
 }
 
-/// Makes the tables as they were, and fills them.
+/// Creates the tables as they were, and fills them.
 async fn old<D: Database>(connection: &mut D::Connection, migrations: &str, rows: &'static str)
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
@@ -87,12 +87,12 @@ async fn upgraded(url: &str, rows: &str) {
         only_live(&db).await;
     } else {
         what_was_there(&db).await;
-        said_again(&db).await;
+        new_rows_stay_in_their_scope(&db).await;
     }
     db.close(PATIENCE).await;
 }
 
-/// Tokens that were made for live by all that is known open live, and that account alone.
+/// Tokens that were evidently created for live mode are valid in live mode, for that account only.
 async fn only_live(db: &Db) {
     assert_eq!(names(db, &live()).await, ["admin", "desk", "last"]);
     for other in &scopes()[1..] {
@@ -129,16 +129,16 @@ async fn what_was_there(db: &Db) {
         assert_eq!(decision, restricts, "{scope:?}");
         assert_eq!(db.armed_elsewhere(&scope, "quoter", "ab").await.unwrap().as_deref(), Some(""), "{scope:?}");
         assert_eq!(db.first_seen(&scope, "quoter", "ab").await.unwrap(), None, "{scope:?}");
-        assert_eq!(db.strategy_versions(&scope, "quoter", 9).await.unwrap().len(), 1, "one can go back to it");
+        assert_eq!(db.strategy_versions(&scope, "quoter", 9).await.unwrap().len(), 1, "a rollback to it is possible");
         assert!(db.settings(&scope).await.unwrap().is_empty(), "{scope:?}");
-        // The demo's token is the first; the other one was made when a demo had run before.
+        // The demo's token is the first; the other one was created after a demo had run.
         let opens: &[&str] = if scope.mode() == "live" { &[] } else { &["admin", "later"] };
         assert_eq!(names(db, &scope).await, opens, "{scope:?}");
     }
 }
 
-/// What is said now holds where it is said, and nowhere else.
-async fn said_again(db: &Db) {
+/// A decision made now applies in its own scope only.
+async fn new_rows_stay_in_their_scope(db: &Db) {
     let decided =
         DecisionRow { name: "quoter".to_owned(), armed: "ab".to_owned(), at_ms: 20, ..DecisionRow::default() };
     db.set_decision(&live(), &decided).await.unwrap();

@@ -1,4 +1,4 @@
-//! The valuations of days, on their way into the database.
+//! Storing of daily valuations.
 
 use crate::db::PATIENCE;
 use model::Usd;
@@ -6,13 +6,14 @@ use sqlx::{Database, Executor};
 use std::time::Duration;
 use store::db::{Db, Valuations, WAITING_MAX};
 
-/// While statements fail, valuations wait: the last one of each day comes to stand, and the oldest days are given up first.
+/// While statements fail, valuations wait: the last one of each day is stored in the end, and the oldest days are
+/// dropped first.
 pub(crate) async fn are_written_again<D: Database>(db: &Db, other: &mut D::Connection)
 where
     for<'c> &'c mut D::Connection: Executor<'c, Database = D>,
 {
     let valuations = Valuations::start(db, "0xslow".to_owned());
-    assert!(valuations.are_stored(PATIENCE).await, "nothing is to be stored yet");
+    assert!(valuations.are_stored(PATIENCE).await, "no valuation is queued yet");
     other.execute("ALTER TABLE valuations RENAME TO hidden").await.unwrap();
     let days = 1..=u64::try_from(WAITING_MAX).unwrap() + 1;
     for day in days.clone() {

@@ -1,6 +1,8 @@
-//! Redemptions and merges through the venue's relayer, one after the other. What leaves is written down before it does, and a batch of
-//! which nobody knows whether it arrived is not sent again: its number in the wallet or its deadline tells what became of it.
-//! Nothing is booked here. The engine hears of the transaction and books it when the account shows it, as anything else that moved.
+//! Executes redemptions and merges through the venue's relayer, one at a time. Each batch is recorded before it is
+//! sent, and one with an unknown outcome is not sent again: its nonce in the wallet or its deadline settles the
+//! outcome.
+//! Nothing is booked here. The engine is sent the transaction and books it when the account shows it, like any other
+//! movement.
 
 #[cfg(test)]
 mod tests;
@@ -9,14 +11,14 @@ use super::activity;
 use crate::handles::Handles;
 use control::clock;
 use control::inbox::Inbox;
-use control::market_registry::Listing;
-use control::{CLAIMS_WAITING_MAX, Door, Wanted};
-use model::{Activity, ActivityKind, Body, ConditionId, Size, Time, TransferKind, Usd};
+use control::market_registry::MarketRegistry;
+use control::{CLAIMS_WAITING_MAX, ClaimRequest, ClaimRequests};
+use model::{Activity, ActivityKind, ConditionId, InputKind, Size, Time, TransferKind, Usd};
 use order::{Address, Batch, Call, Chain, Claim, Signature65, SignatureType};
 use polymarket::AccountClient;
 use polymarket::client::{Relayer, RequestError, SubmitError};
 use polymarket::parse::{Recorded, RelayState, Relayed};
-use readmodel::Picture;
+use readmodel::ReadModel;
 use signer::client::AskError;
 use signer::{Refusal, Rule};
 use std::collections::VecDeque;
@@ -27,49 +29,49 @@ use store::db::claims::{ClaimKind, ClaimState, Claims};
 use store::db::{ClaimRow, Db, DbError};
 use tokio::sync::mpsc;
 
-/// How often what is under way is looked at.
+/// The interval of status checks on the open batch.
 pub(crate) const LOOK: Duration = Duration::from_secs(2);
-/// How often it is looked for markets to redeem.
+/// The interval of searches for markets to redeem.
 const AUTOMATIC: Duration = Duration::from_secs(15);
-/// How long a batch is good for.
+/// The validity of a batch.
 const GOOD_FOR_S: u64 = 600;
-/// How long after its deadline a batch is given up: clocks differ, and the chain takes its time to tell.
+/// Time after its deadline until a batch is given up: clocks differ, and the chain takes time to report.
 const GRACE_S: u64 = 120;
-/// After a failure nothing is tried again by itself for so long,
+/// Time after a failure before an automatic retry.
 const AGAIN_MS: u64 = 600_000;
-/// and after so many only an operator tries.
+/// The failures after which only an operator can retry.
 const TRIES_MAX: usize = 3;
-/// The rows that are looked at.
+/// The most rows that are read.
 const ROWS: u32 = 500;
-/// Who wants what nobody asked for.
+/// The requester of automatic redemptions.
 const HOST: &str = "host";
-/// How long to wait before a relayer that cannot be reached is asked again: at first, and at most.
+/// The delays before an unreachable relayer is tried again: the first, and the longest.
 const PAUSE_MIN: Duration = Duration::from_secs(2);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 
-/// Why a batch did not leave.
+/// The reason why a batch was not sent.
 enum Unsent {
     /// The relayer cannot be reached now. Nothing was signed.
     Later(String),
-    /// It is refused.
+    /// The request is refused.
     Refused(String),
 }
 
-/// How a step ended.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Stepped {
     Done,
-    /// The relayer could not be reached; what an operator asked for is in its place in the queue again.
+    /// The relayer could not be reached; an operator's request is back in its place in the queue.
     Later,
 }
 
 type Signing = Pin<Box<dyn Future<Output = Result<Signature65, String>> + Send>>;
-/// Asks the signer's process for the signature of a batch.
+/// Requests a batch's signature from the signer process.
 pub(crate) type Sign = Arc<dyn Fn(Batch) -> Signing + Send + Sync>;
-/// Asks the venue to look at the chain again for the tokens of a market.
+/// Requests that the venue rereads a market's tokens from the chain.
 pub(crate) type Refresh = Arc<dyn Fn(ConditionId) + Send + Sync>;
 
-/// What executes claims.
+/// The claim executor.
 pub(crate) struct Executor {
     pub(crate) relayer: Relayer,
     pub(crate) sign: Sign,
@@ -82,23 +84,28 @@ pub(crate) struct Executor {
     pub(crate) wallet: Address,
     pub(crate) chain: Chain,
     pub(crate) inbox: Inbox,
-    pub(crate) listing: Listing,
-    pub(crate) picture: Picture,
-    /// Whether what can be redeemed is redeemed without being asked for.
+    pub(crate) listing: MarketRegistry,
+    pub(crate) picture: ReadModel,
+    /// True if redeemable positions are redeemed automatically.
     pub(crate) automatic: bool,
     pub(crate) now: Arc<dyn Fn() -> Time + Send + Sync>,
 }
 
-/// Begins to execute claims, if that is wanted and possible.
-pub(crate) fn open(handles: &Handles, client: &AccountClient, relayer: Option<&Relayer>, automatic: bool) -> Door {
+/// Starts the claim executor, if it is configured and possible.
+pub(crate) fn open(
+    handles: &Handles,
+    client: &AccountClient,
+    relayer: Option<&Relayer>,
+    automatic: bool,
+) -> ClaimRequests {
     let account = *handles.signer.account();
     if account.signature_type != SignatureType::Deposit {
-        return Door::closed(
-            "the relayer takes batches of deposit wallets only: whoever has this wallet sends the call, and pays its gas",
+        return ClaimRequests::closed(
+            "the relayer takes batches of deposit wallets only: the wallet's owner sends the call and pays its gas",
         );
     }
     let Some(relayer) = relayer else {
-        return Door::closed("claims.execute is off: the wallet's owner sends the call through the relayer");
+        return ClaimRequests::closed("claims.execute is off: the wallet's owner sends the call through the relayer");
     };
     let executor = Executor {
         relayer: relayer.clone(),
@@ -118,7 +125,7 @@ pub(crate) fn open(handles: &Handles, client: &AccountClient, relayer: Option<&R
     executor.start()
 }
 
-/// Returns the way to the signer's process.
+/// Returns the function that requests signatures from the signer process.
 fn signing(signer: Arc<signer::Client>) -> Sign {
     Arc::new(move |batch| {
         let signer = Arc::clone(&signer);
@@ -129,19 +136,19 @@ fn signing(signer: Arc<signer::Client>) -> Sign {
     })
 }
 
-/// Says why a batch was not signed, and what to do where it was too many.
+/// Returns the reason why a batch was not signed, and the remedy if there were too many.
 fn unsigned(error: &AskError) -> String {
     let how = match error {
         AskError::Refused(Refusal { rule: Rule::Batches | Rule::BatchesPerMinute, .. }) => {
-            "; `polytrader keys limits --set batches_per_minute=...` lets it sign so many a minute, unless the configuration's \
-             signer.max_batches_per_minute is lower"
+            "; `polytrader keys limits --set batches_per_minute=...` sets how many it signs per minute, unless the \
+             configuration's signer.max_batches_per_minute is lower"
         }
         _ => "",
     };
     format!("the signer does not sign the batch: {error}{how}")
 }
 
-/// Returns whether the same question may have an answer later: the relayer was not reached, is restarting, or has no room.
+/// Returns true if a retry may succeed: the relayer was not reached, is restarting, or has no room.
 const fn is_transient(error: &RequestError) -> bool {
     match error {
         RequestError::NotSent(_)
@@ -153,8 +160,8 @@ const fn is_transient(error: &RequestError) -> bool {
     }
 }
 
-/// Returns the way to make the venue look again at cash and shares of a market.
-fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
+/// Returns the function that makes the venue reread cash and a market's shares.
+fn refreshing(client: AccountClient, listing: MarketRegistry) -> Refresh {
     Arc::new(move |condition| {
         let (client, listing) = (client.clone(), listing.clone());
         tokio::spawn(async move {
@@ -162,7 +169,7 @@ fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
             let tokens = market.into_iter().flat_map(|market| market.tokens).map(Some);
             for token in tokens.chain([None]) {
                 if let Err(error) = client.refresh(token.as_ref()).await {
-                    tracing::warn!(%error, "the venue was not told to look at the wallet again");
+                    tracing::warn!(%error, "requesting a refresh of the wallet at the venue failed");
                 }
             }
         });
@@ -170,14 +177,14 @@ fn refreshing(client: AccountClient, listing: Listing) -> Refresh {
 }
 
 impl Executor {
-    /// Begins to execute, and returns where to ask.
-    pub(crate) fn start(self) -> Door {
-        let (door, requests) = Door::open();
+    /// Starts executing, and returns the handle for requests.
+    pub(crate) fn start(self) -> ClaimRequests {
+        let (door, requests) = ClaimRequests::open();
         tokio::spawn(self.run(requests));
         door
     }
 
-    async fn run(self, mut asked: mpsc::Receiver<Wanted>) {
+    async fn run(self, mut asked: mpsc::Receiver<ClaimRequest>) {
         let mut ticks = tokio::time::interval(LOOK);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut waiting = VecDeque::new();
@@ -188,7 +195,7 @@ impl Executor {
                 biased;
                 wanted = asked.recv(), if waiting.len() < CLAIMS_WAITING_MAX => match wanted {
                     Some(wanted) => waiting.push_back(wanted),
-                    // The host ends. What is under way is followed by the next session.
+                    // The host ends. The next session follows open batches.
                     None => return,
                 },
                 _ = ticks.tick() => {}
@@ -206,13 +213,13 @@ impl Executor {
                     not_before = tokio::time::Instant::now().checked_add(pause).unwrap_or(not_before);
                     pause = pause.saturating_mul(2).min(PAUSE_MAX);
                 }
-                Err(error) => tracing::error!(%error, "claims cannot be executed while the database fails"),
+                Err(error) => tracing::error!(%error, "executing claims failed; retrying"),
             }
         }
     }
 
-    /// Follows what is under way; begins the next where nothing is.
-    pub(crate) async fn step(&self, waiting: &mut VecDeque<Wanted>, automatic: bool) -> Result<Stepped, DbError> {
+    /// Follows open batches; begins the next one if there are none.
+    pub(crate) async fn step(&self, waiting: &mut VecDeque<ClaimRequest>, automatic: bool) -> Result<Stepped, DbError> {
         let Claims { rows, unreadable } = self.db.claims(&self.account, ROWS).await?;
         let open: Vec<ClaimRow> = rows.iter().filter(|row| row.state.is_open()).cloned().collect();
         if !open.is_empty() {
@@ -221,7 +228,7 @@ impl Executor {
             }
             return Ok(Stepped::Done);
         }
-        // A row that cannot be read may be of the same shares.
+        // A row that cannot be read may concern the same shares.
         let automatic = automatic && unreadable == 0;
         let next = waiting.pop_front().or_else(|| automatic.then(|| self.redeemable(&rows)).flatten());
         let Some(wanted) = next else { return Ok(Stepped::Done) };
@@ -229,7 +236,7 @@ impl Executor {
         match self.begin(wanted).await? {
             None => Ok(Stepped::Done),
             Some(wanted) => {
-                // An automatic redemption is found again, as it is then.
+                // An automatic redemption is computed again at the next attempt.
                 if !by_host {
                     waiting.push_front(wanted);
                 }
@@ -238,8 +245,8 @@ impl Executor {
         }
     }
 
-    /// Returns a market to redeem that nobody asked for.
-    fn redeemable(&self, rows: &[ClaimRow]) -> Option<Wanted> {
+    /// Returns a market to redeem automatically.
+    fn redeemable(&self, rows: &[ClaimRow]) -> Option<ClaimRequest> {
         let positions = self.picture.snapshot().positions;
         let paying = positions.iter().filter(|position| position.pays_micro_usd.is_some_and(|pays| pays > 0));
         let now = (self.now)().millis();
@@ -253,7 +260,7 @@ impl Executor {
     }
 
     /// Returns the redemption of all shares of a market.
-    fn redemption(&self, market: &str, who: &str) -> Option<Wanted> {
+    fn redemption(&self, market: &str, who: &str) -> Option<ClaimRequest> {
         let (condition, neg_risk) = self.picture.condition(market)?;
         let positions = self.picture.snapshot().positions;
         let of = || positions.iter().filter(|position| position.market == market);
@@ -264,11 +271,12 @@ impl Executor {
             (size.saturating_add(Size(position.size_micros)), worth.saturating_add(Usd(paid)))
         });
         let (market, who) = (market.to_owned(), who.to_owned());
-        Some(Wanted { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who })
+        Some(ClaimRequest { market, condition, neg_risk, claim: Claim::Redeem, size, worth, who })
     }
 
-    /// Signs and hands over a batch of one call. Returns it if the relayer cannot be reached now, which counts as no try.
-    async fn begin(&self, wanted: Wanted) -> Result<Option<Wanted>, DbError> {
+    /// Signs and submits a batch of one call. Returns the request if the relayer cannot be reached now; that does not
+    /// count as an attempt.
+    async fn begin(&self, wanted: ClaimRequest) -> Result<Option<ClaimRequest>, DbError> {
         let now = (self.now)();
         let mut row = ClaimRow {
             account: self.account.clone(),
@@ -294,7 +302,7 @@ impl Executor {
                     market = row.market,
                     kind = row.kind.as_str(),
                     reason,
-                    "claim not submitted; it waits, retrying"
+                    "claim not submitted; retrying later"
                 );
                 return Ok(Some(wanted));
             }
@@ -309,18 +317,19 @@ impl Executor {
         self.db.add_claim(&row).await?;
         let note = format!("{} {}", row.kind.as_str(), row.market);
         match self.relayer.submit(self.owner, &batch, &signature, &note).await {
-            Ok(relayed) => self.take(row, relayed).await?,
+            Ok(relayed) => self.on_relayed(row, relayed).await?,
             Err(SubmitError::OutcomeUnknown { reason }) => self.change(row, ClaimState::Unknown, reason).await?,
             Err(error) => self.change(row, ClaimState::Failed, error.to_string()).await?,
         }
         Ok(None)
     }
 
-    async fn signed(&self, wanted: &Wanted, row: &ClaimRow) -> Result<(Batch, Signature65), Unsent> {
+    async fn signed(&self, wanted: &ClaimRequest, row: &ClaimRow) -> Result<(Batch, Signature65), Unsent> {
         let call = Call::new(self.chain, wanted.claim, &wanted.condition, wanted.neg_risk);
-        let call = call.ok_or_else(|| Unsent::Refused("no contract is known that does it on this chain".to_owned()))?;
+        let call =
+            call.ok_or_else(|| Unsent::Refused("no contract is known for this claim on this chain".to_owned()))?;
         let nonce = self.relayer.nonce(self.owner).await.map_err(|error| {
-            let reason = format!("the relayer does not tell the wallet's next number: {error}");
+            let reason = format!("reading the wallet's next nonce from the relayer failed: {error}");
             if is_transient(&error) { Unsent::Later(reason) } else { Unsent::Refused(reason) }
         })?;
         let batch = Batch { wallet: self.wallet, nonce, deadline: row.deadline_s, calls: vec![call] };
@@ -328,28 +337,30 @@ impl Executor {
         Ok((batch, signature))
     }
 
-    /// Looks what became of a batch.
+    /// Determines the state of a batch.
     async fn follow(&self, row: ClaimRow) -> Result<(), DbError> {
         if row.state == ClaimState::Sent {
             match self.relayer.transaction(&row.transaction_id).await {
-                Ok(relayed) if relayed.state.is_final() || !self.is_late(&row) => return self.take(row, relayed).await,
+                Ok(relayed) if relayed.state.is_final() || !self.is_late(&row) => {
+                    return self.on_relayed(row, relayed).await;
+                }
                 Ok(_) => {}
                 Err(error) if error.is_not_found() => {}
                 Err(error) => {
-                    tracing::warn!(%error, id = row.transaction_id, "the relayer does not tell how far a batch is");
+                    tracing::warn!(%error, id = row.transaction_id, "reading a batch's state from the relayer failed");
                     return Ok(());
                 }
             }
         }
-        // Cut off before the answer, or the relayer has forgotten it: the wallet's own number tells.
+        // The host was cut off before the answer, or the relayer has dropped the batch: the wallet's nonce decides.
         match self.relayer.nonce(self.owner).await {
             Ok(nonce) if nonce > row.nonce => {
-                let reason = "the wallet's number was used; the account tells what it did";
+                let reason = "the wallet's nonce was used; the account shows the effect";
                 self.refresh(&row);
                 self.change(row, ClaimState::Used, reason.to_owned()).await
             }
             Ok(_) if self.is_late(&row) => {
-                let reason = "its deadline is over and its number was not used";
+                let reason = "its deadline has passed and its nonce was not used";
                 self.change(row, ClaimState::Failed, reason.to_owned()).await
             }
             Ok(_) if row.state == ClaimState::Signed => {
@@ -357,19 +368,19 @@ impl Executor {
             }
             Ok(_) => Ok(()),
             Err(error) => {
-                tracing::warn!(%error, "the relayer does not tell the wallet's next number");
+                tracing::warn!(%error, "reading the wallet's next nonce from the relayer failed");
                 Ok(())
             }
         }
     }
 
-    /// Takes what the relayer says of a batch.
-    async fn take(&self, mut row: ClaimRow, relayed: Relayed) -> Result<(), DbError> {
+    /// Applies the relayer's report on a batch.
+    async fn on_relayed(&self, mut row: ClaimRow, relayed: Relayed) -> Result<(), DbError> {
         let before = row.clone();
         row.transaction_id = relayed.id;
         if !relayed.hash.is_empty() && row.transaction_hash != relayed.hash {
             row.transaction_hash = relayed.hash;
-            self.tell(&row);
+            self.notify_engine(&row);
         }
         match relayed.state {
             RelayState::Confirmed => {
@@ -377,7 +388,7 @@ impl Executor {
                 self.change(row, ClaimState::Confirmed, String::new()).await
             }
             RelayState::Failed | RelayState::Invalid => {
-                let reason = format!("the relayer says {:?}: {}", relayed.state, relayed.error);
+                let reason = format!("the relayer reports {:?}: {}", relayed.state, relayed.error);
                 self.change(row, ClaimState::Failed, reason).await
             }
             _ if before.state == ClaimState::Sent && before.transaction_hash == row.transaction_hash => Ok(()),
@@ -387,12 +398,12 @@ impl Executor {
 
     async fn change(&self, mut row: ClaimRow, state: ClaimState, reason: String) -> Result<(), DbError> {
         let (kind, hash) = (row.kind.as_str(), &row.transaction_hash);
-        tracing::info!(market = row.market, kind, state = state.as_str(), reason, hash, "a claim");
+        tracing::info!(market = row.market, kind, state = state.as_str(), reason, hash, "claim state changed");
         (row.state, row.reason, row.updated_at_ms) = (state, reason, (self.now)().millis());
         self.db.update_claim(&row).await
     }
 
-    /// Says whether the wallet refuses a batch by now, whatever the clocks.
+    /// Returns true if the wallet refuses the batch by now, even with clock differences.
     fn is_late(&self, row: &ClaimRow) -> bool {
         (self.now)().seconds() > row.deadline_s.saturating_add(GRACE_S)
     }
@@ -403,9 +414,9 @@ impl Executor {
         }
     }
 
-    /// Tells the engine what the transaction does, so that it can explain the account. The records tell the same later, under the same
-    /// key. If it fails after all, it explains nothing and goes.
-    fn tell(&self, row: &ClaimRow) {
+    /// Sends the engine the effect of the transaction, so that it can explain the account. The data API reports the
+    /// same later, under the same key. If the transaction fails after all, the activity explains nothing and expires.
+    fn notify_engine(&self, row: &ClaimRow) {
         let condition = ConditionId::parse(&row.condition_id);
         let Some(market) = condition.as_ref().and_then(|condition| self.listing.market_of(condition)) else { return };
         let (recorded, kind) = match row.kind {
@@ -418,6 +429,6 @@ impl Executor {
         let reference = row.transaction_hash.clone();
         let key = activity::key(&reference, recorded, condition.as_ref());
         let at = (self.now)();
-        self.inbox.account(clock::now(), Body::Activity(Activity { key, at, kind, reference }));
+        self.inbox.account(clock::now(), InputKind::Activity(Activity { key, at, kind, reference }));
     }
 }

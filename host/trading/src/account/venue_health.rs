@@ -1,33 +1,33 @@
-//! What the engine hears of the venue as such: how its requests fare, and what time it has.
+//! Venue health for the engine: the results of requests, the venue's state and its clock.
 
 use control::clock;
 use control::inbox::Inbox;
 use model::input::VenueState;
-use model::{Body, Time};
+use model::{InputKind, Time};
 use polymarket::Client;
-use polymarket::client::Mood;
+use polymarket::client::VenueStateHint;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// How often the clocks are compared.
+/// The interval of clock comparisons with the venue.
 const CLOCK_EVERY: Duration = Duration::from_secs(60);
-/// How often our two clocks are held against each other.
+/// The interval of comparisons between our two clocks.
 const APART_EVERY: Duration = Duration::from_secs(1);
-/// The venue's clock confirms one of ours that is no further off.
+/// The venue's clock confirms one of ours that differs by no more than this.
 const AGREES_MICROS: u64 = 1_000_000;
-/// How often the requests are counted.
+/// The interval of request counts.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// Begins to watch. Call it inside a runtime.
+/// Starts the health tasks. Call it inside a runtime.
 pub(crate) fn watch(client: &Client, inbox: &Inbox) {
     tokio::spawn(count_requests(client.clone(), inbox.clone()));
     tokio::spawn(compare_clocks(client.clone(), inbox.clone()));
-    tokio::spawn(tell_moods(client.moods(), inbox.clone()));
+    tokio::spawn(forward_state_hints(client.moods(), inbox.clone()));
 }
 
-/// Tells the engine what the venue takes, and that it takes more again when the time is over.
-async fn tell_moods(mut moods: watch::Receiver<Option<Mood>>, inbox: Inbox) {
-    let mut now: Option<Mood> = None;
+/// Sends the engine the venue's state, and the next state when a temporary one has expired.
+async fn forward_state_hints(mut moods: watch::Receiver<Option<VenueStateHint>>, inbox: Inbox) {
+    let mut now: Option<VenueStateHint> = None;
     loop {
         let over = async {
             match now {
@@ -40,22 +40,22 @@ async fn tell_moods(mut moods: watch::Receiver<Option<Mood>>, inbox: Inbox) {
                 Ok(()) => *moods.borrow_and_update(),
                 Err(_) => return,
             },
-            () = over => now.and_then(Mood::next),
+            () = over => now.and_then(VenueStateHint::next),
         };
-        if let Some(Mood { state, lasts }) = next {
-            tracing::warn!(?state, seconds = lasts.as_secs(), "what the venue takes has changed");
-            inbox.account(clock::now(), Body::Venue { state });
+        if let Some(VenueStateHint { state, lasts }) = next {
+            tracing::warn!(?state, seconds = lasts.as_secs(), "venue state changed");
+            inbox.account(clock::now(), InputKind::Venue { state });
         }
-        // Open lasts until something else is told.
+        // Open lasts until another state is reported.
         now = next.filter(|mood| mood.state != VenueState::Open);
     }
 }
 
-/// Compares the clocks: once a minute, and as soon as the wall clock leaves host time or comes back to it.
+/// Compares the clocks: once a minute, and as soon as the wall clock diverges from host time or agrees with it again.
 async fn compare_clocks(client: Client, inbox: Inbox) {
     let mut ticks = tokio::time::interval(APART_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut asked = Asked::default();
+    let mut asked = TimeProbe::default();
     loop {
         ticks.tick().await;
         let apart = clock::is_apart();
@@ -71,23 +71,23 @@ async fn compare_clocks(client: Client, inbox: Inbox) {
                     tracing::warn!(host = skews.host, wall = skews.wall, "the clock was set; host time follows it");
                     clock::follow_wall();
                 }
-                inbox.account(clock::now(), Body::Skew { micros: skews.worse() });
+                inbox.account(clock::now(), InputKind::ClockSkew { micros: skews.worse() });
             }
-            Err(error) => tracing::debug!(%error, "the venue did not tell its time"),
+            Err(error) => tracing::debug!(%error, "reading the venue's clock failed"),
         }
     }
 }
 
-/// When the venue was asked for its time.
+/// The last query of the venue's clock.
 #[derive(Debug, Default)]
-struct Asked {
+struct TimeProbe {
     at: Option<Instant>,
-    /// Whether our two clocks were apart when it last answered.
+    /// True if our two clocks differed when it last answered.
     apart: bool,
 }
 
-impl Asked {
-    /// Says whether to ask now, and notes that it is done.
+impl TimeProbe {
+    /// Returns true if a query is due now, and records it as done.
     fn is_due(&mut self, now: Instant, apart: bool) -> bool {
         let every = if apart == self.apart { CLOCK_EVERY } else { APART_EVERY };
         let due = self.at.is_none_or(|at| now.saturating_duration_since(at) >= every);
@@ -115,7 +115,7 @@ impl Clocks {
     }
 }
 
-/// How far the venue's clock is ahead of each of ours, in microseconds.
+/// The lead of the venue's clock over each of ours, in microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Skews {
     host: i64,
@@ -123,16 +123,16 @@ struct Skews {
 }
 
 impl Skews {
-    fn of(asked: Clocks, heard: Clocks, theirs: Time) -> Self {
-        Self { host: skew(asked.host, heard.host, theirs), wall: skew(asked.wall, heard.wall, theirs) }
+    fn of(asked: Clocks, received: Clocks, theirs: Time) -> Self {
+        Self { host: skew(asked.host, received.host, theirs), wall: skew(asked.wall, received.wall, theirs) }
     }
 
-    /// Returns the greater one: orders and days go by host time, logins by the wall clock, so both must be right.
+    /// Returns the greater skew: orders and days use host time, logins the wall clock, so both must be right.
     const fn worse(self) -> i64 {
         if self.wall.unsigned_abs() > self.host.unsigned_abs() { self.wall } else { self.host }
     }
 
-    /// Says whether the venue's clock confirms the wall clock, and host time is far from both.
+    /// Returns true if the venue's clock confirms the wall clock and host time is far from both.
     const fn is_host_wrong(self) -> bool {
         self.wall.unsigned_abs() <= AGREES_MICROS && self.host.unsigned_abs() > clock::NEAR_MICROS
     }
@@ -145,19 +145,19 @@ async fn count_requests(client: Client, inbox: Inbox) {
         let counts = client.take_counts();
         if counts.ok > 0 || counts.failed > 0 {
             let (ok, failed) = (counts.ok, counts.failed);
-            inbox.account(clock::now(), Body::Requests { ok, failed });
+            inbox.account(clock::now(), InputKind::Requests { ok, failed });
         }
     }
 }
 
-/// Returns how far the venue's clock is ahead of ours, in microseconds: nothing while its second could be the one in which it was asked.
-pub fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
+/// Returns the lead of the venue's clock over ours, in microseconds; 0 if its second overlaps the time of the query.
+pub fn skew(asked: Time, received: Time, theirs: Time) -> i64 {
     let (first, last) = (theirs, theirs.plus_micros(999_999));
     if last < asked {
         return i64::try_from(asked.since(last)).map_or(i64::MIN, i64::wrapping_neg);
     }
-    if first > heard {
-        return i64::try_from(first.since(heard)).unwrap_or(i64::MAX);
+    if first > received {
+        return i64::try_from(first.since(received)).unwrap_or(i64::MAX);
     }
     0
 }
@@ -166,20 +166,20 @@ pub fn skew(asked: Time, heard: Time, theirs: Time) -> i64 {
 mod tests {
     use super::*;
 
-    /// One of our clocks each, in milliseconds, against the venue's.
+    /// Our two clocks against the venue's, each in milliseconds.
     fn skews(host: u64, wall: u64, theirs: u64) -> Skews {
         let clocks = Clocks { host: Time::from_millis(host), wall: Time::from_millis(wall) };
         Skews::of(clocks, clocks, Time::from_millis(theirs))
     }
 
     #[test]
-    fn the_clock_that_is_wrong_opens_the_breaker_whichever_it_is() {
+    fn a_wrong_clock_opens_the_breaker_whichever_it_is() {
         let hour = 3_600_000;
         let set_ahead = skews(hour, 2 * hour, hour);
         assert_eq!((set_ahead.worse(), set_ahead.is_host_wrong()), (-3_599_000_001, false));
         let set_back = skews(2 * hour, hour, 2 * hour);
         assert_eq!((set_back.worse(), set_back.is_host_wrong()), (3_600_000_000, false));
-        // The host slept without its clocks, as a machine that is restored does, and the wall clock was set since.
+        // The host was suspended without its clocks, as after a restore, and the wall clock was set since.
         let restored = skews(hour, hour + 90_000, hour + 90_000);
         assert_eq!((restored.worse(), restored.is_host_wrong()), (90_000_000, true));
         let right = skews(hour, hour + 900, hour);
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn the_venue_is_asked_each_minute_and_when_our_clocks_part_or_meet() {
-        let (mut asked, start) = (Asked::default(), Instant::now());
+        let (mut asked, start) = (TimeProbe::default(), Instant::now());
         let mut due = |seconds, apart| {
             let due = asked.is_due(start + Duration::from_secs(seconds), apart);
             if due {
@@ -200,8 +200,8 @@ mod tests {
         };
         assert_eq!([due(0, false), due(1, false), due(59, false), due(60, false)], [true, false, false, true]);
         assert_eq!([due(61, true), due(62, true), due(63, false), due(64, false)], [true, false, true, false]);
-        // Without an answer it is asked again.
-        let mut silent = Asked::default();
+        // Without an answer the query is repeated.
+        let mut silent = TimeProbe::default();
         assert!(silent.is_due(start, true) && silent.is_due(start + APART_EVERY, true));
     }
 

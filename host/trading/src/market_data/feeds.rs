@@ -1,7 +1,8 @@
-//! The market channel: frames become inputs. Tokens are spread over connections, and each part of them comes over several that
-//! bring the same, so that one may fail or lag.
+//! The market channel: frames become inputs. Tokens are split into groups, and each group is subscribed to on several
+//! redundant connections, so that one may fail or lag.
 
-use crate::market_data::asks::{ALL, Asks};
+use crate::market_data::book_requests::{ALL, BookRequests};
+use crate::market_data::recording::Recording;
 use crate::market_data::shard::Shard;
 use crate::spacing::Spacing;
 use anyhow::ensure;
@@ -9,12 +10,13 @@ use control::clock;
 use control::inbox::Inbox;
 use model::event::MarketEventKind;
 use model::input::Channel;
-use model::{Body, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
+use model::{InputKind, Market, MarketEvent, MarketIx, Time, TokenId, TokenIx};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard};
 use polymarket::feed::{ASSETS_MAX, Brought, Verdict};
 use polymarket::parse::{Element, Odd, TooManyTokens, parse_elements};
 use polymarket::{Client, Feed, FeedConfig, FeedEvent, LeftOut, LeftOutOf, TokenMap};
-use readmodel::Picture;
+use readmodel::ReadModel;
+use readmodel::paths::Paths;
 use readmodel::views::{ConnectionView, LeftOutView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,9 +24,9 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-/// How often the figures of the connections are shown.
+/// The interval of updates to the connections' figures.
 const SHOW_EVERY: Duration = Duration::from_secs(1);
-/// What the channel is called where something of it is left out.
+/// The name of the channel in reports of messages that could not be parsed.
 const CHANNEL: &str = "market channel";
 
 /// The connections of the market channel; each carries at most [`ASSETS_MAX`] tokens. Cheap to clone.
@@ -33,16 +35,18 @@ pub(crate) struct MarketFeeds {
     shared: Arc<Shared>,
 }
 
-/// How to listen.
+/// The subscription settings.
 #[derive(Debug, Clone)]
 pub(crate) struct Listen {
-    /// Where.
+    /// The address and timings.
     pub(crate) feed: FeedConfig,
-    /// How many connections bring the same.
+    /// The number of redundant connections per group of tokens.
     pub(crate) connections: usize,
+    /// The session's recording, unless it is off.
+    pub(crate) recording: Option<Arc<Recording>>,
 }
 
-/// What the tasks of all connections share.
+/// The state shared by the tasks of all connections.
 #[derive(Debug)]
 pub(crate) struct Shared {
     listen: Listen,
@@ -50,22 +54,23 @@ pub(crate) struct Shared {
     runtime: Handle,
     map: RwLock<TokenMap>,
     shards: Mutex<Shards>,
-    /// When a token was last heard of, in microseconds.
-    pub(crate) heard: Mutex<BTreeMap<TokenIx, u64>>,
-    asks: Mutex<Asks>,
+    /// The time of the last frame for each token, in microseconds.
+    pub(crate) last_seen: Mutex<BTreeMap<TokenIx, u64>>,
+    asks: Mutex<BookRequests>,
     left_out: LeftOut,
+    paths: Paths,
 }
 
-/// The parts of the tokens, and which carries what.
+/// The groups of tokens, and the group of each token.
 #[derive(Debug, Default)]
 pub(crate) struct Shards {
     parts: Vec<Arc<Shard>>,
     pub(crate) tokens: BTreeMap<TokenIx, (TokenId, usize)>,
-    /// Whether the engine was told that the channel is up.
-    pub(crate) told_up: Option<bool>,
+    /// The last channel state sent to the engine; `None` before the first.
+    pub(crate) reported_up: Option<bool>,
 }
 
-/// A connection's frames, and where they belong.
+/// A connection's frames, and the connection they belong to.
 struct Line {
     shard: Arc<Shard>,
     number: usize,
@@ -73,16 +78,16 @@ struct Line {
 }
 
 impl MarketFeeds {
-    /// Connects, and keeps connected. Call it inside a runtime.
+    /// Connects, and reconnects as needed. Call it inside a runtime.
     ///
     /// # Errors
-    /// If the address is none, or there are too many tokens.
+    /// If the address is invalid, or there are too many tokens.
     pub(crate) fn start(
         listen: Listen,
         markets: &[Market],
         inbox: &Inbox,
         client: Client,
-        picture: Picture,
+        picture: ReadModel,
     ) -> anyhow::Result<Self> {
         let shared = Arc::new(Shared {
             listen,
@@ -90,11 +95,15 @@ impl MarketFeeds {
             runtime: Handle::current(),
             map: RwLock::default(),
             shards: Mutex::default(),
-            heard: Mutex::default(),
+            last_seen: Mutex::default(),
             asks: Mutex::default(),
             left_out: client.left_out().clone(),
+            paths: picture.paths().clone(),
         });
         let feeds = Self { shared };
+        if let Some(recording) = &feeds.shared.listen.recording {
+            recording.list(markets, false);
+        }
         for (ix, market) in (0u32..).zip(markets) {
             feeds.shared.map.write().name_market(market.condition, MarketIx(ix));
         }
@@ -103,8 +112,8 @@ impl MarketFeeds {
         for chunk in named.chunks(ASSETS_MAX) {
             lines.extend(feeds.connect(chunk)?);
         }
-        // The channel is up when all its parts are, so all must be there before the first one tells.
-        feeds.hear(lines);
+        // The channel is up when all its groups are, so all must exist before the first one reports.
+        feeds.run(lines);
         feeds.shared.runtime.spawn(crate::market_data::book_check::watch(
             Arc::clone(&feeds.shared),
             client,
@@ -114,33 +123,36 @@ impl MarketFeeds {
         Ok(feeds)
     }
 
-    /// Listens to a market that was not there at the start.
+    /// Subscribes to a market that was not there at the start.
     ///
     /// # Errors
-    /// If there are too many tokens, or the connection is too busy to be told.
+    /// If there are too many tokens, or the connections are too busy to take the subscription.
     pub(crate) fn watch(&self, ix: MarketIx, market: &Market) -> anyhow::Result<()> {
         let named = named(ix, market);
+        if let Some(recording) = &self.shared.listen.recording {
+            recording.list(std::slice::from_ref(market), true);
+        }
         self.shared.map.write().name_market(market.condition, ix);
         let mut shards = self.shared.shards();
         let Some((place, shard)) = shards.with_room(named.len()) else {
             drop(shards);
-            self.hear(self.connect(&named)?);
+            self.run(self.connect(&named)?);
             return Ok(());
         };
         self.shared.name(&named)?;
         let ids = named.map(|(_, id)| id).to_vec();
-        let told = shard.lines.iter().filter(|line| line.subscribe(ids.clone())).count();
-        ensure!(told > 0, "the market channel is too busy to take in {ix}");
+        let subscribed = shard.lines.iter().filter(|line| line.subscribe(ids.clone())).count();
+        ensure!(subscribed > 0, "the market channel is too busy to subscribe to {ix}");
         shards.load(place, &named);
         Ok(())
     }
 
-    /// Listens to a market no longer: it has ended.
+    /// Unsubscribes from a market that has been resolved.
     pub(crate) fn leave(&self, ix: MarketIx) {
         let mut shards = self.shared.shards();
         let left = [0, 1].map(|outcome| shards.tokens.remove(&ix.token(outcome)));
         for (id, place) in left.into_iter().flatten() {
-            // A request that finds no room costs only frames that nobody needs.
+            // A request that finds no room only costs some unused frames.
             if let Some(shard) = shards.parts.get(place) {
                 shard.leave(ix);
                 shard.lines.iter().for_each(|line| {
@@ -150,7 +162,7 @@ impl MarketFeeds {
         }
     }
 
-    /// Makes the connections for these tokens; nobody hears them yet.
+    /// Opens the connections for these tokens; their frames are not read yet.
     fn connect(&self, named: &[(TokenIx, TokenId)]) -> anyhow::Result<Vec<Line>> {
         self.shared.name(named)?;
         let _runtime = self.shared.runtime.enter();
@@ -168,24 +180,34 @@ impl MarketFeeds {
         Ok(numbered.map(|(number, received)| Line { shard: Arc::clone(&shard), number, received }).collect())
     }
 
-    fn hear(&self, lines: Vec<Line>) {
+    fn run(&self, lines: Vec<Line>) {
         for line in lines {
             self.shared.runtime.spawn(listen(Arc::clone(&self.shared), line));
         }
     }
 
-    /// Asks for a token's book anew, soon.
+    /// Requests a token's book again, subject to its rate.
     pub(crate) fn resnapshot(&self, token: TokenIx) {
-        if self.shared.asks.lock().ask(token, Instant::now()) {
+        if self.shared.asks.lock().request(token, Instant::now()) {
             self.shared.resnapshot(token);
         }
     }
 
-    /// Makes all connections anew, which brings every book.
+    /// Returns the id of a token that is subscribed to.
+    pub(crate) fn token(&self, token: TokenIx) -> Option<TokenId> {
+        self.shared.shards().tokens.get(&token).map(|(id, _)| *id)
+    }
+
+    /// Returns the session's recording, if there is one.
+    pub(crate) fn recording(&self) -> Option<&Recording> {
+        self.shared.listen.recording.as_deref()
+    }
+
+    /// Reconnects all connections, which delivers every book again.
     pub(crate) fn reconnect(&self) {
         let mut shards = self.shared.shards();
-        // The engine has forgotten all books; it hears when the first connection of each part is back.
-        shards.told_up = Some(false);
+        // The engine has discarded all books; it is notified when the first connection of each group is back.
+        shards.reported_up = Some(false);
         shards.parts.iter().for_each(|shard| shard.reconnect());
     }
 }
@@ -196,7 +218,7 @@ fn named(ix: MarketIx, market: &Market) -> [(TokenIx, TokenId); 2] {
 }
 
 impl Shards {
-    /// Returns the first part that can carry so many tokens more.
+    /// Returns the first group that can carry this many more tokens.
     fn with_room(&self, more: usize) -> Option<(usize, Arc<Shard>)> {
         let load = |place: usize| self.tokens.values().filter(|(_, carried)| *carried == place).count();
         let mut parts = self.parts.iter().enumerate();
@@ -208,12 +230,12 @@ impl Shards {
         self.tokens.extend(named.iter().map(|(token, id)| (*token, (*id, place))));
     }
 
-    /// Returns what the engine is to be told of the channel, if it was not told so before.
+    /// Returns the channel state to send to the engine, if it changed.
     fn news(&mut self, fell: bool) -> Option<bool> {
         let up = !fell && self.parts.iter().all(|shard| shard.is_up());
-        let news = (fell || up) && self.told_up != Some(up);
+        let news = (fell || up) && self.reported_up != Some(up);
         news.then(|| {
-            self.told_up = Some(up);
+            self.reported_up = Some(up);
             up
         })
     }
@@ -225,28 +247,32 @@ async fn listen(shared: Arc<Shared>, mut line: Line) {
         match event {
             FeedEvent::Up => {
                 line.shard.rise(line.number);
-                shared.tell(false);
+                shared.report_channel(false);
             }
             FeedEvent::Down { reason } => shared.lose(&line, &reason),
-            FeedEvent::Frame { at, text } => shared.take(&line, at, text.as_bytes(), &mut frame),
-            // A PONG proves that the socket lives, not that books are fresh (PROTOCOL 12).
+            FeedEvent::Frame { at, text } => {
+                let began = Instant::now();
+                shared.on_frame(&line, at, text.as_bytes(), &mut frame);
+                shared.paths.frame.add_span(began.elapsed());
+            }
+            // A PONG proves that the socket is alive, not that books are fresh (PROTOCOL 12).
             FeedEvent::Alive { .. } => {}
         }
     }
 }
 
-/// What a frame said; the memory is used again.
+/// The parsed contents of a frame; the buffers are reused.
 #[derive(Debug, Default)]
 struct Frame {
     events: Vec<MarketEvent>,
     elements: Vec<Element>,
     odd: Vec<Odd>,
-    /// How often all books of the connection are asked for, because of what does not say which it is about.
+    /// The rate at which all books of the connection are requested after messages that do not name their token.
     vague: Option<Spacing>,
 }
 
-/// Shows how the connections fare and what was left out, and asks for the books that are owed, for ever.
-async fn show(shared: Arc<Shared>, picture: Picture) {
+/// Shows the state of the connections and what could not be parsed, and requests the books that are due, forever.
+async fn show(shared: Arc<Shared>, picture: ReadModel) {
     let mut ticks = tokio::time::interval(SHOW_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -281,47 +307,53 @@ impl Shared {
         self.map.read()
     }
 
-    /// Tells the engine what has become of the channel, if that is new.
-    fn tell(&self, fell: bool) {
+    /// Sends the state of the channel to the engine, if it changed.
+    fn report_channel(&self, fell: bool) {
         let mut shards = self.shards();
         if let Some(up) = shards.news(fell) {
-            // Told with the lock held, so that the engine hears it in this order.
-            self.inbox.account(clock::now(), Body::Feed { channel: Channel::Market, up });
+            // Sent with the lock held, so that the engine receives the states in order.
+            self.inbox.account(clock::now(), InputKind::Feed { channel: Channel::Market, up });
         }
     }
 
-    /// A connection is lost: others go on, or the channel is down.
+    /// Handles the loss of a connection: the others continue, or the channel is down.
     fn lose(&self, line: &Line, reason: &str) {
         let left = line.shard.fall(line.number, clock::now());
         let alone = !line.shard.is_up();
-        tracing::warn!(connection = line.number, reason, alone, "a connection of the market channel is lost");
+        tracing::warn!(connection = line.number, reason, alone, "market channel connection lost");
         if let Some((other, markets)) = left {
             other.resnapshot(self.ids(&markets));
         }
         if alone {
-            self.tell(true);
+            if let Some(recording) = &self.listen.recording {
+                recording.lost(Vec::new());
+            }
+            self.report_channel(true);
         }
     }
 
-    /// Takes a frame: what is new in it goes to the engine.
-    fn take(&self, line: &Line, at: Time, text: &[u8], frame: &mut Frame) {
+    /// Processes a frame: its new events are sent to the engine.
+    fn on_frame(&self, line: &Line, at: Time, text: &[u8], frame: &mut Frame) {
         frame.events.clear();
         let parsed = parse_elements(text, &self.names(), &mut frame.events, &mut frame.elements, &mut frame.odd);
         if let Err(error) = parsed {
-            self.left_out.note(CHANNEL, "a torn frame", &error.explained(), "the connection is made anew");
+            self.left_out.record(CHANNEL, "an incomplete frame", &error.explained(), "the connection is reopened");
             if let Some(feed) = line.shard.lines.get(line.number) {
                 feed.reconnect();
             }
         }
         self.name_odd(line, frame);
         let differ = line.shard.merge(line.number, |take| {
-            let differ = keep_news(at, frame, take);
-            let mut heard = self.heard.lock();
-            heard.extend(frame.events.iter().map(|event| (event.token, at.0)));
-            drop(heard);
-            // Sent before another connection looks, so that the engine hears it in this order.
+            let differ = retain_new_events(at, frame, take);
+            let mut last_seen = self.last_seen.lock();
+            last_seen.extend(frame.events.iter().map(|event| (event.token, at.0)));
+            drop(last_seen);
+            // Sent before another connection is merged, so that the engine receives the events in order.
             if !frame.events.is_empty() {
-                self.inbox.market(at, frame.events.drain(..).map(Body::Event));
+                if let Some(recording) = &self.listen.recording {
+                    recording.frame(at, line.number, text);
+                }
+                self.inbox.market(at, frame.events.drain(..).map(InputKind::Event));
             }
             differ
         });
@@ -332,19 +364,19 @@ impl Shared {
         }
     }
 
-    /// Names what of a frame was not understood. Its tokens are blind until their books come; where it does not say which it is about, all
-    /// books of the connection are asked for.
+    /// Reports the parts of a frame that could not be parsed. Books of the tokens concerned are not trusted until they
+    /// arrive again; if a part does not name its token, all books of the connection are requested.
     fn name_odd(&self, line: &Line, frame: &mut Frame) {
         let mut vague = false;
         for Odd { name, error, is_vague } in frame.odd.drain(..) {
             let consequence =
-                if is_vague { "all books are asked for" } else { "its book is not trusted until it comes anew" };
-            self.left_out.note(CHANNEL, &name, &error.explained(), consequence);
+                if is_vague { "all books are requested" } else { "its book is not trusted until it arrives again" };
+            self.left_out.record(CHANNEL, &name, &error.explained(), consequence);
             vague |= is_vague;
         }
         let spacing = frame.vague.as_mut();
         let now = Instant::now();
-        let all = spacing.is_some_and(|spacing| if vague { spacing.ask(now) } else { spacing.take_owed(now) });
+        let all = spacing.is_some_and(|spacing| if vague { spacing.request(now) } else { spacing.take_owed(now) });
         if all && let Some(feed) = line.shard.lines.get(line.number) {
             let shards = self.shards();
             let place = shards.parts.iter().position(|part| Arc::ptr_eq(part, &line.shard));
@@ -353,7 +385,7 @@ impl Shared {
         }
     }
 
-    /// Asks for a token's book on a connection whose answer is taken.
+    /// Requests a token's book on a connection whose answer is used.
     pub(crate) fn resnapshot(&self, token: TokenIx) {
         let found = {
             let shards = self.shards();
@@ -373,15 +405,15 @@ impl Shared {
         tokens.filter_map(|token| shards.tokens.get(&token)).map(|(id, _)| *id).collect()
     }
 
-    /// Makes frames about these tokens understood.
+    /// Registers these tokens, so that frames about them can be parsed.
     fn name(&self, named: &[(TokenIx, TokenId)]) -> Result<(), TooManyTokens> {
         let mut map = self.map.write();
         named.iter().try_for_each(|(ix, id)| map.insert(id, *ix))
     }
 }
 
-/// Leaves only what is new among the events. Returns the markets of which the connections say different things.
-fn keep_news(at: Time, frame: &mut Frame, take: &mut dyn FnMut(Brought) -> Verdict) -> BTreeSet<MarketIx> {
+/// Retains only the events that are new. Returns the markets for which the connections disagree.
+fn retain_new_events(at: Time, frame: &mut Frame, take: &mut dyn FnMut(Brought) -> Verdict) -> BTreeSet<MarketIx> {
     let mut differ = BTreeSet::new();
     let mut elements = frame.elements.iter();
     let (mut place, mut until, mut new) = (0usize, 0usize, false);
@@ -398,7 +430,7 @@ fn keep_news(at: Time, frame: &mut Frame, take: &mut dyn FnMut(Brought) -> Verdi
             }
         }
         place = place.saturating_add(1);
-        // These say how things are now, whoever says it and however often.
+        // These describe the current state, so every copy of them is valid.
         new || matches!(event.kind, MarketEventKind::TickSize { .. } | MarketEventKind::Resolved { .. })
     });
     differ

@@ -1,49 +1,52 @@
-//! Cancels on their way out. Those that the venue's rate has no room for wait together and leave together; none is given up for want
-//! of room. Only what the host itself decided may cancel more than was named: the market of the order, or everything.
+//! Cancel requests. Cancels for which the venue's rate limit has no room wait together and are sent together; none is
+//! dropped for lack of room. Only a cancel decided by the host may cancel more than it names: the order's market, or
+//! everything.
 
 #[cfg(test)]
 mod tests;
 
 use crate::listed_orders::NO_ID;
-use crate::order_ids::Index;
+use crate::order_ids::OrderIds;
 use crate::sweeps::{HOST_PATIENCE, report_swept};
 use control::clock;
 use control::inbox::Inbox;
 use model::input::CancelOutcome;
-use model::{Body, ConditionId, OrderId, VenueOrderId};
+use model::{ConditionId, InputKind, OrderId, VenueOrderId};
 use polymarket::client::CANCEL_MAX;
 use polymarket::{AccountClient, CancelAnswer, RequestError};
+use readmodel::paths::Paths;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
-/// Cancels that wait; each order has at most one.
+/// The most cancels that wait; each order has at most one.
 pub(super) const CANCELS_MAX: usize = 65_536;
-/// Requests under way at once.
+/// The most requests in flight at once.
 const REQUESTS_MAX: usize = 256;
-/// How long an order's request may take before the same order asks with another one.
+/// The age from which an order's request no longer blocks another request for the same order.
 const REPEAT: Duration = Duration::from_secs(1);
 
-/// A cancel, as the engine asked for it.
+/// A cancel requested by the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cancel {
     /// Our number of the order.
     pub(crate) order: OrderId,
-    /// The order's market, if the host itself decided the cancel: then the market may be cancelled with it.
+    /// The order's market, if the host itself decided the cancel: the whole market may then be cancelled.
     pub(crate) market: Option<ConditionId>,
 }
 
-/// Cancels that wait and those under way.
+/// Cancels that wait, and those in flight.
 #[derive(Debug, Default)]
 struct Queue {
-    /// The host's own, which go first.
+    /// The host's own, sent first.
     host: BTreeMap<OrderId, ConditionId>,
     others: BTreeSet<OrderId>,
     under_way: BTreeMap<OrderId, UnderWay>,
-    /// Markets that are being cancelled: each with one request at a time.
+    /// Markets being cancelled, each with one request at a time.
     sweeping: BTreeSet<ConditionId>,
-    /// Whether everything is being cancelled.
+    /// True if everything is being cancelled.
     clearing: bool,
 }
 
@@ -54,7 +57,8 @@ struct UnderWay {
 }
 
 impl Queue {
-    /// Takes a cancel in. One of an order that waits, or whose request is young, changes nothing but what may be cancelled with it.
+    /// Enqueues a cancel. If the order already waits, or its request is recent, only the permission to cancel its
+    /// market changes.
     fn add(&mut self, Cancel { order, market }: Cancel, now: Instant) {
         if let Some(under_way) = self.under_way.get_mut(&order)
             && now.saturating_duration_since(under_way.since) < REPEAT
@@ -82,7 +86,7 @@ impl Queue {
         self.host.len().saturating_add(self.others.len())
     }
 
-    /// Takes so many out, the host's own first, for one request.
+    /// Dequeues this many for one request, the host's own first.
     fn take(&mut self, count: usize, now: Instant) -> Vec<OrderId> {
         let mut taken = Vec::with_capacity(count.min(self.len()));
         while taken.len() < count {
@@ -97,7 +101,7 @@ impl Queue {
         taken
     }
 
-    /// Takes the host's own out, by their markets; those stay whose market is being cancelled already.
+    /// Dequeues the host's own, grouped by market; those whose market is already being cancelled stay.
     fn take_markets(&mut self, now: Instant) -> BTreeMap<ConditionId, Vec<OrderId>> {
         let mut markets: BTreeMap<ConditionId, Vec<OrderId>> = BTreeMap::new();
         let sweeping = &self.sweeping;
@@ -109,8 +113,8 @@ impl Queue {
         markets
     }
 
-    /// Forgets a request for orders by name that ended. If it failed, the host's own wait again, and so do others that were refused for their
-    /// rate; the rest is returned for an answer.
+    /// Removes a finished request for single orders. If it failed, the host's own wait again, and so do others refused
+    /// for their rate; the rest is returned for an answer.
     fn ended(&mut self, ended: &Ended) -> Vec<OrderId> {
         let mut given_up = Vec::new();
         let for_rate = ended.failed.as_ref().is_some_and(|failed| failed.for_rate);
@@ -125,7 +129,7 @@ impl Queue {
         given_up
     }
 
-    /// Forgets a request that ended.
+    /// Removes a finished request.
     fn forget(&mut self, ended: &Ended) {
         for order in &ended.orders {
             self.under_way.remove(order);
@@ -133,7 +137,7 @@ impl Queue {
     }
 }
 
-/// A request that ended.
+/// A finished request.
 #[derive(Debug)]
 struct Ended {
     what: What,
@@ -141,7 +145,7 @@ struct Ended {
     failed: Option<Failed>,
 }
 
-/// What a request named.
+/// The target of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum What {
     Orders,
@@ -162,15 +166,16 @@ impl Failed {
     }
 }
 
-/// Cancels at the venue and answers through the inbox.
+/// Sends cancels to the venue, and their outcomes to the inbox.
 #[derive(Debug, Clone)]
 pub(super) struct Canceller {
     pub(super) account: AccountClient,
-    pub(super) index: Index,
+    pub(super) index: OrderIds,
     pub(super) inbox: Inbox,
+    pub(super) paths: Paths,
 }
 
-/// Sends cancels as they come, each request without waiting for the one before.
+/// Sends cancels as they arrive; no request waits for an earlier one.
 pub(super) async fn cancel_all(canceller: Canceller, mut asked: mpsc::Receiver<Cancel>) {
     let (mut queue, mut requests, mut new) = (Queue::default(), JoinSet::new(), Vec::new());
     let mut room_at = None;
@@ -179,8 +184,8 @@ pub(super) async fn cancel_all(canceller: Canceller, mut asked: mpsc::Receiver<C
         tokio::select! {
             biased;
             Some(ended) = requests.join_next() => match ended {
-                Ok(ended) => canceller.settle(&mut queue, &mut requests, &ended),
-                Err(error) => tracing::error!(%error, "a cancel request ended early; the engine asks again"),
+                Ok(ended) => canceller.on_ended(&mut queue, &mut requests, &ended),
+                Err(error) => tracing::error!(%error, "cancel request ended early; the engine retries"),
             },
             count = asked.recv_many(&mut new, CANCELS_MAX) => {
                 if count == 0 {
@@ -196,12 +201,12 @@ pub(super) async fn cancel_all(canceller: Canceller, mut asked: mpsc::Receiver<C
 }
 
 impl Canceller {
-    /// Sends what there is room for. Returns when there is more room, if something waits for it.
+    /// Sends all cancels that have room. Returns the time of more room, if any cancels wait for it.
     fn dispatch(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>) -> Option<Instant> {
         let now = Instant::now();
         while queue.len() > 0 {
             let room = if requests.len() < REQUESTS_MAX {
-                self.account.take_cancels(queue.len().min(CANCEL_MAX))
+                self.account.acquire_cancels(queue.len().min(CANCEL_MAX))
             } else {
                 Err(HOST_PATIENCE)
             };
@@ -229,26 +234,33 @@ impl Canceller {
         }
     }
 
-    /// Cancels orders by name.
+    /// Cancels single orders.
     async fn cancel(&self, orders: Vec<OrderId>) -> Ended {
         let named: Vec<(OrderId, Option<VenueOrderId>)> =
             orders.iter().map(|order| (*order, self.index.venue(*order))).collect();
         let ids: Vec<VenueOrderId> = named.iter().filter_map(|(_, venue)| *venue).collect();
-        let answer = if ids.is_empty() { Ok(CancelAnswer::default()) } else { self.account.cancel_taken(&ids).await };
+        let (began, span) = (Instant::now(), tracing::info_span!("cancel_request", orders = ids.len()));
+        let answer = if ids.is_empty() {
+            Ok(CancelAnswer::default())
+        } else {
+            self.account.cancel_taken(&ids).instrument(span).await
+        };
+        self.paths.cancel.add_span(began.elapsed());
         for (order, venue) in named {
             match (&answer, venue) {
-                (Ok(answer), Some(venue)) => self.answer(order, answer.outcome(venue)),
+                (Ok(answer), Some(venue)) => self.report_outcome(order, answer.outcome(venue)),
                 (Err(_), Some(_)) => {}
-                // That proves nothing: it is asked for by what else is known of it.
-                (_, None) => self.answer(order, CancelOutcome::Failed { reason: NO_ID.to_owned() }),
+                // That proves nothing: the order is looked up by its terms.
+                (_, None) => self.report_outcome(order, CancelOutcome::Failed { reason: NO_ID.to_owned() }),
             }
         }
         let failed = answer.err().map(|error| Failed::of(&error));
         Ended { what: What::Orders, orders, failed }
     }
 
-    /// What failed for the host takes its market, and then everything; what failed for others is theirs to ask again.
-    fn settle(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>, ended: &Ended) {
+    /// Handles a finished request. A failed cancel of the host's own escalates to its market, then to everything; for
+    /// others the engine retries.
+    fn on_ended(&self, queue: &mut Queue, requests: &mut JoinSet<Ended>, ended: &Ended) {
         match ended.what {
             What::Orders => {}
             What::Market(market) => {
@@ -266,14 +278,14 @@ impl Canceller {
                 requests.spawn(async move { this.clear(orders).await });
                 Vec::new()
             }
-            // The engine asks again.
+            // The engine retries.
             What::Market(_) | What::Everything => {
                 queue.forget(ended);
                 ended.orders.clone()
             }
         };
         for order in given_up {
-            self.answer(order, CancelOutcome::Failed { reason: reason.clone() });
+            self.report_outcome(order, CancelOutcome::Failed { reason: reason.clone() });
         }
         self.widen(queue, requests);
     }
@@ -290,7 +302,7 @@ impl Canceller {
         self.swept(What::Everything, orders, answer, "all orders")
     }
 
-    /// Answers the cancels that were wanted, and reports what else went with them; nothing if there was no good answer.
+    /// Answers the requested cancels, and reports the other orders cancelled with them; only if the request succeeded.
     fn swept(&self, what: What, orders: Vec<OrderId>, answer: Result<CancelAnswer, RequestError>, name: &str) -> Ended {
         match answer {
             Ok(answer) => {
@@ -308,15 +320,15 @@ impl Canceller {
             let venue = self.index.venue(*order);
             let outcome = match venue {
                 Some(venue) if answer.cancelled.contains(&venue) => CancelOutcome::Cancelled,
-                // What was not there is over already, or never came; a look tells.
+                // An order that was not there is over already, or never arrived; a query finds out.
                 Some(_) => CancelOutcome::NotOpen,
                 None => CancelOutcome::Failed { reason: NO_ID.to_owned() },
             };
-            self.answer(*order, outcome);
+            self.report_outcome(*order, outcome);
         }
     }
 
-    fn answer(&self, order: OrderId, outcome: CancelOutcome) {
-        self.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+    fn report_outcome(&self, order: OrderId, outcome: CancelOutcome) {
+        self.inbox.account(clock::now(), InputKind::CancelAnswer { order, outcome });
     }
 }

@@ -1,36 +1,41 @@
-//! Where orders go and where the account is: the venue, or paper in its place.
+//! The execution client: the destination of orders and the source of the account, either the venue or the paper venue.
 
 use super::cancels::Cancel;
 use super::paper::PaperVenue;
-use super::submitter::{Desk, Job};
+use super::submitter::{OrderSubmitter, Submission};
 use crate::account::venue_account::VenueAccount;
 use crate::listed_orders::{ListedOrder, ListedOrders};
 use control::{OpenOrders, OpenOrdersAnswer};
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel};
-use model::{Body, Market, OrderId, Time, VenueOrderId};
+use model::{InputKind, Market, OrderId, Time, VenueOrderId};
 use polymarket::RequestError;
 use polymarket::client::Listed;
 use polymarket::parse::VenueOrder;
 use readmodel::views::VenueOrderView;
 
-/// A cheap handle on the account, wherever it is.
+/// A cheap handle on the execution client.
 #[derive(Debug, Clone)]
-pub(crate) enum Access {
+pub(crate) enum ExecutionClient {
     /// A venue that speaks Polymarket's protocol.
     Venue {
-        /// The way out.
-        desk: Box<Desk>,
-        /// The way to ask.
+        /// Sends orders and cancels.
+        desk: Box<OrderSubmitter>,
+        /// Reads orders and the account.
         account: Box<VenueAccount>,
     },
-    /// Invented fills on the real market.
+    /// Simulated fills on the real market.
     Paper(PaperVenue),
 }
 
-impl Access {
-    /// Sends an order on its way.
-    pub(crate) fn place(&self, job: Job) {
+impl ExecutionClient {
+    /// Returns true if fills are simulated.
+    pub(crate) const fn is_paper(&self) -> bool {
+        matches!(self, Self::Paper(_))
+    }
+
+    /// Submits an order.
+    pub(crate) fn place(&self, job: Submission) {
         match self {
             Self::Venue { desk, .. } => desk.place(job),
             Self::Paper(paper) => paper.place(job),
@@ -54,41 +59,41 @@ impl Access {
         }
     }
 
-    /// Locks or unlocks the signer; on paper nothing is signed.
+    /// Locks or unlocks the signer; in paper mode nothing is signed.
     pub(crate) fn lock(&self, lock: bool) {
         if let Self::Venue { desk, .. } = self {
             desk.lock(lock);
         }
     }
 
-    /// Asks how an order stands.
-    pub(crate) fn look(&self, order: OrderId) {
+    /// Queries an order's state.
+    pub(crate) fn query_order(&self, order: OrderId) {
         match self {
-            Self::Venue { account, .. } => account.look(order),
-            Self::Paper(paper) => paper.look(order),
+            Self::Venue { account, .. } => account.query_order(order),
+            Self::Paper(paper) => paper.query_order(order),
         }
     }
 
-    /// Asks what an order did before it was known here.
-    pub(crate) fn look_back(&self, order: OrderId) {
+    /// Queries the history of an order from before the host knew it.
+    pub(crate) fn query_history(&self, order: OrderId) {
         match self {
-            Self::Venue { account, .. } => account.look_back(order),
-            Self::Paper(paper) => paper.look(order),
+            Self::Venue { account, .. } => account.query_history(order),
+            Self::Paper(paper) => paper.query_order(order),
         }
     }
 
-    /// Tells paper of a market that was not there at the start.
+    /// Adds a market that was not there at the start to the paper venue.
     pub(crate) fn list(&self, market: &Market) {
         if let Self::Paper(paper) = self {
             paper.list(market);
         }
     }
 
-    /// Lets paper hear what the real market says; false if its books have a hole now.
-    pub(crate) fn hear(&self, at: Time, body: &Body) -> bool {
+    /// Sends market data to the paper venue; returns false if its books are now incomplete.
+    pub(crate) fn on_market_input(&self, at: Time, body: &InputKind) -> bool {
         match (self, body) {
-            (Self::Paper(paper), Body::Event(event)) => Self::hear_event(paper, at, event),
-            (Self::Paper(paper), Body::Feed { channel: Channel::Market, up: false }) => {
+            (Self::Paper(paper), InputKind::Event(event)) => Self::on_market_event(paper, at, event),
+            (Self::Paper(paper), InputKind::Feed { channel: Channel::Market, up: false }) => {
                 paper.lose_books();
                 true
             }
@@ -96,8 +101,8 @@ impl Access {
         }
     }
 
-    fn hear_event(paper: &PaperVenue, at: Time, event: &MarketEvent) -> bool {
-        let fits = paper.hear(at, event);
+    fn on_market_event(paper: &PaperVenue, at: Time, event: &MarketEvent) -> bool {
+        let fits = paper.on_market_event(at, event);
         if !fits {
             paper.lose_books();
         }
@@ -107,7 +112,7 @@ impl Access {
     /// Reads the whole account.
     ///
     /// # Errors
-    /// A sentence, if there is no answer.
+    /// A message, if there is no answer.
     pub(crate) async fn whole(&self) -> Result<AccountView, String> {
         match self {
             Self::Venue { account, .. } => account.whole().await.map_err(|error| error.to_string()),
@@ -115,7 +120,7 @@ impl Access {
         }
     }
 
-    /// Asks which orders of the account are open now, for an operator.
+    /// Returns the account's open orders, for an operator.
     async fn shown_orders(&self) -> Result<Vec<VenueOrderView>, String> {
         match self {
             Self::Venue { account, .. } => views(account.client().shown_orders().await),
@@ -124,7 +129,7 @@ impl Access {
     }
 }
 
-impl ListedOrders for Access {
+impl ListedOrders for ExecutionClient {
     async fn listed(&self) -> Result<Vec<ListedOrder>, String> {
         match self {
             Self::Venue { account, .. } => account.listed().await,
@@ -147,15 +152,15 @@ impl ListedOrders for Access {
     }
 }
 
-impl OpenOrders for Access {
+impl OpenOrders for ExecutionClient {
     fn open_orders(&self) -> OpenOrdersAnswer<'_> {
         Box::pin(self.shown_orders())
     }
 }
 
-/// What is not understood stands in `/health/detailed`.
+/// Rows that could not be parsed are reported in `/health/detailed`.
 fn views(answer: Result<Listed<VenueOrder>, RequestError>) -> Result<Vec<VenueOrderView>, String> {
-    let open = answer.map_err(|error| format!("the venue gave no answer: {error}"))?;
+    let open = answer.map_err(|error| format!("the venue did not answer: {error}"))?;
     Ok(open.rows.into_iter().map(view).collect())
 }
 

@@ -1,15 +1,15 @@
-//! Paper trading: the market channel is the real one, and `sim`'s paper venue stands where the exchange would. It answers
-//! through the inbox, so its words are journaled like the real one's.
+//! Paper trading: real market data, with `sim`'s paper venue in place of the exchange. It answers through the inbox, so
+//! its answers are journaled like those of the real venue.
 
-use super::submitter::Job;
-use crate::order_ids::Index;
+use super::submitter::Submission;
+use crate::order_ids::OrderIds;
 use control::clock;
 use control::inbox::Inbox;
 use model::event::MarketEvent;
 use model::input::{AccountView, Channel, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
 use model::{
-    Body, CarriedFill, CarriedOrder, Carry, Market, NewOrder, OrderId, Price, Side, Size, Time, TokenId, TokenIx,
-    TradeId, Usd, VenueOrderId,
+    CarriedFill, CarriedOrder, CarryOver, InputKind, Market, NewOrder, OrderId, Price, Side, Size, Time, TokenId,
+    TokenIx, TradeId, Usd, VenueOrderId,
 };
 use readmodel::views::VenueOrderView;
 use sim::{Latency, Paper};
@@ -19,14 +19,14 @@ use store::journal_files::Journal;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
-/// Requests and market events that wait for the paper venue.
+/// The most requests and market events that wait for the paper venue.
 const ASKED_MAX: usize = 65_536;
-/// How often the account is told, as it is read from a real venue.
+/// The interval of account updates, the same as for a real venue.
 const ACCOUNT_EVERY: Duration = Duration::from_secs(5);
 
-/// What the paper venue is asked or told.
+/// A request or a notification to the paper venue.
 #[derive(Debug)]
-enum Asked {
+enum PaperRequest {
     Event(Time, MarketEvent),
     List(Box<Market>),
     BooksLost,
@@ -40,33 +40,33 @@ enum Asked {
 /// A cheap handle on the paper venue.
 #[derive(Debug, Clone)]
 pub(crate) struct PaperVenue {
-    asked: mpsc::Sender<Asked>,
+    asked: mpsc::Sender<PaperRequest>,
     inbox: Inbox,
-    index: Index,
+    index: OrderIds,
     journal: Journal,
     runtime: Handle,
 }
 
-/// What an account on paper starts with, and what is said first.
+/// The opening state of a paper account, and its first inputs.
 pub(crate) struct Opening {
     cash: Usd,
     shares: BTreeMap<TokenIx, Size>,
-    words: Vec<Body>,
+    words: Vec<InputKind>,
 }
 
 impl Opening {
-    /// Returns a new account with this much money, or what the last session left of the old one. Orders do not outlive
-    /// the paper venue's process: they are told as cancelled, and what had matched is booked and final.
-    pub(crate) fn new(cash: Usd, carry: Option<&Carry>) -> Self {
+    /// Returns a new account with this cash, or the account carried over from the last session. Orders do not outlive
+    /// the paper venue's process: they are reported as cancelled, and what had matched is booked and final.
+    pub(crate) fn new(cash: Usd, carry: Option<&CarryOver>) -> Self {
         let Some(carry) = carry else { return Self { cash, shares: BTreeMap::new(), words: Vec::new() } };
         let shares = carry.positions.iter().map(|(token, position)| (*token, position.size)).collect();
         let mut opening = Self { cash: carry.cash, shares, words: Vec::new() };
-        carry.fills.iter().for_each(|fill| opening.settle(fill));
+        carry.fills.iter().for_each(|fill| opening.apply_fill(fill));
         carry.orders.iter().for_each(|order| opening.close(order));
         opening
     }
 
-    fn settle(&mut self, fill: &CarriedFill) {
+    fn apply_fill(&mut self, fill: &CarriedFill) {
         if matches!(fill.settlement, Settlement::Confirmed | Settlement::Failed) {
             return;
         }
@@ -75,14 +75,23 @@ impl Opening {
         let Some(maker_price) = price.and_then(Price::from_micros) else { return };
         let (trade, part, order, size) = (fill.trade, fill.part, fill.order, fill.entry.size);
         let (settlement, maker, crossed) = (Settlement::Confirmed, fill.entry.fee == Usd::ZERO, false);
-        self.words.push(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+        self.words.push(InputKind::Trade(TradeUpdate {
+            trade,
+            part,
+            order,
+            settlement,
+            maker_price,
+            size,
+            maker,
+            crossed,
+        }));
     }
 
     fn close(&mut self, carried: &CarriedOrder) {
         let CarriedOrder { order, state, matched, traded } = carried;
         let missing = matched.saturating_sub(*traded);
         if !missing.is_zero() {
-            // A crash came between the match and its trade: it is told now, at the order's own price.
+            // A crash came between the match and its trade: the trade is reported now, at the order's own price.
             let mut id = [0xFF; 16];
             if let Some(place) = id.last_chunk_mut() {
                 *place = order.id.0.to_be_bytes();
@@ -108,11 +117,11 @@ impl Opening {
                     *owned = owned.saturating_sub(missing);
                 }
             }
-            self.words.push(Body::Trade(update));
+            self.words.push(InputKind::Trade(update));
         }
         if !state.is_over() {
             let (order, status, matched) = (order.id, VenueStatus::Cancelled, *matched);
-            self.words.push(Body::OrderUpdate { order, status, matched });
+            self.words.push(InputKind::OrderUpdate { order, status, matched });
         }
     }
 }
@@ -127,7 +136,7 @@ impl PaperVenue {
         markets: &[Market],
         opening: Opening,
         inbox: Inbox,
-        index: Index,
+        index: OrderIds,
         journal: Journal,
     ) -> anyhow::Result<Self> {
         let shares: Vec<(TokenIx, Size)> = opening.shares.into_iter().collect();
@@ -135,28 +144,29 @@ impl PaperVenue {
         let (asked, questions) = mpsc::channel(ASKED_MAX);
         let now = clock::now();
         opening.words.into_iter().for_each(|word| inbox.account(now, word));
-        inbox.account(now, Body::Feed { channel: Channel::User, up: true });
+        inbox.account(now, InputKind::Feed { channel: Channel::User, up: true });
         tokio::spawn(serve(paper, questions, inbox.clone()));
         Ok(Self { asked, inbox, index, journal, runtime: Handle::current() })
     }
 
-    /// Tells what the real market said; false if it did not fit: the paper venue's books have a hole then.
-    pub(crate) fn hear(&self, at: Time, event: &MarketEvent) -> bool {
-        self.asked.try_send(Asked::Event(at, event.clone())).is_ok()
+    /// Sends an event of the real market; returns false if there was no room: the paper venue's books are then
+    /// incomplete.
+    pub(crate) fn on_market_event(&self, at: Time, event: &MarketEvent) -> bool {
+        self.asked.try_send(PaperRequest::Event(at, event.clone())).is_ok()
     }
 
-    /// Tells of a market that was not there at the start.
+    /// Adds a market that was not there at the start.
     pub(crate) fn list(&self, market: &Market) {
-        self.ask(Asked::List(Box::new(market.clone())), "a new market");
+        self.request(PaperRequest::List(Box::new(market.clone())), "a new market");
     }
 
-    /// Tells that the market channel is lost.
+    /// Reports the loss of the market channel.
     pub(crate) fn lose_books(&self) {
-        self.ask(Asked::BooksLost, "the loss of the market channel");
+        self.request(PaperRequest::BooksLost, "the loss of the market channel");
     }
 
-    /// Places an order once the journal has it, as a real one would be.
-    pub(crate) fn place(&self, job: Job) {
+    /// Places an order once the journal has it, as on a real venue.
+    pub(crate) fn place(&self, job: Submission) {
         let this = self.clone();
         self.runtime.spawn(async move {
             let (order, expires) = (job.approved.item().order, job.approved.expires());
@@ -164,29 +174,29 @@ impl PaperVenue {
                 (Err(reason), _) => Some(format!("the journal: {reason}")),
                 (Ok(()), _) if clock::now() > expires => Some(super::submitter::TOO_OLD.to_owned()),
                 (Ok(()), None) => Some("the order cannot be built".to_owned()),
-                (Ok(()), Some(venue)) if this.asked.try_send(Asked::Place(order, venue)).is_ok() => None,
+                (Ok(()), Some(venue)) if this.asked.try_send(PaperRequest::Place(order, venue)).is_ok() => None,
                 (Ok(()), Some(_)) => Some(format!("more than {ASKED_MAX} requests wait for the paper venue")),
             };
             if let Some(reason) = refused {
                 let outcome = PlaceOutcome::NotSent { reason };
-                this.inbox.account(clock::now(), Body::Placed { order: order.id, outcome });
+                this.inbox.account(clock::now(), InputKind::Placed { order: order.id, outcome });
             }
         });
     }
 
     /// Cancels an order.
     pub(crate) fn cancel(&self, order: OrderId) {
-        self.ask(Asked::Cancel(order), "a cancel");
+        self.request(PaperRequest::Cancel(order), "a cancel");
     }
 
     /// Cancels everything.
     pub(crate) fn cancel_everything(&self) {
-        self.ask(Asked::CancelAll, "a cancel of everything");
+        self.request(PaperRequest::CancelAll, "a cancel of everything");
     }
 
-    /// Asks how an order stands.
-    pub(crate) fn look(&self, order: OrderId) {
-        self.ask(Asked::Look(order), "a question for an order");
+    /// Queries an order's state.
+    pub(crate) fn query_order(&self, order: OrderId) {
+        self.request(PaperRequest::Look(order), "an order query");
     }
 
     /// Returns the account and its open orders.
@@ -196,58 +206,58 @@ impl PaperVenue {
     pub(crate) async fn view(&self) -> Result<(AccountView, Vec<VenueOrderView>), String> {
         let (reply, answer) = oneshot::channel();
         let gone = || "the paper venue is gone".to_owned();
-        self.asked.send(Asked::View(reply)).await.map_err(|_gone| gone())?;
+        self.asked.send(PaperRequest::View(reply)).await.map_err(|_gone| gone())?;
         answer.await.map_err(|_gone| gone())
     }
 
-    /// Whoever asked asks again if there is no answer.
-    fn ask(&self, asked: Asked, what: &str) {
+    /// Sends a request. If there is no answer, the caller asks again.
+    fn request(&self, asked: PaperRequest, what: &str) {
         if self.asked.try_send(asked).is_err() {
-            tracing::warn!(what, "the paper venue takes no more requests");
+            tracing::warn!(what, "request to the paper venue dropped; its queue is full");
         }
     }
 }
 
-/// Runs the paper venue until nobody can ask any more.
-async fn serve(mut paper: Paper, mut questions: mpsc::Receiver<Asked>, inbox: Inbox) {
-    let mut heard = Vec::new();
+/// Runs the paper venue until all handles are dropped.
+async fn serve(mut paper: Paper, mut questions: mpsc::Receiver<PaperRequest>, inbox: Inbox) {
+    let mut inputs = Vec::new();
     let mut account = tokio::time::interval(ACCOUNT_EVERY);
     loop {
         tokio::select! {
             asked = questions.recv() => match asked {
-                Some(asked) => take(&mut paper, asked),
+                Some(asked) => handle_request(&mut paper, asked),
                 None => return,
             },
             () = until(paper.next_due()) => {}
-            _ = account.tick() => inbox.account(clock::now(), Body::Account(paper.view())),
+            _ = account.tick() => inbox.account(clock::now(), InputKind::Account(paper.view())),
         }
         let now = clock::now();
-        paper.advance(now, &mut heard);
-        heard.drain(..).for_each(|body| inbox.account(now, body));
+        paper.advance(now, &mut inputs);
+        inputs.drain(..).for_each(|body| inbox.account(now, body));
     }
 }
 
-fn take(paper: &mut Paper, asked: Asked) {
+fn handle_request(paper: &mut Paper, asked: PaperRequest) {
     let now = clock::now();
     match asked {
-        Asked::Event(at, event) => {
-            if let Err(error) = paper.hear(at, &event) {
-                tracing::warn!(%error, "a market event that the paper venue does not know");
+        PaperRequest::Event(at, event) => {
+            if let Err(error) = paper.on_market_event(at, &event) {
+                tracing::warn!(%error, "market event refused by the paper venue");
             }
         }
-        Asked::List(market) => {
+        PaperRequest::List(market) => {
             if let Err(error) = paper.list(*market) {
-                tracing::error!(%error, "a new market that the paper venue does not take");
+                tracing::error!(%error, "new market refused by the paper venue");
             }
         }
-        Asked::BooksLost => paper.lose_books(),
-        Asked::Place(order, venue) => paper.place(now, &order, venue),
-        Asked::Cancel(order) => paper.cancel(now, order),
-        Asked::CancelAll => paper.cancel_all(now),
-        Asked::Look(order) => paper.look(now, order),
-        Asked::View(reply) => {
+        PaperRequest::BooksLost => paper.lose_books(),
+        PaperRequest::Place(order, venue) => paper.place(now, &order, venue),
+        PaperRequest::Cancel(order) => paper.cancel(now, order),
+        PaperRequest::CancelAll => paper.cancel_all(now),
+        PaperRequest::Look(order) => paper.query_order(now, order),
+        PaperRequest::View(reply) => {
             if reply.send((paper.view(), open_orders(paper))).is_err() {
-                tracing::debug!("nobody waits for the paper account any more");
+                tracing::debug!("paper account no longer awaited");
             }
         }
     }
@@ -275,7 +285,7 @@ async fn until(due: Option<Time>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use model::carry::FillEntry;
+    use model::carry_over::FillEntry;
     use model::{OrderKind, OrderState, Position, StrategyId};
 
     #[test]
@@ -292,22 +302,22 @@ mod tests {
         let (trade, settlement) = (TradeId([1; 16]), Settlement::Matched);
         let fill = CarriedFill { trade, part: 0, order: id, entry, settlement, at: Time(5) };
         let position = Position { size: traded, cost, ..Position::default() };
-        let carry = Carry {
+        let carry = CarryOver {
             cash: Usd::dollars(100),
             positions: vec![(token, position)],
             orders: vec![carried],
             fills: vec![fill],
-            ..Carry::default()
+            ..CarryOver::default()
         };
         let opening = Opening::new(Usd::dollars(1_000), Some(&carry));
         // Three shares at 40 cents had matched when the crash came.
         assert_eq!(opening.cash, Usd(98_800_000));
         assert_eq!(opening.shares.get(&token), Some(&Size::shares(4)));
-        let said = |settlement: Settlement, size: Size, word: &Body| matches!(word, Body::Trade(update) if update.settlement == settlement && update.size == size && update.maker_price == price);
+        let is_trade = |settlement: Settlement, size: Size, word: &InputKind| matches!(word, InputKind::Trade(update) if update.settlement == settlement && update.size == size && update.maker_price == price);
         let [settled, booked, cancelled] = opening.words.as_slice() else { panic!("{:?}", opening.words) };
-        assert!(said(Settlement::Confirmed, traded, settled), "{settled:?}");
-        assert!(said(Settlement::Confirmed, Size::shares(3), booked), "{booked:?}");
-        assert_eq!(*cancelled, Body::OrderUpdate { order: id, status: VenueStatus::Cancelled, matched });
+        assert!(is_trade(Settlement::Confirmed, traded, settled), "{settled:?}");
+        assert!(is_trade(Settlement::Confirmed, Size::shares(3), booked), "{booked:?}");
+        assert_eq!(*cancelled, InputKind::OrderUpdate { order: id, status: VenueStatus::Cancelled, matched });
         assert_eq!(Opening::new(Usd::dollars(5), None).cash, Usd::dollars(5));
     }
 }

@@ -1,5 +1,5 @@
-//! The way out: placements are signed and sent once the journal has them, cancels at once. Runs beside the engine's thread and
-//! answers through the inbox.
+//! The order submitter: signs placements and sends them once the journal has them; sends cancels at once. Runs beside
+//! the engine thread and answers through the inbox.
 
 use super::cancels::{CANCELS_MAX, Cancel, Canceller, cancel_all};
 use crate::handles::Handles;
@@ -8,68 +8,75 @@ use control::clock;
 use engine::{Approved, Placement};
 use futures_util::future::Either;
 use model::input::{CancelOutcome, PlaceOutcome};
-use model::{Body, OrderId, OrderKind, Side};
-use order::{Listing, SignedOrder};
+use model::{InputKind, OrderId, OrderKind, Side};
+use order::{OrderTerms, SignedOrder};
 use polymarket::AccountClient;
 use polymarket::client::{BATCH_MAX, Terms, Withheld};
+use readmodel::paths::SpanHistogram;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
-use store::journal_files::Place;
+use store::journal_files::JournalOffset;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tracing::Instrument;
 
-/// Placements that wait for the signer.
+/// The most placements that wait for the signer.
 const PLACEMENTS_MAX: usize = 1_024;
-/// Placements under way at once; fewer than the signer takes.
+/// The most placements in flight at once; fewer than the signer takes.
 const UNDER_WAY_MAX: usize = 48;
 
-/// Said when signature and journal took longer than an approval is good for.
-pub(crate) const TOO_OLD: &str = "signing and the journal's sync took longer than the approval is good for";
+/// The reason given when signing and the journal took longer than an approval is valid.
+pub(crate) const TOO_OLD: &str = "signing and the journal's sync took longer than the approval is valid";
 
-/// A placement on its way.
-pub(crate) struct Job {
+/// A placement to submit.
+pub(crate) struct Submission {
     pub(crate) approved: Approved<Placement>,
-    pub(crate) listing: Listing,
-    /// Where the journal has to be synced to before it leaves.
-    pub(crate) place: Place,
-    /// Whether the host closes a position with it.
+    pub(crate) listing: OrderTerms,
+    /// The journal offset that must be synced before the order is sent.
+    pub(crate) place: JournalOffset,
+    /// True if the host closes a position with it.
     pub(crate) exit: bool,
 }
 
-/// What the desk works with.
+/// The resources of the submitter.
 #[derive(Debug, Clone)]
-pub(crate) struct Tools {
+pub(crate) struct SubmitterParts {
     pub(crate) handles: Handles,
     pub(crate) account: AccountClient,
     pub(crate) runtime: Handle,
 }
 
-/// The engine's handle on the way out. Nothing here waits.
+/// The engine's handle on the submitter. No method blocks.
 #[derive(Debug, Clone)]
-pub(crate) struct Desk {
-    tools: Tools,
-    placements: mpsc::Sender<(Job, Terms)>,
+pub(crate) struct OrderSubmitter {
+    tools: SubmitterParts,
+    placements: mpsc::Sender<(Submission, Terms)>,
     cancels: mpsc::Sender<Cancel>,
 }
 
-impl Desk {
+impl OrderSubmitter {
     /// Starts the tasks.
-    pub(crate) fn start(tools: Tools) -> Self {
+    pub(crate) fn start(tools: SubmitterParts) -> Self {
         let (placements, jobs) = mpsc::channel(PLACEMENTS_MAX);
         let (cancels, ids) = mpsc::channel(CANCELS_MAX);
         tools.runtime.spawn(place_all(tools.clone(), jobs));
         let Handles { index, inbox, .. } = &tools.handles;
-        let canceller = Canceller { account: tools.account.clone(), index: index.clone(), inbox: inbox.clone() };
+        let canceller = Canceller {
+            account: tools.account.clone(),
+            index: index.clone(),
+            inbox: inbox.clone(),
+            paths: tools.handles.picture.paths().clone(),
+        };
         tools.runtime.spawn(cancel_all(canceller, ids));
         Self { tools, placements, cancels }
     }
 
-    /// Signs and places an order, or none of it if it cannot leave before its approval ends.
-    pub(crate) fn place(&self, job: Job) {
+    /// Signs and places an order; reports it as not sent if it cannot be sent before its approval expires.
+    pub(crate) fn place(&self, job: Submission) {
         let order = job.approved.item().order.id;
-        // From here on its age is measured on a clock that nobody sets.
+        // From here on its age is measured on a monotonic clock.
         let left = Duration::from_micros(job.approved.expires().since(clock::now()));
         let terms = Terms { exit: job.exit, ..Terms::within(left) };
         if self.placements.try_send((job, terms)).is_err() {
@@ -86,16 +93,16 @@ impl Desk {
         }
     }
 
-    /// Cancels everything on the account, for good: no order leaves after it until the signer is unlocked.
+    /// Cancels everything on the account, permanently: no order is sent afterwards until the signer is unlocked.
     pub(crate) fn cancel_everything(&self) {
         self.tools.account.hold_orders();
         let account = self.tools.account.clone();
         self.tools.runtime.spawn(async move {
             match account.cancel_all().await {
                 Ok(answer) => {
-                    tracing::warn!(cancelled = answer.cancelled.len(), "everything on the account is cancelled")
+                    tracing::warn!(cancelled = answer.cancelled.len(), "cancelled everything on the account")
                 }
-                // The engine asks again until nothing is open.
+                // The engine retries until no order is open.
                 Err(error) => tracing::error!(%error, "cancelling everything failed"),
             }
         });
@@ -110,12 +117,12 @@ impl Desk {
         }
         let (signer, alerts) = (Arc::clone(&self.tools.handles.signer), self.tools.handles.alerts.clone());
         self.tools.runtime.spawn(async move {
-            // As long as it is not known to be locked, it may sign.
+            // Until the lock is confirmed, the signer may sign.
             for _ in 0..10 {
                 let done = if lock { signer.lock("emergency stop").await } else { signer.unlock().await };
                 match done {
                     Ok(()) => return,
-                    Err(error) => tracing::error!(%error, lock, "the signer did not take the lock"),
+                    Err(error) => tracing::error!(%error, lock, "changing the signer's lock failed"),
                 }
             }
             let title = if lock { "the signer is NOT locked" } else { "the signer stays locked" };
@@ -124,18 +131,19 @@ impl Desk {
                 Severity::Critical,
                 "signer_lock",
                 title,
-                "it did not take the word ten times",
+                "it did not confirm the request in ten attempts",
             ));
         });
     }
 }
 
-impl Tools {
+impl SubmitterParts {
     fn placed(&self, order: OrderId, outcome: PlaceOutcome) {
-        self.handles.inbox.account(clock::now(), Body::Placed { order, outcome });
+        self.handles.inbox.account(clock::now(), InputKind::Placed { order, outcome });
     }
 
-    /// The gate approved what the signer does not sign: their limits differ, or one of them is wrong.
+    /// Raises an alert that the signer refused an order approved by the gate: their limits differ, or one of them is
+    /// wrong.
     fn unsigned(&self, error: &signer::SignError) -> String {
         let (why, severity) = (error.to_string(), Severity::Critical);
         self.handles.alerts.raise(Alert::new(
@@ -149,16 +157,17 @@ impl Tools {
     }
 
     fn cancelled(&self, order: OrderId, outcome: CancelOutcome) {
-        self.handles.inbox.account(clock::now(), Body::CancelAnswer { order, outcome });
+        self.handles.inbox.account(clock::now(), InputKind::CancelAnswer { order, outcome });
     }
 }
 
-/// The signer takes approvals in rising order, so each signature is asked for here, in turn, and waited for elsewhere.
-async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
+/// Requests signatures in order, because the signer takes approvals in rising order; their results are awaited
+/// elsewhere.
+async fn place_all(tools: SubmitterParts, mut jobs: mpsc::Receiver<(Submission, Terms)>) {
     let under_way = Arc::new(Semaphore::new(UNDER_WAY_MAX));
     let (outgoing, ready) = mpsc::channel(UNDER_WAY_MAX);
     tokio::spawn(send_all(tools.clone(), ready));
-    while let Some((Job { approved, listing, place, .. }, terms)) = jobs.recv().await {
+    while let Some((Submission { approved, listing, place, .. }, terms)) = jobs.recv().await {
         let (order, expires) = (approved.item().order, approved.expires());
         let permit = tokio::select! {
             biased;
@@ -169,7 +178,7 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
             permit = Arc::clone(&under_way).acquire_owned() => permit,
         };
         let Ok(permit) = permit else { return };
-        let signer = Arc::clone(&tools.handles.signer);
+        let (signer, began) = (Arc::clone(&tools.handles.signer), Instant::now());
         let mut signing = Box::pin(async move { signer.sign(approved, &listing, clock::now()).await });
         let first = poll_fn(|context| Poll::Ready(signing.as_mut().poll(context))).await;
         let signed = match first {
@@ -177,17 +186,22 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
             Poll::Pending => Either::Right(signing),
         };
         let (tools, outgoing) = (tools.clone(), outgoing.clone());
-        tokio::spawn(async move {
-            let (signed, synced) = tokio::join!(signed, tools.synced(place, terms.leaves_by));
-            // What it was judged by may be too old by now; whoever wants it asks again.
+        let span = tracing::info_span!("placement", order = order.id.0);
+        let placement = async move {
+            let paths = tools.handles.picture.paths().clone();
+            let signed = measured(signed, &paths.sign, began).instrument(tracing::info_span!("sign"));
+            let synced = measured(tools.synced(place, terms.leaves_by), &paths.journal, began);
+            let (signed, synced) = tokio::join!(signed, synced.instrument(tracing::info_span!("journal")));
+            // The data behind the approval may be too old by now; the strategy has to request the order again.
             let synced = synced.and_then(|()| tools.account.may_leave(terms.leaves_by).map_err(not_sent));
-            // The terms' clock stands still while the machine sleeps, and host time does not.
+            // The clock of the terms stops while the machine is suspended; host time does not.
             let synced = synced.and_then(|()| if clock::now() > expires { Err(TOO_OLD.to_owned()) } else { Ok(()) });
             let refused = match (synced, signed) {
                 (Err(reason), _) => reason,
                 (_, Err(error)) => tools.unsigned(&error),
                 (Ok(()), Ok(signed)) => {
-                    let ready = Ready { order: order.id, signed, kind: order.kind, terms, permit };
+                    let ready = SignedSubmission { order: order.id, signed, kind: order.kind, terms, permit };
+                    paths.order_ready.add_span(began.elapsed());
                     if outgoing.send(ready).await.is_ok() {
                         return;
                     }
@@ -195,18 +209,26 @@ async fn place_all(tools: Tools, mut jobs: mpsc::Receiver<(Job, Terms)>) {
                 }
             };
             tools.placed(order.id, PlaceOutcome::NotSent { reason: refused });
-        });
+        };
+        tokio::spawn(placement.instrument(span));
     }
 }
 
-/// Returns why an order stays that is not with the client yet.
+/// Records the time from `began` to the end of a future.
+async fn measured<T>(future: impl Future<Output = T>, spans: &SpanHistogram, began: Instant) -> T {
+    let done = future.await;
+    spans.add_span(began.elapsed());
+    done
+}
+
+/// Returns the reason why an order has not been handed to the client.
 fn not_sent(why: Withheld) -> String {
     if why == Withheld::TooOld { TOO_OLD.to_owned() } else { why.to_string() }
 }
 
 /// An order that is signed and in the journal.
 #[derive(Debug)]
-struct Ready {
+struct SignedSubmission {
     order: OrderId,
     signed: SignedOrder,
     kind: OrderKind,
@@ -214,19 +236,19 @@ struct Ready {
     permit: OwnedSemaphorePermit,
 }
 
-/// Sends what is ready: all that is so at this moment in one request, without waiting for more.
-async fn send_all(tools: Tools, mut outgoing: mpsc::Receiver<Ready>) {
+/// Sends all orders that are ready at this moment in one request, without waiting for more.
+async fn send_all(tools: SubmitterParts, mut outgoing: mpsc::Receiver<SignedSubmission>) {
     let mut ready = Vec::new();
     while outgoing.recv_many(&mut ready, BATCH_MAX).await > 0 {
-        // What the same sync of the journal let go comes in the same turn.
+        // Orders released by the same sync of the journal become ready in this same turn.
         tokio::task::yield_now().await;
         while ready.len() < BATCH_MAX
             && let Ok(more) = outgoing.try_recv()
         {
             ready.push(more);
         }
-        // Exits pass where reducing orders wait, and these where others do, so they travel apart.
-        let (exits, others): (Vec<_>, Vec<_>) = ready.drain(..).partition(|ready: &Ready| ready.terms.exit);
+        // Exits have room where reducing orders wait, and these where others do, so they are sent separately.
+        let (exits, others): (Vec<_>, Vec<_>) = ready.drain(..).partition(|ready: &SignedSubmission| ready.terms.exit);
         let (reducing, others): (Vec<_>, Vec<_>) =
             others.into_iter().partition(|ready| ready.signed.order.side == Side::Sell);
         for batch in [exits, reducing, others] {
@@ -238,9 +260,9 @@ async fn send_all(tools: Tools, mut outgoing: mpsc::Receiver<Ready>) {
     }
 }
 
-impl Tools {
-    /// Waits until the journal has a placement, or until it may not leave any more.
-    async fn synced(&self, place: Place, leaves_by: Instant) -> Result<(), String> {
+impl SubmitterParts {
+    /// Waits until the journal has a placement, or until the order may no longer be sent.
+    async fn synced(&self, place: JournalOffset, leaves_by: Instant) -> Result<(), String> {
         tokio::select! {
             biased;
             synced = self.handles.journal.synced(place) => synced.map_err(|reason| format!("the journal: {reason}")),
@@ -248,20 +270,22 @@ impl Tools {
         }
     }
 
-    async fn send(&self, batch: Vec<Ready>) {
-        // One request leaves whole, so the oldest approval counts.
+    async fn send(&self, batch: Vec<SignedSubmission>) {
+        // A request is sent as a whole, so the oldest approval counts.
         let Some(terms) = batch.iter().map(|ready| ready.terms).min_by_key(|terms| terms.leaves_by) else { return };
         let mut named = Vec::with_capacity(batch.len());
         let mut orders = Vec::with_capacity(batch.len());
-        for Ready { order, signed, kind, permit, .. } in batch {
+        for SignedSubmission { order, signed, kind, permit, .. } in batch {
             named.push((order, permit));
             orders.push((signed, kind));
         }
         tracing::debug!(orders = orders.len(), "placing with one request");
+        let (began, span) = (Instant::now(), tracing::info_span!("place_request", orders = orders.len()));
         let answers = match orders.as_slice() {
-            [(signed, kind)] => vec![self.account.post_order(signed, *kind, terms).await],
-            many => self.account.post_orders(many, terms).await,
+            [(signed, kind)] => vec![self.account.post_order(signed, *kind, terms).instrument(span).await],
+            many => self.account.post_orders(many, terms).instrument(span).await,
         };
+        self.handles.picture.paths().place.add_span(began.elapsed());
         for ((order, permit), answer) in named.into_iter().zip(answers) {
             let outcome = answer.map_or_else(polymarket::PlaceError::into_outcome, |ack| ack.outcome());
             self.placed(order, outcome);

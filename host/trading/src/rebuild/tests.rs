@@ -1,4 +1,4 @@
-//! Rows of journals that are made here.
+//! Rows of journals that the tests write.
 #![allow(clippy::arithmetic_side_effects, reason = "test code may overflow loudly")]
 
 use super::*;
@@ -18,8 +18,8 @@ fn header() -> Header {
     }
 }
 
-fn start() -> Body {
-    Body::Session(SessionStart {
+fn start() -> InputKind {
+    InputKind::Session(SessionStart {
         session: SessionId(9),
         mode: Mode::Paper,
         cash: Usd::dollars(5),
@@ -30,30 +30,36 @@ fn start() -> Body {
     })
 }
 
-/// Steps through a journal of these inputs, whose decisions are changed so.
+/// Steps through a journal of these inputs, with its recorded decisions changed by `journaled`.
 fn rebuilt(
-    bodies: Vec<Body>,
+    bodies: Vec<InputKind>,
     journaled: impl Fn(Option<(u32, u64)>) -> Option<(u32, u64)>,
 ) -> (anyhow::Result<Rebuilt>, Vec<DbWrite>) {
     let (mut engine, mut effects, mut rows) = (Engine::new(Purpose::Trade), Effects::new(), Vec::new());
     let mut replay = Replay::new(SessionId(9), StrategyNames::default(), |row| rows.push(row));
-    replay.take(Step::Record(Record::Header(header())));
+    replay.on_step(Step::Record(Record::Header(header())));
     for (seq, body) in (1_u64..).zip(bodies) {
         let input = testkit::input(seq, Time(seq * 1_000_000), body);
         engine.step(&input, &mut effects);
-        replay.take(Step::Record(Record::Input(input)));
+        replay.on_step(Step::Record(Record::Input(input)));
         if let Some((count, digest)) = journaled(digest(&effects)) {
-            replay.take(Step::Record(Record::Effects { count, digest }));
+            replay.on_step(Step::Record(Record::Effects { count, digest }));
         }
         effects.clear();
     }
-    replay.take(Step::Record(Record::End(Time(9))));
+    replay.on_step(Step::Record(Record::End(Time(9))));
     let rebuilt = replay.end();
     (rebuilt, rows)
 }
 
-fn bodies() -> Vec<Body> {
-    vec![start(), Body::Market(testkit::market(1)), Body::Tick, Body::Command(Command::Start), Body::Tick]
+fn bodies() -> Vec<InputKind> {
+    vec![
+        start(),
+        InputKind::Market(testkit::market(1)),
+        InputKind::Clock,
+        InputKind::Command(Command::Start),
+        InputKind::Clock,
+    ]
 }
 
 #[test]
@@ -72,7 +78,7 @@ fn a_journal_that_this_build_decides_otherwise_gives_no_rows_to_keep() {
     let other = |digest: Option<(u32, u64)>| digest.map(|(count, digest)| (count, digest ^ 1));
     let error = rebuilt(bodies(), other).0.unwrap_err().to_string();
     assert!(error.contains("a build, which wrote its journal"), "{error}");
-    assert!(rebuilt(bodies(), |_| None).0.is_err(), "a decision that is missing is another one");
+    assert!(rebuilt(bodies(), |_| None).0.is_err(), "a missing decision is a different one");
 }
 
 #[test]

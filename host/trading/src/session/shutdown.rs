@@ -1,8 +1,8 @@
-//! The end of a session: nothing open, and the ledger held against the exchange's own account.
+//! The shutdown of a session: no open orders, and the ledger compared with the account at the venue.
 
 use crate::engine_thread::Counts;
 use crate::listed_orders::cancel_listed;
-use crate::orders::execution_client::Access;
+use crate::orders::execution_client::ExecutionClient;
 use alerts::{Alert, Severity};
 use control::Control;
 use control::clock;
@@ -13,31 +13,37 @@ use model::input::{AccountView, Command, Mode};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// How long cancels may take.
+/// Time that cancels may take.
 const CANCELS_WITHIN: Duration = Duration::from_secs(15);
-/// How long the last fills may take to arrive.
+/// Time that the last fills may take to arrive.
 const FILLS_WITHIN: Duration = Duration::from_secs(8);
-/// How often to look.
+/// The longest stop with a venue that responds: orders are cancelled twice, here and as the venue lists them, then come
+/// the last fills and the database.
+pub const STOPS_WITHIN: Duration =
+    CANCELS_WITHIN.saturating_mul(2).saturating_add(FILLS_WITHIN).saturating_add(STORED_WITHIN);
+/// The time that the database may take, twice: for the last emergency stop or release, and for the last rows.
+const STORED_WITHIN: Duration = Duration::from_secs(20);
+/// The polling interval.
 const LOOK: Duration = Duration::from_millis(100);
 
-/// What was found at the end.
+/// The findings of the shutdown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct End {
-    /// Orders that the venue itself tells as open, those placed by hand apart; none if it did not answer.
+    /// Orders that the venue lists as open, external ones excluded; `None` if it did not answer.
     open: Option<usize>,
-    /// Whether cash and shares are the same here and there, to the millionth.
+    /// True if cash and shares are equal in the ledger and at the venue, to the millionth.
     equal: bool,
-    /// Whether the database has the last emergency stop or release, if there was one.
+    /// True if the database has the last emergency stop or release, if there was one.
     halt_stored: bool,
 }
 
 impl End {
-    /// Returns this with whether the last emergency stop or release is stored.
+    /// Returns this with `halt_stored` set: true if the last emergency stop or release is stored.
     pub(super) const fn with_halt(self, halt_stored: bool) -> Self {
         Self { halt_stored, ..self }
     }
 
-    /// Returns what those that do not look should hear of; nothing if all is in order.
+    /// Returns the alert for operators; `None` if all is in order.
     pub(crate) fn alert(&self) -> Option<Alert> {
         let detail = match self.open {
             _ if !self.equal => "the ledger differs from the account at the venue".to_owned(),
@@ -45,7 +51,7 @@ impl End {
             Some(open) => format!("{open} orders are still open at the venue"),
             None => "the venue did not say whether orders are open".to_owned(),
         };
-        Some(Alert::new(clock::now(), Severity::Critical, "end_not_clean", "the session did not end clean", &detail))
+        Some(Alert::new(clock::now(), Severity::Critical, "end_not_clean", "the session did not end cleanly", &detail))
     }
 }
 
@@ -62,7 +68,7 @@ pub struct Outcome {
     realised_usd: serde_json::Number,
     unrealised_usd: serde_json::Number,
     fees_usd: serde_json::Number,
-    /// As the venue itself tells it.
+    /// The number listed by the venue itself.
     open_orders_at_exit: Option<usize>,
     ledger_matches_exchange: bool,
     #[serde(skip)]
@@ -88,13 +94,13 @@ impl Outcome {
         }
     }
 
-    /// Says whether nothing is left to look after.
+    /// Returns true if nothing is left for an operator to check.
     pub const fn is_clean(&self) -> bool {
         matches!(self.open_orders_at_exit, Some(0)) && self.ledger_matches_exchange && self.halt_stored
     }
 }
 
-/// The outcome for people.
+/// The outcome as text for operators.
 impl std::fmt::Display for Outcome {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { mode, uptime_s, events, intents, orders, fills, refusals, .. } = self;
@@ -116,7 +122,7 @@ impl std::fmt::Display for Outcome {
         f.write_str(if self.halt_stored {
             ""
         } else {
-            "; the emergency stop is NOT stored: the next start does not know it"
+            "; the emergency stop is NOT stored: the next start does not find it"
         })
     }
 }
@@ -126,25 +132,25 @@ fn number(amount: Usd) -> serde_json::Number {
     amount.to_string().parse().unwrap_or_else(|_| 0.into())
 }
 
-/// Stops the bot and waits until the engine, once stopped, knows of no open order of ours.
+/// Stops the bot and waits until the stopped engine knows of no open order of ours.
 pub(crate) async fn stop(control: &Control, latest: &Latest) {
     if let Err(error) = control.command(Command::Stop).await {
-        tracing::error!(%error, "stop not taken by the engine");
+        tracing::error!(%error, "engine refused the stop command");
     }
-    let (started, told) = (Instant::now(), clock::now());
+    let (started, stopped_at) = (Instant::now(), clock::now());
     while started.elapsed() < CANCELS_WITHIN {
-        // A view from before the stop says nothing: the bot may have been started, and orders approved, since.
-        let stopped = |view: &View| view.at > told && view.summary.state == BotState::Stopped && view.ours == 0;
+        // A view from before the stop proves nothing: the bot may have been started, and orders approved, since.
+        let stopped = |view: &View| view.at > stopped_at && view.summary.state == BotState::Stopped && view.ours == 0;
         if latest.get().as_deref().is_some_and(stopped) {
             return;
         }
         tokio::time::sleep(LOOK).await;
     }
-    tracing::warn!("some orders are not known to be cancelled; asking the venue");
+    tracing::warn!("cancels not confirmed in time; checking open orders at the venue");
 }
 
-/// Cancels what the venue lists as ours, asks it what we own, and compares.
-pub(crate) async fn check(access: &Access, latest: &Latest) -> End {
+/// Cancels our open orders as listed by the venue, reads the account, and compares it with the ledger.
+pub(crate) async fn check(access: &ExecutionClient, latest: &Latest) -> End {
     let open = cancel_listed(access, CANCELS_WITHIN).await;
     let started = Instant::now();
     loop {
@@ -172,9 +178,5 @@ fn is_equal(ours: &View, theirs: &AccountView) -> bool {
 fn difference(ours: Option<&View>, theirs: Result<AccountView, String>) -> String {
     let ours = ours.map(|view| format!("cash {}, shares {:?}", view.summary.cash, view.positions));
     let theirs = theirs.map(|view| format!("cash {}, shares {:?}", view.cash, view.shares));
-    format!(
-        "here {}; there {}",
-        ours.unwrap_or_else(|| "nothing is known".to_owned()),
-        theirs.unwrap_or_else(|error| error)
-    )
+    format!("here {}; there {}", ours.unwrap_or_else(|| "unknown".to_owned()), theirs.unwrap_or_else(|error| error))
 }

@@ -1,4 +1,4 @@
-//! The last phase of a start: the engine's thread, the channels, and every task beside them.
+//! The last phase of a start: the engine thread, the channels, and all other tasks.
 
 use super::connect::Login;
 use super::opening::{Opened, sandbox_of};
@@ -6,22 +6,25 @@ use super::{Session, Venue, storage};
 use crate::account::heartbeat::{Heart, LastBeat};
 use crate::account::venue_account::VenueAccount;
 use crate::account::{activity, claim_executor, venue_health};
-use crate::effects::{Duties, Seen};
-use crate::engine_thread::{Core, Ended};
+use crate::effects::{EffectExecutor, Seen};
+use crate::engine_thread::{Ended, EngineThread};
 use crate::handles::Handles;
 use crate::market_data::feeds::MarketFeeds;
 use crate::market_data::resolutions;
-use crate::orders::execution_client::Access;
+use crate::order_trace::OrderTrace;
+use crate::orders::execution_client::ExecutionClient;
 use crate::orders::paper::{Opening, PaperVenue};
-use crate::orders::submitter::{Desk, Tools};
+use crate::orders::submitter::{OrderSubmitter, SubmitterParts};
 use crate::row_writer::Rows;
+use crate::strategy_figures::StrategyFigures;
 use crate::watchdog::{Means, Pulse, Watchdog};
+use crate::{daily_summary, dead_man};
 use alerts::RecordAlerts;
 use config::Config;
 use control::inbox::Inbox;
-use control::{Control, Door, OpenOrders, Words};
+use control::{ClaimRequests, Control, OpenOrders, StrategyCommands};
 use lifecycle::{REPORTS_MAX, Strategies, supervise};
-use model::{Size, StrategyId, Time};
+use model::{SessionId, Size, StrategyId, Time};
 use sandbox::{Sandbox, Supervisor};
 use signer::process::Parent;
 use std::collections::BTreeSet;
@@ -32,10 +35,10 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 impl Opened {
-    /// Starts everything that a session is made of.
+    /// Starts all parts of a session.
     ///
     /// # Errors
-    /// If the strategies folder, an address or the system's threads cannot be had.
+    /// If the strategies folder, an address or a system thread is not available.
     pub fn start(self, config: &Config, parent: Parent) -> anyhow::Result<Session> {
         let Self { started, mode, venue, handles, carried, row } = self;
         let access = execution_client(&handles, config, &venue, carried.opening, (carried.since, carried.went_on))?;
@@ -51,10 +54,12 @@ impl Opened {
         let user_channel = user_channel(&venue, &access)?;
         watch_venue(&handles, &venue, &watchdog, config);
         storage::watch(&handles, config);
+        dead_man::start(&handles, &watchdog, config);
+        daily_summary::start(&handles, config);
         if venue.login.is_some() {
             activity::read(&handles, venue.records.clone(), carried.recorded, carried.known);
         }
-        let (words, asked) = Words::new(Some((sandbox.clone(), config.strategies_dir.clone())));
+        let (words, asked) = StrategyCommands::new(Some((sandbox.clone(), config.strategies_dir.clone())));
         tokio::spawn(strategies(&handles, config, sandbox, carried.holders).run(reports, asked));
         let venue_orders: Arc<dyn OpenOrders> = Arc::new(access.clone());
         let control = Control::new(handles.inbox.clone(), Some(venue_orders))
@@ -77,20 +82,21 @@ impl Opened {
     }
 }
 
-/// Opens the way to the account: the venue's, or paper in its place. What paper says first comes after the carry-over.
+/// Opens the execution client: the venue's, or the paper venue. The paper venue's first inputs come after the
+/// carry-over.
 fn execution_client(
     handles: &Handles,
     config: &Config,
     venue: &Venue,
     opening: Opening,
     (since, went_on): (Time, bool),
-) -> anyhow::Result<Access> {
+) -> anyhow::Result<ExecutionClient> {
     let Some(Login { account: client, foreign, .. }) = &venue.login else {
         let (inbox, index, journal) = (handles.inbox.clone(), handles.index.clone(), handles.journal.clone());
         let paper = PaperVenue::start(config.paper_latency, &venue.markets, opening, inbox, index, journal)?;
-        return Ok(Access::Paper(paper));
+        return Ok(ExecutionClient::Paper(paper));
     };
-    let tools = Tools { handles: handles.clone(), account: client.clone(), runtime: Handle::current() };
+    let tools = SubmitterParts { handles: handles.clone(), account: client.clone(), runtime: Handle::current() };
     let account = VenueAccount::new(
         client.clone(),
         handles.inbox.clone(),
@@ -100,23 +106,23 @@ fn execution_client(
         since,
     );
     for order in foreign {
-        // What they traded before the first session of this account is in its opening balance.
+        // Trades from before the account's first session are in its opening balance.
         account.adopt(order, if went_on { Size::ZERO } else { order.matched });
     }
-    Ok(Access::Venue { desk: Box::new(Desk::start(tools)), account: Box::new(account) })
+    Ok(ExecutionClient::Venue { desk: Box::new(OrderSubmitter::start(tools)), account: Box::new(account) })
 }
 
-/// Returns the engine with what executes its effects.
+/// Returns the engine with the parts that execute its effects.
 fn core(
     handles: &Handles,
     venue: &Venue,
-    access: &Access,
+    access: &ExecutionClient,
     supervisor: &Supervisor,
     row: &SessionRow,
-) -> anyhow::Result<Core> {
+) -> anyhow::Result<EngineThread> {
     let client = venue.client.clone();
     let picture = handles.picture.clone();
-    let duties = Duties {
+    let duties = EffectExecutor {
         feeds: MarketFeeds::start(venue.listen.clone(), &venue.markets, &handles.inbox, client.clone(), picture)?,
         rows: Rows::new(handles, row),
         alerts: RecordAlerts::new(handles.alerts.clone()),
@@ -125,22 +131,24 @@ fn core(
         venue: client,
         access: access.clone(),
         seen: Seen::default(),
+        trace: OrderTrace::new(SessionId(row.session)),
+        figures: StrategyFigures::new(handles.picture.paths().clone(), handles.names.clone()),
     };
-    Ok(Core::new(duties))
+    Ok(EngineThread::new(duties))
 }
 
-fn engine_thread(core: Core, inbox: Inbox, pulse: &Pulse) -> std::io::Result<JoinHandle<Ended>> {
+fn engine_thread(core: EngineThread, inbox: Inbox, pulse: &Pulse) -> std::io::Result<JoinHandle<Ended>> {
     let beat = pulse.beat();
     std::thread::Builder::new().name("engine".to_owned()).spawn(move || core.run(&inbox, beat))
 }
 
-/// Returns what the watchdog acts with if the engine is lost.
+/// Returns the watchdog's resources for losing the engine.
 fn means(handles: &Handles, venue: &Venue, parent: Parent) -> Means {
     let orders = venue.login.as_ref().map(|login| login.account.clone());
     Means {
         lock_signer: Box::new(move || {
             let locked = parent.lock();
-            // What is signed already stays here.
+            // Orders that are already signed are not sent.
             if let Some(orders) = &orders {
                 orders.hold_orders();
             }
@@ -153,16 +161,16 @@ fn means(handles: &Handles, venue: &Venue, parent: Parent) -> Means {
 }
 
 /// Connects the user channel, if there is one.
-fn user_channel(venue: &Venue, access: &Access) -> anyhow::Result<Option<polymarket::Feed>> {
+fn user_channel(venue: &Venue, access: &ExecutionClient) -> anyhow::Result<Option<polymarket::Feed>> {
     match (access, &venue.login) {
-        (Access::Venue { account, .. }, Some(login)) => {
+        (ExecutionClient::Venue { account, .. }, Some(login)) => {
             Ok(Some(account.start(venue.listen.feed.clone(), login.credentials.clone())?))
         }
         _ => Ok(None),
     }
 }
 
-/// Starts what watches the venue, and the heartbeat if it is wanted.
+/// Starts the tasks that watch the venue, and the heartbeat if it is on.
 fn watch_venue(handles: &Handles, venue: &Venue, watchdog: &Watchdog, config: &Config) {
     let (inbox, listing) = (handles.inbox.clone(), handles.listing.clone());
     venue_health::watch(&venue.client, &inbox);
@@ -182,7 +190,7 @@ fn strategies(handles: &Handles, config: &Config, sandbox: Sandbox, holders: BTr
     let Handles { db, inbox, picture, alerts, latest, starts, listing, names, states, .. } = handles.clone();
     let session = picture.bot().session;
     let scope = AccountScope::new(config.mode.as_str(), &handles.signer.account().funder.to_string());
-    Strategies::new(lifecycle::Tools {
+    Strategies::new(lifecycle::LifecycleParts {
         data_dir: config.data_dir.clone(),
         strategies_dir: config.strategies_dir.clone(),
         db,
@@ -197,6 +205,7 @@ fn strategies(handles: &Handles, config: &Config, sandbox: Sandbox, holders: BTr
         states,
         sandbox,
         arming: lifecycle::Arming::of(config),
+        promotion: lifecycle::Promotion::of(config),
         keep_versions: config.keep_versions,
         log_per_day: config.storage.strategy_log_per_day,
         session,
@@ -204,10 +213,10 @@ fn strategies(handles: &Handles, config: &Config, sandbox: Sandbox, holders: BTr
     })
 }
 
-/// Starts what executes claims, or says why there is none.
-fn claims(handles: &Handles, config: &Config, venue: &Venue) -> Door {
+/// Starts the claim executor, or returns handles that give the reason why there is none.
+fn claims(handles: &Handles, config: &Config, venue: &Venue) -> ClaimRequests {
     match &venue.login {
-        None => Door::closed("on paper there is nothing to claim"),
+        None => ClaimRequests::closed("there is nothing to claim in paper mode"),
         Some(login) => claim_executor::open(handles, &login.account, venue.relayer.as_ref(), config.claims_automatic),
     }
 }

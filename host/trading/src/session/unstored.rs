@@ -1,17 +1,19 @@
-//! Decisions that hold and that the database does not have yet: the alerts and the lines on the page about them, and the wait at the end.
+//! Decisions that are in effect but not in the database yet: their alerts, their lines on the page, and the wait at the
+//! end of a session.
 
 use crate::row_writer::EMERGENCY_STOP;
 use alerts::{Alert, Alerts, Severity};
 use control::clock;
-use readmodel::{Picture, Unstored};
+use readmodel::{ReadModel, Unstored};
 use std::time::Duration;
 use store::db::{Db, Delay, Halts};
 
-/// How long the end of a session waits for what is not stored yet: an emergency stop or its release, and other decisions.
+/// Time that the end of a session waits for unstored decisions: an emergency stop or its release, and others.
 const STORED_AT_END_WITHIN: Duration = Duration::from_secs(10);
 
-/// Keeps the emergency stop of `account` in the database. Where that is delayed, an alert is raised and the page has a line.
-pub(crate) fn keep_halts(db: &Db, account: &str, alerts: &Alerts, picture: &Picture) -> Halts {
+/// Stores the emergency stop of `account` in the database. If that is delayed, an alert is raised and the page shows a
+/// line.
+pub(crate) fn persist_halts(db: &Db, account: &str, alerts: &Alerts, picture: &ReadModel) -> Halts {
     let (alerts, picture) = (alerts.clone(), picture.clone());
     Halts::start(db, account.to_owned(), move |delay| {
         let late = if delay == Delay::Began { vec![EMERGENCY_STOP.to_owned()] } else { Vec::new() };
@@ -25,17 +27,17 @@ fn of_delay(delay: Delay) -> Option<Alert> {
         Delay::Began => (
             Severity::Critical,
             "halt_not_stored",
-            "the emergency stop holds but is not in the database",
-            "it is written again until it is there; until then a restart finds it in the journal alone",
+            "the emergency stop is in effect but not in the database",
+            "the write is retried; until it succeeds, a restart finds the stop in the journal only",
         ),
-        Delay::Ended => (Severity::Warning, "halt_stored", "the emergency stop is in the database after all", ""),
+        Delay::Ended => (Severity::Warning, "halt_stored", "the emergency stop is now in the database", ""),
         Delay::Released => return None,
     };
     Some(Alert::new(clock::now(), severity, kind, title, detail))
 }
 
 /// Raises an alert when other decisions are delayed on their way into the database, and shows their names on the page.
-pub(crate) fn watch(db: &Db, alerts: &Alerts, picture: &Picture) {
+pub(crate) fn watch(db: &Db, alerts: &Alerts, picture: &ReadModel) {
     let (mut late, alerts, picture) = (db.decisions().late(), alerts.clone(), picture.clone());
     tokio::spawn(async move {
         let mut delayed = false;
@@ -51,26 +53,26 @@ pub(crate) fn watch(db: &Db, alerts: &Alerts, picture: &Picture) {
 }
 
 fn not_stored(names: &[String]) -> Alert {
-    let title = "decisions hold but are not in the database";
-    let detail = format!("{}; written again until they are there", names.join(", "));
+    let title = "decisions are in effect but not in the database";
+    let detail = format!("{}; the writes are retried", names.join(", "));
     Alert::new(clock::now(), Severity::Warning, "decisions_not_stored", title, &detail)
 }
 
-/// Waits at the end of a session until the database has the last emergency stop or release and every other decision. Raises an alert
-/// where it has not. Returns whether it has the emergency stop or release.
+/// Waits at the end of a session until the database has the last emergency stop or release and every other decision;
+/// raises an alert for what it does not have. Returns true if it has the emergency stop or release.
 pub(crate) async fn finish(halts: &Halts, db: &Db, alerts: &Alerts) -> bool {
     let decisions = db.decisions();
     let (halt, others) = tokio::join!(halts.are_stored(STORED_AT_END_WITHIN), decisions.flush(STORED_AT_END_WITHIN));
     if !others {
         let names = decisions.late().borrow().join(", ");
-        tracing::error!(names, "decisions not stored at the end; the next start does not find them");
-        let title = "the host ends and decisions are not in the database";
+        tracing::error!(names, "decisions not stored at session end; the next start does not find them");
+        let title = "the host ends with decisions missing from the database";
         alerts.raise(Alert::new(clock::now(), Severity::Critical, "decisions_lost", title, &names));
     }
     if !halt {
-        let title = "the host ends and its emergency stop, or the release, is not in the database";
-        let detail = "the next start has the journal alone to know it from: look at the bot's state";
-        tracing::error!(detail, "emergency stop or release not stored at the end");
+        let title = "the host ends without its emergency stop or release in the database";
+        let detail = "the next start can read it from the journal only; check the bot's state";
+        tracing::error!(detail, "emergency stop or release not stored at session end");
         alerts.raise(Alert::new(clock::now(), Severity::Critical, "halt_lost", title, detail));
     }
     halt

@@ -7,7 +7,7 @@ use anyhow::bail;
 use store::db::engines::Lease;
 use store::db::{Db, Halts};
 
-/// Waits until the watchdog is done, closes what can be closed, and says how it came out.
+/// Waits until the watchdog is done, closes what can be closed, and returns the result as an error.
 ///
 /// # Errors
 /// Always: such a session has no outcome.
@@ -23,8 +23,8 @@ pub(super) async fn finish(
     alerts.close(CLOSE_WITHIN).await;
     match end {
         Phase::Empty => {
-            bail!("the engine was lost; the host cancelled everything without it, and nothing is open at the venue")
+            bail!("the engine was lost; the host cancelled everything without it, and no order is open at the venue")
         }
-        _ => bail!("the engine was lost, and the venue did not confirm that nothing is open: look there"),
+        _ => bail!("the engine was lost; the venue did not confirm that no order is open: check the account"),
     }
 }

@@ -5,7 +5,7 @@ use super::*;
 use model::bounds::{BLOB_MAX, LIST_MAX, TEXT_MAX};
 use model::input::{AccountView, Blob, CancelOutcome, PlaceOutcome, StrategyAnswer};
 use model::{
-    Activity, ActivityKind, Carry, Intent, IntentKind, Level, Market, MarketIx, OrderId, Position, Price,
+    Activity, ActivityKind, CarryOver, Intent, IntentKind, Level, Market, MarketIx, OrderId, Position, Price,
     RealisedBefore, SessionId, Signal, Size, Transfer, TransferKind, Usd, Wants,
 };
 use store::journal_files::{Journal, Keep, Step, walk};
@@ -13,8 +13,8 @@ use testkit::{Scratch, input, market};
 
 const WHO: StrategyId = StrategyId(3);
 
-/// Every input that has a text, with this one.
-fn with_text(text: &str) -> Vec<Body> {
+/// Every input that has a text, with this text.
+fn with_text(text: &str) -> Vec<InputKind> {
     let text = || text.to_owned();
     let order = OrderId(1);
     let intent = Intent { tag: 1, reason: text(), fair: None, kind: IntentKind::Cancel { order } };
@@ -35,19 +35,19 @@ fn with_text(text: &str) -> Vec<Body> {
     ];
     let (key, at, kind) = ([1; 32], Time(1), TransferKind::Deposit(Usd(1)));
     let mut bodies = vec![
-        Body::Market(Market { slug: text(), ..market(1) }),
-        Body::Market(Market { question: text(), ..market(1) }),
-        Body::Market(Market { outcomes: [text(), String::new()], ..market(1) }),
-        Body::Intents(StrategyAnswer::to_one(WHO, vec![intent])),
-        Body::Intents(fault),
-        Body::CancelAnswer { order, outcome: CancelOutcome::Failed { reason: text() } },
-        Body::Command(Command::EmergencyStop { reason: text() }),
-        Body::Command(Command::Release { reason: text() }),
-        Body::Transfer(Transfer { kind, reference: text() }),
-        Body::Activity(Activity { key, at, kind: ActivityKind::Transfer(kind), reference: text() }),
+        InputKind::Market(Market { slug: text(), ..market(1) }),
+        InputKind::Market(Market { question: text(), ..market(1) }),
+        InputKind::Market(Market { outcomes: [text(), String::new()], ..market(1) }),
+        InputKind::Intents(StrategyAnswer::to_one(WHO, vec![intent])),
+        InputKind::Intents(fault),
+        InputKind::CancelAnswer { order, outcome: CancelOutcome::Failed { reason: text() } },
+        InputKind::Command(Command::EmergencyStop { reason: text() }),
+        InputKind::Command(Command::Release { reason: text() }),
+        InputKind::Transfer(Transfer { kind, reference: text() }),
+        InputKind::Activity(Activity { key, at, kind: ActivityKind::Transfer(kind), reference: text() }),
     ];
-    bodies.extend(changes.map(Body::Strategy));
-    bodies.extend(outcomes.map(|outcome| Body::Placed { order, outcome }));
+    bodies.extend(changes.map(InputKind::Strategy));
+    bodies.extend(outcomes.map(|outcome| InputKind::Placed { order, outcome }));
     bodies
 }
 
@@ -66,27 +66,31 @@ fn loaded(name: String, parameters: String, markets: Vec<MarketIx>) -> StrategyC
     }
 }
 
-/// Every input that has a list, with so many entries of it.
-fn with_list(length: usize) -> Vec<Body> {
+/// Every input that has a list, with a list of this length.
+fn with_list(length: usize) -> Vec<InputKind> {
     let cancel = Intent { tag: 1, reason: String::new(), fair: None, kind: IntentKind::CancelAll { token: None } };
     let level = Level { price: Price::MIN, size: Size::shares(1) };
     let book = |bids, asks| {
-        Body::Event(MarketEvent { token: TokenIx(5), venue_time: Time(1), kind: MarketEventKind::Book { bids, asks } })
+        InputKind::Event(MarketEvent {
+            token: TokenIx(5),
+            venue_time: Time(1),
+            kind: MarketEventKind::Book { bids, asks },
+        })
     };
-    let carry = |carry| Body::TakeOver(Box::new(carry));
+    let carry = |carry| InputKind::CarryOver(Box::new(carry));
     let position = Position::default();
     vec![
-        Body::Intents(StrategyAnswer::to_one(WHO, vec![cancel; length])),
-        Body::Intents(StrategyAnswer { lost: vec![1; length], ..StrategyAnswer::to_one(WHO, Vec::new()) }),
-        Body::Strategy(loaded(String::new(), String::new(), vec![MarketIx(1); length])),
+        InputKind::Intents(StrategyAnswer::to_one(WHO, vec![cancel; length])),
+        InputKind::Intents(StrategyAnswer { lost: vec![1; length], ..StrategyAnswer::to_one(WHO, Vec::new()) }),
+        InputKind::Strategy(loaded(String::new(), String::new(), vec![MarketIx(1); length])),
         book(vec![level; length], Vec::new()),
         book(Vec::new(), vec![level; length]),
-        Body::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(1)); length] }),
-        Body::KnownActivities(vec![[1; 32]; length]),
-        Body::RealisedBefore(RealisedBefore { account: Usd(1), strategies: vec![(WHO, Usd(1)); length] }),
-        carry(Carry { positions: vec![(TokenIx(1), position); length], ..Carry::default() }),
-        carry(Carry { parts: vec![((WHO, TokenIx(1)), position); length], ..Carry::default() }),
-        carry(Carry { sent: vec![Time(1); length], ..Carry::default() }),
+        InputKind::Account(AccountView { cash: Usd(1), shares: vec![(TokenIx(1), Size(1)); length] }),
+        InputKind::KnownActivities(vec![[1; 32]; length]),
+        InputKind::RealisedBefore(RealisedBefore { account: Usd(1), strategies: vec![(WHO, Usd(1)); length] }),
+        carry(CarryOver { positions: vec![(TokenIx(1), position); length], ..CarryOver::default() }),
+        carry(CarryOver { parts: vec![((WHO, TokenIx(1)), position); length], ..CarryOver::default() }),
+        carry(CarryOver { sent: vec![Time(1); length], ..CarryOver::default() }),
     ]
 }
 
@@ -105,10 +109,10 @@ fn every_input_is_recorded_or_refused_and_the_journal_goes_on() {
     };
     let (journal, path) = Journal::create(&folder, &header, Keep { days: 30, bytes: u64::MAX }).unwrap();
     let (mut seq, mut refused) = (0, 0);
-    let mut record = |body: Body| {
+    let mut record = |body: InputKind| {
         let input = input(seq + 1, Time(1), body);
         let recorded = journal.input(&input);
-        assert_eq!(journal.failure(), None, "the journal failed of {:?}", Cause::of(&input.body));
+        assert_eq!(journal.failure(), None, "the journal failed on {:?}", Cause::of(&input.kind));
         if recorded.is_ok() {
             seq += 1;
         }
@@ -123,7 +127,7 @@ fn every_input_is_recorded_or_refused_and_the_journal_goes_on() {
     }
     for (length, fits) in [(BLOB_MAX, true), (BLOB_MAX + 1, false)] {
         let state = Some(Blob(vec![1; length]));
-        bodies.push((Body::Strategy(StrategyChange::Saved { strategy: WHO, instance: 1, state }), fits));
+        bodies.push((InputKind::Strategy(StrategyChange::Saved { strategy: WHO, instance: 1, state }), fits));
     }
     for (body, fits) in bodies {
         let cause = Cause::of(&body);
@@ -131,9 +135,9 @@ fn every_input_is_recorded_or_refused_and_the_journal_goes_on() {
         assert_eq!(record(body), fits, "{cause:?}");
         if !fits {
             refused += 1;
-            // What the engine is given in its place is recorded, and so is what comes after.
+            // The engine's replacement input is recorded, and so are the inputs after it.
             assert!(instead.is_none_or(&mut record), "{cause:?}");
-            assert!(record(Body::Tick));
+            assert!(record(InputKind::Clock));
         }
     }
     assert!(refused > 50, "{refused}");
@@ -156,13 +160,13 @@ fn the_cause_of_an_input_bears_the_fault() {
     let count = |cause: Cause| causes.iter().filter(|other| **other == cause).count();
     let (market, strategy) = (Cause::Market(market(1).condition), Cause::Strategy(WHO));
     assert_eq!((count(market), count(strategy), count(Cause::Operator), count(Cause::Account)), (3, 9, 3, 5));
-    let removed = |body: &Body| matches!(body, Body::Strategy(StrategyChange::Removed { strategy: WHO, .. }));
-    assert!(strategy.instead(&Body::Tick).as_ref().is_some_and(removed));
-    assert_eq!((market.instead(&Body::Tick), Cause::Operator.instead(&Body::Tick)), (None, None));
-    // A stop acts, whatever its reason is.
-    let stop = Body::Command(Command::EmergencyStop { reason: text });
+    let removed = |body: &InputKind| matches!(body, InputKind::Strategy(StrategyChange::Removed { strategy: WHO, .. }));
+    assert!(strategy.instead(&InputKind::Clock).as_ref().is_some_and(removed));
+    assert_eq!((market.instead(&InputKind::Clock), Cause::Operator.instead(&InputKind::Clock)), (None, None));
+    // A stop takes effect, whatever its reason is.
+    let stop = InputKind::Command(Command::EmergencyStop { reason: text });
     let reason = LONG_REASON.to_owned();
-    assert_eq!(Cause::of(&stop).instead(&stop), Some(Body::Command(Command::EmergencyStop { reason })));
-    let overflow = Body::HostFault { fault: HostFault::AccountOverflow };
-    assert_eq!(Cause::Account.instead(&Body::Tick), Some(overflow));
+    assert_eq!(Cause::of(&stop).instead(&stop), Some(InputKind::Command(Command::EmergencyStop { reason })));
+    let overflow = InputKind::HostFault { fault: HostFault::AccountOverflow };
+    assert_eq!(Cause::Account.instead(&InputKind::Clock), Some(overflow));
 }

@@ -1,4 +1,4 @@
-//! The engine's signs of life, and the judgement whether they have stopped.
+//! Liveness of the engine thread, and the decision when it has stalled.
 
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -6,15 +6,16 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
-/// No round for so long means that the engine stands still.
+/// The engine counts as stalled after this long without a completed round.
 pub(super) const SILENT_AFTER: Duration = Duration::from_secs(2);
-/// A look that comes later than this after the one before proves nothing: the machine slept or had no time for the watchdog either.
+/// A check that comes later than this after the last one proves nothing: the machine was suspended or starved the
+/// watchdog as well.
 const ON_TIME: Duration = Duration::from_millis(500);
 
-/// How the engine's thread is.
+/// The state of the engine thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Engine {
-    /// It runs, or has not begun.
+    /// It is running, or has not begun.
     Running,
     /// It ended in order.
     Closed,
@@ -22,7 +23,7 @@ pub(super) enum Engine {
     Dead,
 }
 
-/// Signs of life of the engine's thread. A cheap handle without a lock on the engine's side.
+/// Liveness of the engine thread. A cheap handle; the engine's side takes no lock.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pulse(Arc<State>);
 
@@ -33,12 +34,12 @@ struct State {
     watchdog: Mutex<Option<Thread>>,
 }
 
-/// Held by the engine's thread: dropped without [`Beat::close`], the thread has panicked.
+/// Held by the engine thread: if it is dropped without [`Beat::close`], the thread has panicked.
 #[derive(Debug)]
 pub(crate) struct Beat(Pulse);
 
 impl Pulse {
-    /// Returns what the engine's thread holds while it runs.
+    /// Returns the guard that the engine thread holds while it runs.
     pub(crate) fn beat(&self) -> Beat {
         Beat(self.clone())
     }
@@ -55,19 +56,19 @@ impl Pulse {
         }
     }
 
-    /// Has the death of the engine's thread wake `watchdog`.
+    /// Makes a panic of the engine thread wake `watchdog`.
     pub(super) fn wake_on_death(&self, watchdog: Thread) {
         *self.0.watchdog.lock() = Some(watchdog);
     }
 }
 
 impl Beat {
-    /// Notes that a round has ended.
+    /// Records the end of a round.
     pub(crate) fn round(&self) {
         self.0.0.rounds.fetch_add(1, Ordering::Release);
     }
 
-    /// Notes that the thread ends in order.
+    /// Records that the thread ends in order.
     pub(crate) fn close(self) {
         self.0.0.engine.store(1, Ordering::Release);
     }
@@ -83,7 +84,7 @@ impl Drop for Beat {
     }
 }
 
-/// Adds up for how long no round has ended, as seen by looks that were on time.
+/// Adds up the time without a completed round, over checks that were on time.
 #[derive(Debug, Default)]
 pub(super) struct Silence {
     looked: Duration,
@@ -92,9 +93,9 @@ pub(super) struct Silence {
 }
 
 impl Silence {
-    /// Looks at the number of rounds, `now` after the watchdog's start; says whether the engine stands still. It is not judged before its
-    /// first round has ended: that one takes the account over.
-    pub(super) fn look(&mut self, now: Duration, rounds: u64) -> bool {
+    /// Checks the number of rounds, `now` after the watchdog's start; returns true if the engine has stalled. It is not
+    /// judged before its first round has ended, which carries the account over.
+    pub(super) fn check(&mut self, now: Duration, rounds: u64) -> bool {
         let passed = now.saturating_sub(self.looked);
         self.looked = now;
         if rounds != self.rounds || rounds == 0 || passed > ON_TIME {
@@ -110,17 +111,18 @@ impl Silence {
 mod tests {
     use super::*;
 
-    /// Looks each 100 ms with the rounds of `rounds`; returns after how many milliseconds the engine counts as silent.
+    /// Checks every 100 ms with the rounds of `rounds`; returns the milliseconds after which the engine counts as
+    /// stalled.
     fn silent_after(silence: &mut Silence, from: u64, rounds: impl Fn(u64) -> u64) -> Option<u64> {
         (1..=100)
             .map(|look: u64| from.saturating_add(look.saturating_mul(100)))
-            .find(|&ms| silence.look(Duration::from_millis(ms), rounds(ms)))
+            .find(|&ms| silence.check(Duration::from_millis(ms), rounds(ms)))
     }
 
     #[test]
     fn an_engine_without_a_round_for_two_seconds_is_silent() {
         let mut silence = Silence::default();
-        assert_eq!(silent_after(&mut silence, 0, |ms| ms / 20), None, "it goes on");
+        assert_eq!(silent_after(&mut silence, 0, |ms| ms / 20), None, "rounds continue");
         assert_eq!(silent_after(&mut silence, 10_000, |_| 500), Some(12_000));
     }
 
@@ -135,18 +137,18 @@ mod tests {
     }
 
     #[test]
-    fn a_suspended_machine_is_no_silent_engine() {
+    fn a_suspended_machine_is_not_a_silent_engine() {
         let mut silence = Silence::default();
         assert_eq!(silent_after(&mut silence, 0, |ms| ms / 20), None);
-        // Asleep for 90 s, and just before a round of the engine.
-        assert!(!silence.look(Duration::from_secs(100), 500));
+        // Suspended for 90 s, just before a round of the engine.
+        assert!(!silence.check(Duration::from_secs(100), 500));
         assert_eq!(silent_after(&mut silence, 100_000, |ms| if ms < 101_500 { 500 } else { ms }), None);
     }
 
     #[test]
     fn a_watchdog_without_processor_time_judges_nothing() {
         let mut silence = Silence::default();
-        let late = (1..60).any(|look| silence.look(Duration::from_millis(600 * look), 7));
+        let late = (1..60).any(|look| silence.check(Duration::from_millis(600 * look), 7));
         assert!(!late);
     }
 

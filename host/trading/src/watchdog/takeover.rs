@@ -1,48 +1,51 @@
-//! Cancelling everything without the engine, until the venue itself says that nothing is open.
+//! Cancels everything without the engine, until the venue itself lists no open order.
 
 use polymarket::AccountClient;
 use std::time::{Duration, Instant};
 
-/// Between two tries while something is open or the venue does not answer.
+/// The interval between attempts while orders are open or the venue does not answer.
 const AGAIN: Duration = Duration::from_millis(500);
-/// How long one request may take before the next is sent.
+/// The timeout of one request.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// The looks after the list was first found empty, counted from then: an order that was under way may still arrive.
+/// The delays of the re-checks after the list was first empty: an order that was under way may still arrive.
 const LOOKS: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(15)];
-/// How long the venue is asked before the takeover gives up and the host ends; heartbeats have ended long before.
+/// The time that it takes with a venue that responds: the last re-check and its response.
+pub(super) const EMPTY_WITHIN: Duration = LOOKS[2].saturating_add(ANSWER_WITHIN);
+/// The time after which the takeover gives up and the host ends; heartbeats have ended long before.
 const GIVE_UP: Duration = Duration::from_secs(300);
-/// Between two heartbeats.
+/// The interval between heartbeats.
 const BEAT: Duration = Duration::from_secs(5);
-/// How long heartbeats go on while something is open. After that the venue's own cancel, which follows the last heartbeat, is the better hope.
+/// The time that heartbeats continue while orders are open. After that, the venue's own cancel, which follows the last
+/// heartbeat, is more likely to help.
 const BEATS_FOR: Duration = Duration::from_secs(30);
 
-/// How far a takeover is.
+/// The phase of a takeover.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// There is none: the engine is well.
+    /// No takeover: the engine is running.
     Watching,
     /// The signer is locked, and everything is being cancelled.
     Cancelling,
-    /// The venue says that nothing is open.
+    /// The venue lists no open order.
     Empty,
-    /// The venue did not say so within five minutes.
+    /// The venue did not confirm that within five minutes.
     Failed,
 }
 
 impl Phase {
-    /// Says whether nothing more will be done.
+    /// Returns true if the takeover is over.
     pub(crate) const fn is_over(self) -> bool {
         matches!(self, Self::Empty | Self::Failed)
     }
 }
 
-/// Cancels everything on a runtime of its own; `report` is called once the first request is under way.
+/// Cancels everything on its own runtime; `report` is called once the first request is under way.
 pub(super) fn run(venue: &AccountClient, heartbeat: bool, report: impl FnOnce()) -> Phase {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             report();
-            tracing::error!(%error, "the watchdog has no runtime");
+            tracing::error!(%error, "starting the watchdog's runtime failed");
             return Phase::Failed;
         }
     };
@@ -66,7 +69,7 @@ pub(super) fn run(venue: &AccountClient, heartbeat: bool, report: impl FnOnce())
     })
 }
 
-/// Sends heartbeats for a while, so that nothing but our own cancels decides what happens.
+/// Sends heartbeats for a limited time, so that only our own cancels decide what happens.
 async fn beat(venue: &AccountClient) {
     let started = Instant::now();
     let mut id = String::new();
@@ -99,7 +102,7 @@ async fn until_empty(venue: &AccountClient, mut sent: impl FnMut()) -> Phase {
     Phase::Failed
 }
 
-/// Cancels everything once; says whether the venue's list is empty after it.
+/// Cancels everything once; returns true if the venue's list is empty afterwards.
 async fn try_once(venue: &AccountClient, sent: &mut impl FnMut()) -> bool {
     let mut cancel = std::pin::pin!(tokio::time::timeout(ANSWER_WITHIN, venue.cancel_all()));
     let first = tokio::select! {
@@ -113,9 +116,9 @@ async fn try_once(venue: &AccountClient, sent: &mut impl FnMut()) -> bool {
         None => cancel.await,
     };
     match answer {
-        Ok(Ok(answer)) => tracing::warn!(cancelled = answer.cancelled.len(), "everything on the account is cancelled"),
-        Ok(Err(error)) => tracing::error!(%error, "cancelling everything failed; it is tried again"),
-        Err(_) => tracing::error!("cancelling everything got no answer; it is tried again"),
+        Ok(Ok(answer)) => tracing::warn!(cancelled = answer.cancelled.len(), "cancelled everything on the account"),
+        Ok(Err(error)) => tracing::error!(%error, "cancelling everything failed; retrying"),
+        Err(_) => tracing::error!("cancelling everything timed out; retrying"),
     }
     is_empty(venue).await
 }

@@ -1,17 +1,17 @@
-//! What Linux tells of the program's processes.
+//! Memory and processor time of the program's processes, read from /proc.
 
 use anyhow::{Context, ensure};
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-/// Linux counts processor time in hundredths of a second everywhere.
+/// Milliseconds in a unit of processor time: Linux reports hundredths of a second on every architecture.
 const TICK_MILLIS: u64 = 10;
 
 /// The program's three processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Family {
-    /// The parent, which signs.
+    /// The parent process, which is the signer.
     pub(super) signer: Use,
     /// The host.
     pub(super) host: Use,
@@ -19,17 +19,17 @@ pub(super) struct Family {
     pub(super) exchange: Use,
 }
 
-/// What a process uses.
+/// Resource use of a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Use {
     /// Resident memory, in kibibytes.
     pub(super) resident: u64,
-    /// Processor time since its start.
+    /// Processor time since the process started.
     pub(super) cpu: Duration,
 }
 
 impl Family {
-    /// Looks at the process that signs and at its children.
+    /// Reads the signer's process and its children.
     pub(super) fn of(signer: u32) -> anyhow::Result<Self> {
         let mut family = Self { signer: of(signer)?, ..Self::default() };
         let list = format!("/proc/{signer}/task/{signer}/children");
@@ -41,12 +41,12 @@ impl Family {
                 _ => {}
             }
         }
-        ensure!(family.host.resident > 0 && family.exchange.resident > 0, "host or exchange are gone");
+        ensure!(family.host.resident > 0 && family.exchange.resident > 0, "the host or the exchange has exited");
         Ok(family)
     }
 }
 
-/// The first argument of a process.
+/// Returns the first argument of a process.
 fn job(process: u32) -> Option<String> {
     let line = fs::read_to_string(format!("/proc/{process}/cmdline")).ok()?;
     line.split('\0').nth(1).map(ToOwned::to_owned)
@@ -57,8 +57,8 @@ fn of(process: u32) -> anyhow::Result<Use> {
         let path = format!("/proc/{process}/{name}");
         fs::read_to_string(&path).with_context(|| format!("reading {path}"))
     };
-    let resident = resident(&read("status")?).context("the system tells no VmRSS")?;
-    let cpu = cpu(&read("stat")?).context("the system tells no processor time")?;
+    let resident = resident(&read("status")?).context("/proc reports no VmRSS")?;
+    let cpu = cpu(&read("stat")?).context("/proc reports no processor time")?;
     Ok(Use { resident, cpu })
 }
 
@@ -67,7 +67,8 @@ fn resident(status: &str) -> Option<u64> {
     line.trim().strip_suffix("kB")?.trim().parse().ok()
 }
 
-/// Ours and the system's on our behalf are the 14th and the 15th field; the second is a name in brackets that may have blanks.
+/// Parses the user and system time of a process: the 14th and 15th field. The second field is a name in brackets that
+/// may contain blanks.
 fn cpu(stat: &str) -> Option<Duration> {
     let (_, after) = stat.rsplit_once(") ")?;
     let mut fields = after.split(' ').skip(11);
@@ -75,7 +76,7 @@ fn cpu(stat: &str) -> Option<Duration> {
     Some(Duration::from_millis(ticks.checked_mul(TICK_MILLIS)?))
 }
 
-/// Returns how much lies in a folder; what vanishes meanwhile counts nothing.
+/// Returns the total size of a folder's files, in bytes; files that disappear meanwhile are not counted.
 pub(super) fn folder_bytes(folder: &Path) -> u64 {
     let Ok(entries) = fs::read_dir(folder) else { return 0 };
     let sizes = entries.flatten().map(|entry| match entry.metadata() {

@@ -1,25 +1,25 @@
-//! The samples of a soak as a table, and what they say: whether the last third needs more memory than the middle one.
+//! The samples of a soak as a table, and the verdict: memory in the last third compared with the middle third.
 
 use super::process::{Family, Use};
 use crate::say;
 use anyhow::ensure;
 use std::time::Duration;
 
-/// The last third may need more than the middle one by this part of it, in percent ...
+/// Growth allowed between the middle third and the last, in percent ...
 const GROWTH_PERCENT: u64 = 3;
-/// ... and by this much, in kibibytes: an allocator gives nothing back at once.
+/// ... plus this much, in kibibytes, because an allocator returns memory late.
 const GROWTH_KIB: u64 = 2_048;
-/// Each third has so many samples at least.
+/// Minimum number of samples in each third.
 const SAMPLES_MIN: usize = 3;
 
 /// One sample.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
-    /// Since the start.
+    /// Time since the start.
     pub(super) at: Duration,
-    /// What the processes use.
+    /// Resource use of the processes.
     pub(super) family: Family,
-    /// What lies in the data folder.
+    /// Size of the data folder, in bytes.
     pub(super) data_bytes: u64,
 }
 
@@ -29,14 +29,14 @@ pub(super) struct Table {
     rows: Vec<Row>,
 }
 
-/// A process in the table.
+/// A process in the table: its name and the function that selects it.
 type Pick = (&'static str, fn(&Family) -> Use);
 
 const PROCESSES: [Pick; 3] =
     [("host", |family| family.host), ("signer", |family| family.signer), ("exchange", |family| family.exchange)];
 
 impl Table {
-    /// Returns the heading.
+    /// Returns the header line.
     pub(super) fn head() -> String {
         "   time        host KiB   cpu   signer KiB   cpu   exchange KiB   cpu   data folder KiB".to_owned()
     }
@@ -74,9 +74,9 @@ impl Table {
         }
     }
 
-    /// Says whether the memory is flat.
+    /// Returns an error if the memory of a process grows.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
-        ensure!(self.rows.len() / 3 >= SAMPLES_MIN, "{} samples are too few to say anything", self.rows.len());
+        ensure!(self.rows.len() / 3 >= SAMPLES_MIN, "{} samples are too few for a verdict", self.rows.len());
         for (name, pick) in PROCESSES {
             let [_, middle, last] = self.thirds(pick);
             let most = middle.saturating_add(middle.saturating_mul(GROWTH_PERCENT) / 100).saturating_add(GROWTH_KIB);
@@ -88,7 +88,8 @@ impl Table {
         Ok(())
     }
 
-    /// The median of each third, in kibibytes: a journal's file that is being packed takes more for a moment, and gives it back.
+    /// Returns the median of each third, in kibibytes. Medians, because packing a journal file takes more memory for a
+    /// moment.
     fn thirds(&self, pick: fn(&Family) -> Use) -> [u64; 3] {
         let third = self.rows.len() / 3;
         [0, third, third.saturating_mul(2)].map(|from| {
@@ -99,7 +100,7 @@ impl Table {
         })
     }
 
-    /// The slope of the second half by least squares, in kibibytes an hour.
+    /// Returns the least-squares slope of the second half, in kibibytes an hour.
     fn slope(&self, pick: fn(&Family) -> Use) -> i128 {
         let half = self.rows.iter().skip(self.rows.len() / 2);
         let points: Vec<(i128, i128)> =
@@ -123,7 +124,7 @@ fn percent(part: Duration, whole: Duration) -> u128 {
 mod tests {
     use super::*;
 
-    /// A soak of an hour in which the host starts at 100 MB and grows by so much an hour.
+    /// Returns a soak of one hour in which the host starts at 100 MB and grows by `growth` kibibytes an hour.
     fn soak(growth: u64) -> Table {
         let mut table = Table::default();
         for sample in 1..=360 {
@@ -141,7 +142,7 @@ mod tests {
         soak(6_000).judge().unwrap();
         let error = soak(60_000).judge().unwrap_err().to_string();
         assert!(error.contains("the memory of the host grows"), "{error}");
-        assert!(Table::default().judge().is_err(), "nothing says nothing");
+        assert!(Table::default().judge().is_err(), "an empty table has no verdict");
     }
 
     #[test]
@@ -152,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_tells_memory_and_what_each_did_since_the_last() {
+    fn a_line_shows_memory_and_processor_time_since_the_last_sample() {
         let mut table = soak(0);
         let used = Use { resident: 1_000, cpu: Duration::from_secs(365) };
         let family = Family { host: used, signer: used, exchange: used };

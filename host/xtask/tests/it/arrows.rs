@@ -1,4 +1,4 @@
-//! Which crate may use which (DESIGN section 3), read from `cargo metadata`.
+//! Allowed dependencies between crates (the table in host/ARCHITECTURE.md), checked with `cargo metadata`.
 
 use crate::source;
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ enum Set {
     AllBut(&'static [&'static str]),
 }
 
-/// A crate of the workspace, the crates of ours that it may use, and, for a pure crate, all others that it may use.
+/// A crate of the workspace, the workspace crates that it may use, and, for a pure crate, all other packages that it
+/// may use.
 struct Crate {
     name: &'static str,
     ours: Set,
@@ -25,20 +26,24 @@ const CRATES: &[Crate] = &[
     pure("journal", &["model"], &["serde", "thiserror", "crc32fast"]),
     pure("sim", &["engine", "journal", "model"], &["postcard", "serde", "thiserror"]),
     pure("order", &["model"], &["serde", "thiserror", "hex-literal", "sha3", "k256", "zeroize"]),
-    shell("files", &[]),
-    // The signer's client takes what the gate approved, so it must know the engine's type. See docs/decisions/001.
-    shell("signer", &["engine", "files", "model", "order"]),
+    // Calls of Windows: no other crate has unsafe code for them.
+    shell("win32", &[]),
+    shell("files", &["win32"]),
+    shell("tape", &["files", "model"]),
+    // The signer's client takes an order that the gate approved, so it must know the engine's type. See
+    // docs/decisions/001.
+    shell("signer", &["engine", "files", "model", "order", "win32"]),
     shell("polymarket", &["engine", "model", "order"]),
-    shell("sandbox", &["files", "model"]),
-    // Not polymarket: shared wire types would hide every parse bug.
-    shell("exchange", &["files", "model", "order", "sim"]),
+    shell("sandbox", &["files", "model", "win32"]),
+    // Not polymarket: shared wire types would hide parse bugs.
+    shell("exchange", &["files", "model", "order", "sim", "win32"]),
     // The shell, bottom up.
-    shell("store", &["engine", "files", "journal", "model"]),
+    shell("store", &["engine", "files", "journal", "model", "win32"]),
     shell("readmodel", &["engine", "model"]),
     shell("alerts", &["engine", "model", "polymarket"]),
     shell("config", &["alerts", "files", "model", "polymarket", "signer", "sim", "store"]),
-    shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store"]),
-    shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store"]),
+    shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store", "win32"]),
+    shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store", "win32"]),
     shell(
         "trading",
         &[
@@ -57,21 +62,52 @@ const CRATES: &[Crate] = &[
             "signer",
             "sim",
             "store",
+            "tape",
         ],
     ),
-    // polymarket for TLS alone.
+    // polymarket only for TLS.
     shell(
         "api",
-        &["alerts", "config", "control", "files", "model", "order", "polymarket", "readmodel", "sandbox", "store"],
+        &[
+            "alerts",
+            "config",
+            "control",
+            "files",
+            "model",
+            "order",
+            "polymarket",
+            "readmodel",
+            "sandbox",
+            "store",
+            "win32",
+        ],
     ),
-    shell("research", &["engine", "exchange", "journal", "lifecycle", "model", "sandbox", "sim", "store"]),
-    // Of tests only.
+    // polymarket for its parser: tapes keep the venue's frames.
+    shell(
+        "research",
+        &[
+            "engine",
+            "exchange",
+            "files",
+            "journal",
+            "lifecycle",
+            "model",
+            "polymarket",
+            "sandbox",
+            "sim",
+            "store",
+            "tape",
+        ],
+    ),
+    // Neither keystore nor venue: what comes over the queue runs here.
+    shell("worker", &["files", "model", "research", "sandbox"]),
+    // Used by tests only.
     shell("testkit", &["model"]),
     Crate { name: "app", ours: Set::AllBut(&["testkit", "xtask"]), pure: None },
     shell("xtask", &[]),
 ];
 
-/// Packages that some crates must not use. A crate of the set that does not exist breaks nothing.
+/// Packages that some crates must not use. A crate of the set that does not exist is ignored.
 struct Absence {
     of: Set,
     packages: &'static [&'static str],
@@ -79,12 +115,12 @@ struct Absence {
     why: &'static str,
 }
 
-/// The manifests that an absence is about.
+/// The manifests that an absence applies to.
 #[derive(PartialEq, Eq)]
 enum Reach {
     /// The crate's own manifest.
     Direct,
-    /// Also those of the crates of ours that it uses, down to the last.
+    /// Also the manifests of the workspace crates that it uses, transitively.
     Through,
 }
 
@@ -113,7 +149,7 @@ const ABSENCES: &[Absence] = &[
         reach: Reach::Direct,
         why: "only app opens the keystore",
     },
-    // The exchange stands for the venue, which serves HTTP too.
+    // The exchange stands in for the venue, which serves HTTP too.
     Absence {
         of: Set::AllBut(&["api", "exchange"]),
         packages: &["axum"],
@@ -138,17 +174,17 @@ impl Set {
     }
 }
 
-/// The row of a crate that reaches out: it may use any package of others.
+/// Returns the row of a crate that may use any external package.
 const fn shell(name: &'static str, ours: &'static [&'static str]) -> Crate {
     Crate { name, ours: Set::These(ours), pure: None }
 }
 
-/// The row of a crate without IO, clock and randomness.
+/// Returns the row of a crate without IO, clock and randomness.
 const fn pure(name: &'static str, ours: &'static [&'static str], others: &'static [&'static str]) -> Crate {
     Crate { name, ours: Set::These(ours), pure: Some(others) }
 }
 
-/// Returns what in this metadata of the host's workspace breaks the table of crates.
+/// Returns the breaches of the table of crates in the metadata of the host's workspace.
 fn forbidden_arrows(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().unwrap();
     let names: Vec<&str> = packages.iter().map(|package| package["name"].as_str().unwrap()).collect();
@@ -174,7 +210,8 @@ fn forbidden_arrows(metadata: &Value) -> Vec<String> {
     breaches
 }
 
-/// Returns what in this metadata of the host's workspace breaks the table of absences, each with the way to it.
+/// Returns the breaches of the table of absences in the metadata of the host's workspace, each with its dependency
+/// path.
 fn broken_absences(metadata: &Value) -> Vec<String> {
     let packages = metadata["packages"].as_array().unwrap();
     let ours: Uses =
@@ -189,10 +226,10 @@ fn broken_absences(metadata: &Value) -> Vec<String> {
     breaches
 }
 
-/// Each crate of ours, and the packages that it uses.
+/// Each crate of the workspace and the packages that it uses.
 type Uses<'a> = BTreeMap<&'a str, Vec<&'a str>>;
 
-/// Returns a shortest way from a crate to a package that it uses.
+/// Returns a shortest dependency path from a crate to a package that it uses.
 fn way<'a>(from: &'a str, package: &'a str, reach: &Reach, ours: &Uses<'a>) -> Option<Vec<&'a str>> {
     let mut ways = VecDeque::from([vec![from]]);
     let mut seen = BTreeSet::from([from]);
@@ -207,14 +244,14 @@ fn way<'a>(from: &'a str, package: &'a str, reach: &Reach, ours: &Uses<'a>) -> O
     None
 }
 
-/// The packages that a package needs to be built, on any platform; not what only its tests need.
+/// Returns the packages needed to build a package on any platform, without its dev-dependencies.
 fn used_by(package: &Value) -> impl Iterator<Item = &str> {
     let dependencies = package["dependencies"].as_array().unwrap().iter();
-    // The real name, whatever the manifest calls it.
+    // The package's real name, even if the manifest renames it.
     dependencies.filter(|used| used["kind"] != "dev").map(|used| used["name"].as_str().unwrap())
 }
 
-/// Returns the packages of guests that reach into `host/`, in any way.
+/// Returns the packages of guest workspaces that depend on a crate in `host/`, dev-dependencies included.
 fn reaching_into_host(root: &Path, metadata: &Value) -> Vec<String> {
     let mut breaches = Vec::new();
     let host = root.join("host");
@@ -285,7 +322,7 @@ fn an_impure_dependency_of_a_pure_crate_is_found() {
 }
 
 #[test]
-fn a_crate_that_nobody_placed_is_found() {
+fn a_crate_that_is_not_in_the_table_is_found() {
     let mut more = workspace("", json!([]));
     more["packages"].as_array_mut().unwrap().push(json!({"name": "extra", "dependencies": []}));
     assert_eq!(forbidden_arrows(&more), ["extra is not in the table"]);
@@ -293,7 +330,7 @@ fn a_crate_that_nobody_placed_is_found() {
     assert_eq!(forbidden_arrows(&more), ["model is in the table only", "extra is not in the table"]);
 }
 
-/// A workspace of these crates and what they use.
+/// Returns the metadata of a workspace with these crates and the packages that they use.
 fn street(crates: &[(&str, &[&str])]) -> Value {
     let uses =
         |packages: &[&str]| -> Value { packages.iter().map(|name| json!({"name": name, "kind": null})).collect() };

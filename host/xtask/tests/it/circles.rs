@@ -1,11 +1,13 @@
-//! No circle leaves a folder or a crate, so that both can be drawn with arrows that point one way.
+//! Checks that no circle of modules leaves a folder or a crate, so that dependencies between folders and crates point
+//! one way.
 //!
-//! A crate is drawn with one place for each top-level folder (`orders.rs` and all below `orders/`) and one for each file that
-//! stands alone in `src`. A place points to another if a file in it names an item of a file in the other: imported, as a path, or
-//! inside a macro. An import counts for the file that defines the item, wherever it is re-exported; `mod x;` and a `pub use`
-//! that the file does not use itself are ignored, and so are tests. Files that stand alone are one unit, the crate's root,
-//! and may know each other, as files of one folder may; a circle that a folder or a second crate is part of is a breach.
-//! Methods are not seen: a call of `engine.place()` does not name the file of its `impl`.
+//! A crate has one place for each top-level folder (`orders.rs` and all files below `orders/`) and one for each file
+//! that stands alone in `src`. A place points to another if a file in it names an item of a file in the other: as an
+//! import, as a path, or inside a macro. An import counts for the file that defines the item, wherever it is
+//! re-exported; `mod x;` and a `pub use` that the file does not use itself are ignored, and so are tests. Files that
+//! stand alone are one unit, the crate's root, and may use each other, as files of one folder may; a circle that
+//! includes a folder or a second crate is a breach. Method calls are not detected: a call of `engine.place()` does not
+//! name the file of its `impl`.
 
 mod graph;
 mod modules;
@@ -36,7 +38,7 @@ struct Circle {
     shortest: String,
 }
 
-/// The places of all crates, and for each arrow between two of them a tie that makes it.
+/// The places of all crates, and for each arrow between two of them one tie that causes it.
 struct Drawing {
     modules: Modules,
     places: Vec<Place>,
@@ -73,7 +75,7 @@ impl Drawing {
         circle.iter().map(|place| self.places[*place].clone()).collect()
     }
 
-    /// Returns a shortest way out of a folder or a crate and back again.
+    /// Returns a shortest path out of a folder or a crate and back.
     fn shortest(&self, circle: &BTreeSet<usize>) -> Option<String> {
         let arrows = self.ties.keys().filter(|(from, to)| circle.contains(from) && circle.contains(to));
         let leaving = arrows.filter(|(from, to)| self.places[*from].is_apart_from(&self.places[*to]));
@@ -122,7 +124,7 @@ fn no_circle_leaves_a_folder() {
     assert!(breaches.is_empty(), "\n{}", breaches.join("\n"));
 }
 
-/// Returns the breaches in files given as `path: text`, a line for each file, below `host/`.
+/// Returns the breaches in files below `host/`, given as one line `path: text` for each file.
 fn check(files: &str) -> Vec<String> {
     check_with(files, &[])
 }

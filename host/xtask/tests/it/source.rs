@@ -1,9 +1,9 @@
-//! The files of the repository, as the rules see them.
+//! The text files of the repository, read for the rules.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// A file: its path from the root with `/` between folders, and its text.
+/// A file: its path from the root, with `/` as separator, and its text.
 #[derive(Debug, Clone)]
 pub(crate) struct File {
     pub(crate) path: String,
@@ -11,25 +11,26 @@ pub(crate) struct File {
 }
 
 impl File {
-    /// A file for a rule's own test.
+    /// Returns a file for a rule's own test.
     pub(crate) fn new(path: &str, text: &str) -> Self {
         Self { path: path.to_owned(), text: text.to_owned() }
     }
 
-    /// Whether this is Rust.
+    /// Returns true for Rust source.
     pub(crate) fn is_rust(&self) -> bool {
         self.path.ends_with(".rs")
     }
 
-    /// The last part of the path.
+    /// Returns the last part of the path.
     pub(crate) fn name(&self) -> &str {
         self.path.rsplit('/').next().unwrap_or_default()
     }
 }
 
-/// Folders that hold what is built, installed or recorded, not what is written.
-const SKIPPED: [&str; 7] = [".git", "target", "node_modules", "dist", "test-results", "data", "polytrader-data"];
-/// Kinds of files that are text of ours.
+/// Folders of build output, installed packages and recorded data.
+const SKIPPED: [&str; 8] =
+    [".git", "target", "node_modules", "dist", "dist-report", "test-results", "data", "polytrader-data"];
+/// Extensions of the text files that are checked.
 const TEXTS: [&str; 20] = [
     "rs",
     "toml",
@@ -53,12 +54,12 @@ const TEXTS: [&str; 20] = [
     "stderr",
 ];
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
 }
 
-/// Reads every text of ours, in the order of their paths.
+/// Reads every text file of the repository, sorted by path.
 pub(crate) fn all() -> Vec<File> {
     let root = root();
     let mut files = Vec::new();
@@ -77,7 +78,7 @@ fn read_folder(root: &Path, folder: &Path, files: &mut Vec<File>) {
                 read_folder(root, &path, files);
             }
         } else if TEXTS.iter().any(|kind| name.rsplit('.').next() == Some(kind)) {
-            // Another process may remove a file between the listing and the reading; then there is nothing to check.
+            // Another process may remove a file between listing and reading; then there is nothing to check.
             let Ok(bytes) = fs::read(&path) else { continue };
             let text = String::from_utf8(bytes).unwrap_or_else(|_| panic!("{} is not UTF-8", path.display()));
             let path = path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");

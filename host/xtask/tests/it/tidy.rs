@@ -1,25 +1,27 @@
-//! What tidy code looks like here, file by file.
+//! Tidiness rules, checked file by file.
 
 mod contracts;
 mod files;
+mod language;
 mod text;
 
 use crate::source::{self, File};
 
-/// A rule: the breaches that it finds in one file, as `line: what`.
+/// A rule: returns the breaches in one file, as `line: description`.
 type Rule = fn(&File) -> Vec<String>;
 
-const RULES: [(&str, Rule); 10] = [
+const RULES: [(&str, Rule); 11] = [
     ("a file has at most 500 lines", text::too_long),
     ("a module is not called mod.rs", text::mod_rs),
     ("nothing is left for later", text::left_for_later),
-    ("no test is switched off", text::switched_off),
+    ("no test is disabled", text::switched_off),
     ("a pure crate is no_std", text::not_pure),
     ("a file ends with one newline", text::bad_end),
     ("no path of a machine is named", text::machine_path),
-    ("a crate starts with what it is for", text::without_doc),
-    ("lints are allowed with a reason", text::allowed_without_reason),
+    ("a crate starts with its purpose", text::without_doc),
+    ("a lint is allowed only with a reason", text::allowed_without_reason),
     ("files are opened by the crate `files`", text::opened_by_name),
+    ("texts are plain technical English (docs/glossary.md)", language::private),
 ];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Scripts: one line a step, and what it leads to.
+//! Scripts: one step per line, with its expected outcome.
 
 use super::stage::{SIZE, Stage};
 use crate::parameters::micros;
@@ -6,38 +6,38 @@ use crate::runner::Strategy;
 use crate::{MarketState, OwnKind, Session, Side};
 
 impl<S: Strategy> Stage<S> {
-    /// Runs a script and compares what happens with what it says.
+    /// Runs a script and compares what happens with what the script expects.
     ///
-    /// A line is a step, and after `->` what it leads to, with `;` between; more may follow on lines that begin with `->`. Nothing
-    /// after a step means that nothing may happen, `-> *` that anything may. Comments begin with `#`.
+    /// A line is a step, followed after `->` by its outcomes, separated by `;`. Lines that begin with `->` continue the
+    /// list. A step without outcomes expects none; `-> *` accepts any. Comments begin with `#`.
     ///
-    /// | step | |
+    /// | step | meaning |
     /// |---|---|
-    /// | `trading on`, `trading off` | intents can lead to orders now, or not |
-    /// | `top yes0 0.40x100 0.44` | best bid and ask of a token, 1,000 shares unless a size follows; `-` is none |
-    /// | `book yes0 0.40 0.44` | the same, and the mirror image for the other outcome |
-    /// | `depth yes0 0.40x100 0.39 / 0.44` | levels of a token, bids and asks, best first; the best are its best prices then |
-    /// | `trade yes0 sell 5 at 0.40` | somebody took |
+    /// | `trading on`, `trading off` | intents can lead to orders, or not |
+    /// | `top yes0 0.40x100 0.44` | best bid and ask of a token, 1,000 shares unless a size follows; `-` means none |
+    /// | `book yes0 0.40 0.44` | the same, with the mirrored prices for the other outcome |
+    /// | `depth yes0 0.40x100 0.39 / 0.44` | bid and ask levels, best first; the first ones become the best prices |
+    /// | `trade yes0 sell 5 at 0.40` | a taker traded |
     /// | `fail last` | the latest fill fails to settle and is taken back |
     /// | `open yes0`, `blind yes0`, `paused yes0` | the state of the token's market |
-    /// | `resolved yes0 1` | the market is over, and a share of the token pays this |
-    /// | `parameters {"order": 5}` | the operator sets these |
-    /// | `signal mood up 3` | word from outside: a name, and the rest of the line |
-    /// | `tick yes0 0.001` | the grid of prices changes |
+    /// | `resolved yes0 1` | the market ended, and a share of the token pays this many dollars |
+    /// | `parameters {"order": 5}` | the operator sets these parameters |
+    /// | `signal mood up 3` | an external signal: its name, and the rest of the line as its value |
+    /// | `tick yes0 0.001` | the tick size changes |
     /// | `wait 5s` | time passes: `ms`, `s` or `m` |
-    /// | `refuse next cash` | the next placement is refused by this rule |
-    /// | `reload` | a new instance starts from what the old one saves |
-    /// | `show timers` | timers that are set are among what happens |
+    /// | `refuse next cash` | this rule refuses the next placement |
+    /// | `reload` | a new instance starts from the state that the old one saves |
+    /// | `show timers` | timers that are set become outcomes, too |
     ///
-    /// What happens reads `buy yes0 5 at 0.4 fak`, `cancel 3`, `cancel all yes0`, `quote yes0 0.4x5 -` (bid and ask), `timer 1 in 2s`,
-    /// `bought yes0 5 at 0.4`, `sold ...`, `bought yes0 5 at 0.4 failed`, `refused RULE`, `refused by the venue`. Market `n` has the tokens
-    /// `yesN` and `noN`.
+    /// Outcomes are written `buy yes0 5 at 0.4 fak`, `cancel 3`, `cancel all yes0`, `quote yes0 0.4x5 -` (bid and ask),
+    /// `timer 1 in 2s`, `bought yes0 5 at 0.4`, `sold ...`, `bought yes0 5 at 0.4 failed`, `refused RULE`, `refused by
+    /// the venue`. Market `n` has the tokens `yesN` and `noN`.
     ///
     /// ```
     /// use polytrader_sdk::harness::{Stage, session};
     /// use polytrader_sdk::{Event, Intents, Manifest, OrderKind, OwnEvent, OwnKind, Place, Session, Side, Strategy};
     ///
-    /// /// Buys five shares when a model says so, at the best ask of a deep book, and once more when that failed.
+    /// /// Buys five shares at the best ask when a model's score is good, and again if the fill fails to settle.
     /// struct Model {
     ///     likes: bool,
     ///     ask: Option<u32>,
@@ -53,7 +53,7 @@ impl<S: Strategy> Stage<S> {
     ///
     /// impl Strategy for Model {
     ///     fn describe() -> Manifest {
-    ///         Manifest::new("model", "1.0.0", "Does what a model says.").depth(5)
+    ///         Manifest::new("model", "1.0.0", "Buys when a model's score is good.").depth(5)
     ///     }
     ///     fn new(_session: &Session) -> Result<Self, String> {
     ///         Ok(Self { likes: false, ask: None })
@@ -81,7 +81,7 @@ impl<S: Strategy> Stage<S> {
     /// ```
     ///
     /// # Panics
-    /// If something else happens than the script says; the message is the script as it should be.
+    /// If the outcomes differ from the script; the message shows the script with the actual outcomes.
     pub fn run(session: &Session, script: &str) -> Self {
         let stage = Self::start(session);
         #[expect(clippy::panic, reason = "a test fails here")]
@@ -93,7 +93,7 @@ impl<S: Strategy> Stage<S> {
     /// Runs more of a script; see [`Stage::run`].
     ///
     /// # Panics
-    /// As [`Stage::run`].
+    /// In the same cases as [`Stage::run`].
     #[expect(clippy::panic, reason = "a test fails here")]
     pub fn go_on(&mut self, script: &str) {
         let mut transcript = String::new();
@@ -111,7 +111,7 @@ impl<S: Strategy> Stage<S> {
                 break;
             }
         }
-        assert!(same, "something else happened than the script says:\n{transcript}");
+        assert!(same, "the outcomes differ from the script:\n{transcript}");
     }
 
     fn step(&mut self, step: &str) -> Result<Vec<String>, String> {
@@ -152,12 +152,12 @@ impl<S: Strategy> Stage<S> {
                 self.show_timers();
                 Vec::new()
             }
-            _ => return Err("no such step".to_owned()),
+            _ => return Err("unknown step".to_owned()),
         })
     }
 
     fn of(&self, name: &str) -> Result<u32, String> {
-        self.handle(name).ok_or_else(|| format!("no token `{name}`"))
+        self.handle(name).ok_or_else(|| format!("unknown token `{name}`"))
     }
 
     fn state(&mut self, name: &str, state: MarketState) -> Result<Vec<String>, String> {
@@ -166,7 +166,7 @@ impl<S: Strategy> Stage<S> {
     }
 }
 
-/// The steps of a script, each with its line and what is expected of it.
+/// Returns the steps of a script, each with its line number and its expected outcomes.
 fn steps(script: &str) -> Vec<(usize, String, Vec<String>)> {
     let mut steps: Vec<(usize, String, Vec<String>)> = Vec::new();
     for (place, line) in script.lines().enumerate() {
@@ -185,7 +185,7 @@ fn steps(script: &str) -> Vec<(usize, String, Vec<String>)> {
 /// Prices and sizes of one side, best first.
 type Levels = Vec<(u32, u64)>;
 
-/// Levels of bids, a `/`, and levels of asks.
+/// Parses levels of bids, a `/`, and levels of asks.
 fn sides(levels: &[&str]) -> Result<(Levels, Levels), String> {
     let all = |levels: &[&str]| levels.iter().map(|text| level(text)).collect::<Result<Levels, String>>();
     let mut sides = levels.split(|word| *word == "/");
@@ -195,7 +195,7 @@ fn sides(levels: &[&str]) -> Result<(Levels, Levels), String> {
     }
 }
 
-/// `0.40x100`, `0.40` or `-`.
+/// Parses `0.40x100`, `0.40` or `-`.
 fn level(text: &str) -> Result<(u32, u64), String> {
     match text.split_once('x') {
         _ if text == "-" => Ok((0, 0)),
@@ -204,10 +204,10 @@ fn level(text: &str) -> Result<(u32, u64), String> {
     }
 }
 
-/// A decimal number in millionths.
+/// Parses a decimal number into millionths.
 fn number<T: TryFrom<i64>>(text: &str) -> Result<T, String> {
     let number = micros(text).and_then(|number| T::try_from(number).ok());
-    number.ok_or_else(|| format!("`{text}` is no number that fits"))
+    number.ok_or_else(|| format!("`{text}` is out of range or not a decimal number"))
 }
 
 fn duration(text: &str) -> Result<u64, String> {
@@ -216,5 +216,5 @@ fn duration(text: &str) -> Result<u64, String> {
         let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
         number.checked_mul(micros)
     });
-    time.ok_or_else(|| format!("`{text}` is no time; write 250ms, 5s or 2m"))
+    time.ok_or_else(|| format!("`{text}` is not a duration; expected a form such as 250ms, 5s or 2m"))
 }

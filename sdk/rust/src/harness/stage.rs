@@ -1,4 +1,4 @@
-//! A strategy on a scripted market.
+//! A strategy under test on a scripted market.
 
 use super::venue::{PLENTY, Venue};
 use crate::event::{Depth, Event, Status, Top, Trade, pack};
@@ -11,25 +11,25 @@ use crate::{
 };
 use std::fmt::Display;
 
-/// More events of its own than this from one event of the market, and a strategy never comes to rest.
+/// The most own events that one step may cause; beyond it the strategy is considered to loop.
 const OWN_MAX: usize = 10_000;
 
-/// A strategy in front of a market that does what the test says: orders are let in or refused, rest, and fill when the best prices
-/// cross them; timers fire as time passes. Nothing is random and nothing waits.
+/// A strategy in front of a market that the test controls: orders are accepted or refused, rest, and fill when the best
+/// prices cross them; timers fire as time passes. Nothing is random and nothing sleeps.
 ///
-/// Every step returns what came of it, one line for each intent, fill and refusal. [`Stage::run`] takes a whole script of steps
-/// with what is expected of each.
+/// Every step returns its outcomes, one line for each intent, fill and refusal. [`Stage::run`] takes a whole script of
+/// steps with their expected outcomes.
 ///
 /// ```
 /// use polytrader_sdk::harness::{Stage, session};
 /// use polytrader_sdk::{Event, Intents, Manifest, OrderKind, Place, Session, Side, Strategy};
 ///
-/// /// Buys five shares of everything that costs under ten cents.
+/// /// Buys five shares of every token that costs less than ten cents.
 /// struct Cheap;
 ///
 /// impl Strategy for Cheap {
 ///     fn describe() -> Manifest {
-///         Manifest::new("cheap", "1.0.0", "Buys what is cheap.")
+///         Manifest::new("cheap", "1.0.0", "Buys cheap outcomes.")
 ///     }
 ///     fn new(_session: &Session) -> Result<Self, String> {
 ///         Ok(Self)
@@ -61,17 +61,17 @@ pub struct Stage<S> {
 }
 
 impl<S: Strategy> Stage<S> {
-    /// Starts a strategy. Trading is off.
+    /// Starts a strategy with trading off.
     ///
     /// # Errors
-    /// What the strategy says against the session.
+    /// Returns the error with which the strategy rejects the session.
     pub fn start(session: &Session) -> Result<Self, String> {
         let (strategy, venue) = (S::new(session)?, Venue::new(session));
         let session = session.clone();
         Ok(Self { strategy, venue, session, events: 0, timers_shown: false, happened: Vec::new() })
     }
 
-    /// Shows timers that are set among what happened, too.
+    /// Includes timers that are set in the outcomes.
     pub const fn show_timers(&mut self) {
         self.timers_shown = true;
     }
@@ -86,7 +86,7 @@ impl<S: Strategy> Stage<S> {
         self.venue.held(token)
     }
 
-    /// Returns what sells brought less what buys and fees took, in micro-dollars.
+    /// Returns the proceeds of sales less the cost of purchases and fees, in micro-dollars.
     pub const fn cash(&self) -> i64 {
         self.venue.cash
     }
@@ -96,32 +96,32 @@ impl<S: Strategy> Stage<S> {
         self.venue.orders.len()
     }
 
-    /// Says whether intents can lead to orders now. When they can't any more, the host cancels everything.
+    /// Turns trading on or off. Turning it off cancels all orders, as the host does.
     pub fn trading(&mut self, on: bool) -> Vec<String> {
         self.venue.set_trading(on);
         self.own(OwnKind::Session(if on { SessionState::Running } else { SessionState::Stopped }))
     }
 
-    /// The best prices of a token are now these, each a price and a size, 0 for none. Resting orders that they cross fill.
+    /// Sets the best prices of a token, each a price and a size, 0 for none. Resting orders that they cross are filled.
     pub fn top(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
         self.set_top(token, bid, ask);
         self.show_top(token);
         self.rest()
     }
 
-    /// The best prices of a token are now these, and so those of the other outcome: the venue has one book for both.
+    /// Sets the best prices of a token and the mirrored ones of the other outcome: the venue has one book for both.
     pub fn book(&mut self, token: u32, bid: (u32, u64), ask: (u32, u64)) -> Vec<String> {
         let mirror = |(price, size)| if price == 0 { (0, 0) } else { (complement(price), size) };
         let other = self.venue.tokens.get(&token).map(|token| token.other);
-        // Both are so before anybody hears of one.
+        // Both are set before either is sent to the strategy.
         let all = [Some((token, bid, ask)), other.map(|other| (other, mirror(ask), mirror(bid)))];
         all.iter().flatten().for_each(|(token, bid, ask)| self.set_top(*token, *bid, *ask));
         all.iter().flatten().for_each(|(token, ..)| self.show_top(*token));
         self.rest()
     }
 
-    /// The levels of a token are now these, best first, each a price and a size. The best of them are its best prices from then on, of
-    /// which only [`Stage::top`] tells: whoever hears both has both in the script.
+    /// Sets the levels of a token, best first, each a price and a size. The first of each side become its best prices,
+    /// but no `Top` event is sent: a strategy that subscribes to both needs [`Stage::top`] in the script as well.
     pub fn depth(&mut self, token: u32, bids: &[(u32, u64)], asks: &[(u32, u64)]) -> Vec<String> {
         let best = |levels: &[(u32, u64)]| levels.first().copied().unwrap_or_default();
         self.set_top(token, best(bids), best(asks));
@@ -134,21 +134,22 @@ impl<S: Strategy> Stage<S> {
         self.rest()
     }
 
-    /// Word comes from outside.
+    /// Sends an external signal.
     pub fn signal(&mut self, name: &str, value: &str) -> Vec<String> {
         self.own(OwnKind::Signal(Signal { name: name.to_owned(), value: value.to_owned() }))
     }
 
-    /// The latest fill that has not failed fails for good: its shares and its money are as they were before it.
+    /// Fails the latest fill that has not failed: its shares and its money return to their state before the fill.
     ///
     /// # Errors
-    /// If there is none, or what it bought is gone already.
+    /// If there is no such fill, or the shares that it bought are no longer held.
     pub fn fail_last(&mut self) -> Result<Vec<String>, String> {
         self.venue.fail_last()?;
         Ok(self.rest())
     }
 
-    /// Somebody traded; a seller meets our bids at his price and above, a buyer our asks.
+    /// Reports a trade. A selling taker fills the strategy's bids at `price` and above, a buying one its asks at
+    /// `price` and below.
     pub fn trade(&mut self, token: u32, side: Side, price: u32, size: u64) -> Vec<String> {
         self.venue.traded(token, side, price, size);
         let (venue_time, host_time) = (self.now(), self.now());
@@ -156,7 +157,7 @@ impl<S: Strategy> Stage<S> {
         self.rest()
     }
 
-    /// A token's market has this state and this tick now.
+    /// Sets the state and tick of a token's market.
     pub fn status(&mut self, token: u32, state: MarketState, tick: u32) -> Vec<String> {
         if let Some(token) = self.venue.tokens.get_mut(&token) {
             (token.open, token.tick) = (state == MarketState::Open, tick);
@@ -166,7 +167,8 @@ impl<S: Strategy> Stage<S> {
         self.rest()
     }
 
-    /// A market is over: a share of the token pays so many micro-dollars, one of the other outcome the rest of a dollar.
+    /// Resolves a market: a share of the token pays `pays` micro-dollars, one of the other outcome the rest of a
+    /// dollar.
     pub fn resolve(&mut self, token: u32, pays: u32) -> Vec<String> {
         let other = self.venue.tokens.get(&token).map(|token| token.other);
         for (token, pays) in [Some((token, pays)), other.map(|other| (other, complement(pays)))].into_iter().flatten() {
@@ -178,7 +180,7 @@ impl<S: Strategy> Stage<S> {
         self.rest()
     }
 
-    /// Lets time pass, in microseconds. Timers that become due fire in their order.
+    /// Advances the clock, in microseconds. Timers that become due fire in order.
     pub fn wait(&mut self, micros: u64) -> Vec<String> {
         let until = self.now().saturating_add(micros);
         loop {
@@ -187,28 +189,28 @@ impl<S: Strategy> Stage<S> {
             self.venue.timers.remove(&id);
             self.venue.now = self.now().max(at);
             self.venue.renew();
-            self.tell(OwnKind::Timer(id));
+            self.send_own(OwnKind::Timer(id));
             self.answer_all();
         }
         self.venue.now = until;
         self.rest()
     }
 
-    /// Refuses the next placement by this rule.
+    /// Refuses the next placement with this rule.
     pub fn refuse_next(&mut self, rule: &str) {
         self.venue.refuse_next = Some(rule.to_owned());
     }
 
-    /// Shows an event of the strategy's own.
+    /// Sends an own event.
     pub fn own(&mut self, what: OwnKind) -> Vec<String> {
-        self.tell(what);
+        self.send_own(what);
         self.rest()
     }
 
-    /// Replaces the strategy by one that starts from what it saves now, as a hot reload does.
+    /// Replaces the strategy by a new instance that starts from its saved state, as a hot reload does.
     ///
     /// # Errors
-    /// What the new one says against the session.
+    /// Returns the error with which the new instance rejects the session.
     pub fn reload(&mut self) -> Result<Vec<String>, String> {
         let session = Session {
             now: self.now(),
@@ -229,40 +231,40 @@ impl<S: Strategy> Stage<S> {
     }
 
     fn show_top(&mut self, token: u32) {
-        // Whoever came to cross our orders has met them before anybody hears of it.
+        // Crossing prices fill resting orders before the strategy sees them.
         self.venue.cross_resting();
-        self.tell_top(token);
+        self.send_top(token);
         self.answer_all();
     }
 
-    /// Tells the best prices of a token as they are.
-    fn tell_top(&mut self, token: u32) {
+    /// Sends the current best prices of a token.
+    fn send_top(&mut self, token: u32) {
         self.venue.taken.remove(&token);
         let (bid, ask) = self.venue.tokens.get(&token).map_or((None, None), |token| (token.bid, token.ask));
         let (venue_time, host_time) = (self.now(), self.now());
         self.market(&Event::Top(Top { token, bid, ask, venue_time, host_time }));
     }
 
-    /// Tells everything that is to be told, and returns what has happened since the last step.
+    /// Sends all pending events, and returns the outcomes since the last step.
     fn rest(&mut self) -> Vec<String> {
         self.venue.renew();
         self.answer_all();
         std::mem::take(&mut self.happened)
     }
 
-    #[expect(clippy::panic, reason = "a test whose strategy never comes to rest has failed")]
+    #[expect(clippy::panic, reason = "a test whose strategy loops has failed")]
     fn answer_all(&mut self) {
         for _ in 0..OWN_MAX {
-            if let Some(what) = self.venue.told.pop_front() {
-                self.note(&what);
-                self.tell(what);
+            if let Some(what) = self.venue.own_events.pop_front() {
+                self.record_outcome(&what);
+                self.send_own(what);
             } else if let Some(token) = self.venue.taken.first().copied() {
-                self.tell_top(token);
+                self.send_top(token);
             } else {
                 return;
             }
         }
-        panic!("{OWN_MAX} events came of one, and the strategy still answers them");
+        panic!("one step caused {OWN_MAX} events, and the strategy still reacts to them");
     }
 
     fn market(&mut self, event: &Event) {
@@ -271,7 +273,7 @@ impl<S: Strategy> Stage<S> {
         self.batch(words, Vec::new());
     }
 
-    fn tell(&mut self, what: OwnKind) {
+    fn send_own(&mut self, what: OwnKind) {
         let own = OwnEvent { after: 0, at: self.now(), what };
         self.batch(Vec::new(), vec![own]);
     }
@@ -279,7 +281,7 @@ impl<S: Strategy> Stage<S> {
     fn batch(&mut self, words: Vec<u64>, own: Vec<OwnEvent>) {
         self.events = self.events.saturating_add(1);
         let reaction = react(&mut self.strategy, &Batch { first: self.events, words, own });
-        assert_eq!(reaction.consumed, 1, "one event was shown");
+        assert_eq!(reaction.consumed, 1, "one event was sent");
         for intent in &reaction.intents {
             if self.timers_shown || !matches!(intent.what, IntentKind::SetTimer(_)) {
                 self.happened.push(self.show(intent));
@@ -288,8 +290,8 @@ impl<S: Strategy> Stage<S> {
         }
     }
 
-    /// Notes what the market did, where it is no echo of an intent.
-    fn note(&mut self, what: &OwnKind) {
+    /// Records the market's actions among the outcomes: fills, failed fills and refusals.
+    fn record_outcome(&mut self, what: &OwnKind) {
         match what {
             OwnKind::Fill(fill) => {
                 let did = if fill.side == Side::Buy { "bought" } else { "sold" };
@@ -335,7 +337,7 @@ impl<S: Strategy> Stage<S> {
         }
     }
 
-    /// `yes0` or `no3`.
+    /// Returns a token's name, such as `yes0` or `no3`.
     fn name(&self, handle: u32) -> String {
         let markets = self.session.markets.iter().enumerate();
         let named = markets.flat_map(|(n, market)| [(market.yes.handle, "yes", n), (market.no.handle, "no", n)]);
@@ -345,13 +347,13 @@ impl<S: Strategy> Stage<S> {
             .map_or_else(|| format!("token {handle}"), |(_, side, n)| format!("{side}{n}"))
     }
 
-    /// The handle of `yes0` or `no3`.
+    /// Returns the handle of a token by its name, such as `yes0` or `no3`.
     pub(super) fn handle(&self, name: &str) -> Option<u32> {
         let tokens = self.session.markets.iter().flat_map(|market| [market.yes.handle, market.no.handle]);
         tokens.into_iter().find(|handle| self.name(*handle) == name)
     }
 
-    /// The tick of a token.
+    /// Returns the tick of a token.
     pub(super) fn tick(&self, token: u32) -> u32 {
         self.venue.tokens.get(&token).map_or(0, |token| token.tick)
     }
@@ -381,5 +383,5 @@ fn price(price: u32) -> impl Display {
     decimal(price.into())
 }
 
-/// What a best price has unless the script says otherwise.
+/// The size at a best price unless the script gives one.
 pub(super) const SIZE: u64 = PLENTY;

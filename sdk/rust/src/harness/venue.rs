@@ -1,5 +1,5 @@
-//! A market to test against: what the script says is what there is. Orders are gated by the simplest of the host's rules, rest, and
-//! fill against the scripted best prices. Nobody is ahead of them in the queue. Deterministic.
+//! The scripted market of a test. Orders pass the simplest of the host's rules, rest, and fill against the scripted
+//! best prices, with nothing ahead of them in the queue. Deterministic.
 
 use crate::units::{SECOND, SHARE, SIZE_STEP, complement, cost};
 use crate::{
@@ -8,16 +8,16 @@ use crate::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// How long a leg of a quote that was refused waits, as in the host.
+/// The wait before a refused leg of a quote is placed again, as in the host.
 const REFUSED_WAIT: u64 = SECOND;
-/// The dollars of a FAK or FOK BUY are whole cents.
+/// One cent: the dollar amount of a FAK or FOK BUY is in whole cents.
 const CENT: u64 = 10_000;
-/// Fees are charged in steps of so many micro-dollars.
+/// Fees are charged in steps of this many micro-dollars.
 const FEE_STEP: u128 = 10;
-/// The same in micro-dollars times 10^18.
+/// The same step, in micro-dollars times 10^18.
 const FEE_STEP_EXACT: u128 = 10_000_000_000_000_000_000;
 
-/// A token as the script has it.
+/// The state of a token.
 #[derive(Debug)]
 pub(super) struct Token {
     pub(super) bid: Option<Quote>,
@@ -40,11 +40,11 @@ struct Leg {
     order: Option<u64>,
 }
 
-/// A fill that may fail yet.
+/// A fill that may still fail to settle.
 #[derive(Debug)]
 struct Done {
     fill: FillEvent,
-    /// For a sale, what the sold shares had cost.
+    /// The cost basis of the shares, for a sale.
     basis: i64,
 }
 
@@ -56,15 +56,15 @@ pub(super) struct Venue {
     pub(super) tokens: BTreeMap<u32, Token>,
     pub(super) orders: BTreeMap<u64, OpenOrder>,
     pub(super) timers: BTreeMap<u32, u64>,
-    /// What is to be told.
-    pub(super) told: VecDeque<OwnKind>,
-    /// Tokens of whose best prices orders took something.
+    /// Own events that are not yet sent to the strategy.
+    pub(super) own_events: VecDeque<OwnKind>,
+    /// Tokens whose best prices an order has reduced.
     pub(super) taken: BTreeSet<u32>,
     pub(super) cash: i64,
-    /// The rule by which the next placement is refused.
+    /// The rule that refuses the next placement.
     pub(super) refuse_next: Option<String>,
     legs: BTreeMap<(u32, bool), Leg>,
-    /// What was filled and has not failed, oldest first.
+    /// Fills that have not failed, oldest first.
     done: Vec<Done>,
     last_order: u64,
     last_trade: u64,
@@ -90,7 +90,7 @@ impl Venue {
             tokens,
             orders: session.orders.iter().map(|order| (order.order, *order)).collect(),
             timers: BTreeMap::new(),
-            told: VecDeque::new(),
+            own_events: VecDeque::new(),
             taken: BTreeSet::new(),
             cash: 0,
             refuse_next: None,
@@ -103,7 +103,7 @@ impl Venue {
         }
     }
 
-    /// What is owned, as a session has it.
+    /// Returns the open positions in the form of a session.
     pub(super) fn positions(&self) -> Vec<Position> {
         let owned = self.tokens.iter().filter(|(_, token)| token.held > 0);
         owned.map(|(handle, token)| Position { token: *handle, size: token.held, cost: token.cost }).collect()
@@ -113,7 +113,7 @@ impl Venue {
         self.tokens.get(&handle).map_or(0, |token| token.held)
     }
 
-    /// Does what a strategy wants.
+    /// Carries out an intent.
     pub(super) fn act(&mut self, intent: &Intent) {
         match &intent.what {
             IntentKind::Place(place) => {
@@ -133,7 +133,7 @@ impl Venue {
         }
     }
 
-    /// Stops or starts trading: the host forgets all quotes when it stops, and cancels what served them.
+    /// Starts or stops trading. Stopping drops all standing quotes and cancels all orders, as the host does.
     pub(super) fn set_trading(&mut self, on: bool) {
         self.trading = on;
         if !on {
@@ -163,7 +163,7 @@ impl Venue {
         self.renew();
     }
 
-    /// Compares standing quotes with the orders that serve them.
+    /// Compares standing quotes with their orders, and cancels or places orders where they differ.
     pub(super) fn renew(&mut self) {
         let keys: Vec<(u32, bool)> = self.legs.keys().copied().collect();
         for (token, sells) in keys {
@@ -195,7 +195,7 @@ impl Venue {
         }
     }
 
-    /// Lets an order in, or says why not.
+    /// Accepts an order and returns its id, or queues the refusal.
     fn submit(&mut self, tag: u64, place: Place) -> Option<u64> {
         if let Some((rule, value, limit)) = self.refusal(&place) {
             self.refuse(tag, &rule, value, limit);
@@ -206,7 +206,7 @@ impl Venue {
         let state = OrderState::Pending;
         let order = OpenOrder { order: self.last_order, tag, token, side, price, size, filled: 0, state };
         self.orders.insert(order.order, order);
-        self.tell(&order);
+        self.notify_order(&order);
         Some(order.order)
     }
 
@@ -240,10 +240,10 @@ impl Venue {
     }
 
     fn refuse(&mut self, tag: u64, rule: &str, value: i64, limit: i64) {
-        self.told.push_back(OwnKind::Refused(RefusedEvent { tag, rule: rule.to_owned(), value, limit }));
+        self.own_events.push_back(OwnKind::Refused(RefusedEvent { tag, rule: rule.to_owned(), value, limit }));
     }
 
-    /// An order arrives at the venue.
+    /// Processes the arrival of an order at the venue.
     fn meet(&mut self, order: u64, kind: OrderKind) {
         let Some(entry) = self.orders.get(&order).copied() else { return };
         let there = self.crossing(&entry);
@@ -260,13 +260,13 @@ impl Venue {
             (_, Some(entry)) if entry.filled == 0 => {
                 entry.state = OrderState::Live;
                 let entry = *entry;
-                self.tell(&entry);
+                self.notify_order(&entry);
             }
             _ => {}
         }
     }
 
-    /// What an order would meet now.
+    /// Returns the best price that an order would match now.
     fn crossing(&self, order: &OpenOrder) -> Option<Quote> {
         let token = self.tokens.get(&order.token)?;
         match order.side {
@@ -275,7 +275,8 @@ impl Venue {
         }
     }
 
-    /// Fills an order with what it meets; one that takes says of what kind it is.
+    /// Fills an order against the best price that it crosses. `takes` is the kind of a taking order; `None` means the
+    /// order rests.
     fn cross(&mut self, order: u64, takes: Option<OrderKind>) {
         let Some(entry) = self.orders.get(&order).copied() else { return };
         let Some(there) = self.crossing(&entry) else { return };
@@ -287,18 +288,18 @@ impl Venue {
             *book = (rest.size > 0).then_some(rest);
             self.taken.insert(entry.token);
         }
-        // Who rests gets his own price.
+        // A resting order gets its own price.
         let (price, takes) = if takes.is_some() { (there.price, true) } else { (entry.price, false) };
         self.fill(order, (size, size >= wanted), price, takes);
     }
 
-    /// Fills all resting orders that the best prices cross now, oldest first.
+    /// Fills all resting orders that the best prices cross, oldest first.
     pub(super) fn cross_resting(&mut self) {
         let orders: Vec<u64> = self.orders.keys().copied().collect();
         orders.into_iter().for_each(|order| self.cross(order, None));
     }
 
-    /// Somebody takes at a price: our orders there or better fill first.
+    /// Matches a taker's trade against the strategy's orders at its price or better, which fill first.
     pub(super) fn traded(&mut self, token: u32, taker: Side, price: u32, mut size: u64) {
         let met = |order: &&OpenOrder| {
             let reached = if taker == Side::Sell { order.price >= price } else { order.price <= price };
@@ -312,7 +313,7 @@ impl Venue {
         }
     }
 
-    /// A token's market is over: its orders end and its shares are paid for.
+    /// Resolves a token's market: cancels its orders and pays out its shares.
     pub(super) fn resolve(&mut self, handle: u32, pays: u32) {
         self.legs.retain(|(token, _), _| *token != handle);
         self.cancel_where(|order| order.token == handle);
@@ -321,11 +322,11 @@ impl Venue {
         if token.held > 0 {
             self.cash = self.cash.saturating_add(money(cost(pays, token.held)));
             (token.held, token.cost) = (0, 0);
-            self.told.push_back(OwnKind::Position(Position { token: handle, size: 0, cost: 0 }));
+            self.own_events.push_back(OwnKind::Position(Position { token: handle, size: 0, cost: 0 }));
         }
     }
 
-    /// Fills an order with so many shares, which may be all that it wants.
+    /// Fills an order with `size` shares; `done` is true if that completes it.
     fn fill(&mut self, order: u64, (size, done): (u64, bool), price: u32, takes: bool) {
         let (Some(entry), true) = (self.orders.get_mut(&order), size > 0) else { return };
         entry.filled = entry.filled.saturating_add(size);
@@ -355,19 +356,19 @@ impl Venue {
         let trade = format!("trade-{}", self.last_trade);
         let fill = FillEvent { order, tag, token: handle, side, price, size, fee, trade };
         self.done.push(Done { fill: fill.clone(), basis });
-        self.told.push_back(OwnKind::Fill(fill));
-        self.tell(&entry);
-        self.told.push_back(OwnKind::Position(position));
+        self.own_events.push_back(OwnKind::Fill(fill));
+        self.notify_order(&entry);
+        self.own_events.push_back(OwnKind::Position(position));
     }
 
-    /// Takes the latest fill back.
+    /// Reverts the latest fill.
     pub(super) fn fail_last(&mut self) -> Result<(), String> {
         let Done { fill, basis } = self.done.pop().ok_or("nothing was filled, or all of it has failed")?;
         let FillEvent { order, tag, token: handle, side, price, size, fee, trade } = fill;
-        let token = self.tokens.get_mut(&handle).ok_or("it is of a token that nobody knows")?;
+        let token = self.tokens.get_mut(&handle).ok_or("the fill is of an unknown token")?;
         let value = money(cost(price, size));
         if side == Side::Buy {
-            token.held = token.held.checked_sub(size).ok_or("what it bought is gone already")?;
+            token.held = token.held.checked_sub(size).ok_or("the shares that it bought are no longer held")?;
             token.cost = token.cost.saturating_sub(value);
             self.cash = self.cash.saturating_add(value);
         } else {
@@ -379,24 +380,24 @@ impl Venue {
         let position = Position { token: handle, size: token.held, cost: token.cost };
         let state = Settlement::Failed;
         let settled = SettlementEvent { order, tag, token: handle, side, price, size, trade, state };
-        self.told.push_back(OwnKind::Settlement(settled));
-        self.told.push_back(OwnKind::Position(position));
+        self.own_events.push_back(OwnKind::Settlement(settled));
+        self.own_events.push_back(OwnKind::Position(position));
         Ok(())
     }
 
     fn end(&mut self, order: u64, state: OrderState) {
         if let Some(entry) = self.orders.remove(&order) {
-            self.tell(&OpenOrder { state, ..entry });
+            self.notify_order(&OpenOrder { state, ..entry });
         }
     }
 
-    fn tell(&mut self, order: &OpenOrder) {
+    fn notify_order(&mut self, order: &OpenOrder) {
         let OpenOrder { order, tag, token, side, price, size, filled, state } = *order;
-        self.told.push_back(OwnKind::Order(OrderEvent { order, tag, token, side, price, size, filled, state }));
+        self.own_events.push_back(OwnKind::Order(OrderEvent { order, tag, token, side, price, size, filled, state }));
     }
 }
 
-/// What the venue charges a taker.
+/// Returns the venue's taker fee.
 fn fee(rate: u32, price: u32, size: u64) -> i64 {
     let exact = [rate.into(), price.into(), complement(price).into()]
         .iter()
@@ -405,14 +406,14 @@ fn fee(rate: u32, price: u32, size: u64) -> i64 {
     i64::try_from(steps.saturating_mul(FEE_STEP)).unwrap_or(i64::MAX)
 }
 
-/// The part of a cost that some of the shares have.
+/// Returns the share of a position's cost that `size` of its shares carry.
 fn part(cost: i64, size: u64, held: u64) -> i64 {
     let part = i128::from(cost).saturating_mul(i128::from(size)).checked_div(i128::from(held)).unwrap_or(0);
     i64::try_from(part).unwrap_or(cost)
 }
 
-/// Returns the shares that an order takes at a price if they are there. A FAK or FOK BUY spends the dollars that its shares cost at its
-/// limit, whatever they buy; all else takes its shares.
+/// Returns the shares that an order takes at a price if they are available. A FAK or FOK BUY spends the dollars that
+/// its shares cost at its limit price, however many shares they buy; every other order takes its remaining shares.
 fn wanted(order: &OpenOrder, kind: OrderKind, price: u32) -> u64 {
     if order.side == Side::Sell || !matches!(kind, OrderKind::Fak | OrderKind::Fok) {
         return left(order);
@@ -439,5 +440,5 @@ fn count<T>(map: &BTreeMap<u64, T>) -> u64 {
     u64::try_from(map.len()).unwrap_or(u64::MAX)
 }
 
-/// A thousand shares: what a best price has unless the script says otherwise.
+/// A thousand shares: the size at a best price unless the script gives one.
 pub(super) const PLENTY: u64 = 1_000 * SHARE;

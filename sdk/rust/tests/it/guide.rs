@@ -1,4 +1,5 @@
-//! The code of the guide (docs/strategies.md), word for word, so that it compiles and does what the guide says.
+//! The code of the guide (docs/first-strategy.md), verbatim, so that it is known to compile and to behave as the guide
+//! says.
 #![allow(clippy::arithmetic_side_effects, dead_code, reason = "the guide is short")]
 
 use polytrader_sdk::units::{SHARE, step};
@@ -6,7 +7,7 @@ use polytrader_sdk::{Event, Intents, Manifest, Parameters, Quote, Session, Strat
 
 #[derive(Debug, Parameters)]
 struct Settings {
-    /// How far under the best bid it waits.
+    /// Distance of its bid below the best bid, in ticks.
     #[parameter(default = 1, min = 0, max = 50)]
     ticks: i32,
 }
@@ -26,7 +27,7 @@ impl Strategy for Mine {
     }
 
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
-        self.tracker.hear(event);
+        self.tracker.update(event);
         let Event::Top(top) = event else { return };
         let (Some(token), Some(best)) = (self.tracker.token(top.token), top.bid) else { return };
         let price = step(best.price, -self.settings.ticks, token.tick);
@@ -57,10 +58,10 @@ fn it_waits_below_the_best_bid() {
 fn the_guide_says_what_stands_here() {
     let read =
         |file: &str| std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/").to_owned() + file).unwrap();
-    let (guide, here) = (read("../../docs/strategies.md"), read("tests/it/guide.rs"));
+    let (guide, here) = (read("../../docs/first-strategy.md"), read("tests/it/guide.rs"));
     let blocks: Vec<&str> = guide.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
     assert_eq!(blocks.len(), 2);
     for block in blocks {
-        assert!(here.contains(block), "the guide has other code:\n{block}");
+        assert!(here.contains(block), "this code of the guide is not in this file:\n{block}");
     }
 }

@@ -1,4 +1,4 @@
-//! Tests of the SDK from outside, as an author uses it.
+//! Tests of the SDK's public API, as a strategy author uses it.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

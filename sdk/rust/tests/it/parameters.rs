@@ -1,4 +1,4 @@
-//! What the derive makes of a struct.
+//! The code that `#[derive(Parameters)]` generates for a struct.
 
 use polytrader_sdk::json::{Json, read};
 use polytrader_sdk::parameters::{Choice, Parameters};
@@ -9,7 +9,7 @@ enum Pace {
     VeryFast,
 }
 
-/// One of each kind.
+/// One field of each kind.
 #[derive(Debug, PartialEq, Parameters)]
 struct Every {
     /// A "count",
@@ -44,7 +44,7 @@ struct Every {
 
 #[derive(Debug, Parameters)]
 struct Needed {
-    /// It has no default.
+    /// A size without a default.
     #[parameter(shares)]
     size: u64,
 }
@@ -106,16 +106,16 @@ fn what_is_wrong_is_named_with_its_value_and_what_was_expected() {
         (r#"{"on": [true]}"#, "parameter `on` is a list; expected"),
         (r#"{"On": true}"#, "there is no parameter `On`; known are count, big"),
         ("[]", "parameters are a list; expected an object"),
-        ("{", "parameters: no JSON"),
-        ("", "parameters: no JSON"),
-        (r#"{"on": true, "on": false}"#, "`on` stands twice"),
+        ("{", "parameters: invalid JSON"),
+        ("", "parameters: invalid JSON"),
+        (r#"{"on": true, "on": false}"#, "duplicate key `on`"),
     ] {
         let error = every(text).unwrap_err();
         assert!(error.contains(says), "{text}: {error}");
     }
 }
 
-/// The host reads TOML and writes JSON, where 0.00001 may be 1e-5 and 5 dollars 5.0.
+/// The host converts TOML to JSON, in which 0.00001 may be written 1e-5, and 5 dollars 5.0.
 #[test]
 fn numbers_may_be_written_as_json_writers_do() {
     let dollars = |text: &str| every(&format!(r#"{{"dollars": {text}}}"#)).unwrap().dollars;
@@ -135,12 +135,12 @@ fn what_has_no_default_must_be_given() {
 }
 
 fn get<'a>(value: &'a Json, key: &str) -> &'a Json {
-    let Json::Object(pairs) = value else { panic!("{value:?} is no object") };
+    let Json::Object(pairs) = value else { panic!("{value:?} is not an object") };
     &pairs.iter().find(|(name, _)| name == key).unwrap_or_else(|| panic!("no {key}")).1
 }
 
 #[test]
-fn the_schema_is_json_and_tells_names_bounds_and_defaults() {
+fn the_schema_is_json_with_names_bounds_and_defaults() {
     let schema = read(&Every::schema()).unwrap();
     let of = |name: &str, key: &str| get(get(get(&schema, "properties"), name), key).show();
     assert_eq!([of("count", "minimum"), of("count", "maximum"), of("count", "default")], ["-5", "7", "-2"]);

@@ -1,22 +1,22 @@
-//! The scripted market, with a strategy that does what it is told by its parameters.
+//! The scripted market, with a strategy that its parameters and the best bid control.
 
 use polytrader_sdk::harness::{Stage, session};
 use polytrader_sdk::units::SHARE;
 use polytrader_sdk::{Event, Intents, Manifest, OrderKind, OwnEvent, OwnKind, Place, Quote, Session, Side, Strategy};
 
-/// What it wants when the YES of market 0 has this bid.
+/// Reacts to fixed bids for the YES of market 0; the parameters select the order kind.
 #[derive(Debug)]
-struct Told {
+struct Scripted {
     kind: OrderKind,
     quotes: bool,
-    heard: u64,
-    /// What its shares cost, as it was told last.
+    seen: u64,
+    /// The cost of its shares from the last position event.
     cost: i64,
 }
 
-impl Strategy for Told {
+impl Strategy for Scripted {
     fn describe() -> Manifest {
-        Manifest::new("told", "1.0.0", "Does what a test needs.")
+        Manifest::new("scripted", "1.0.0", "Reacts to fixed bids.")
     }
 
     fn new(session: &Session) -> Result<Self, String> {
@@ -25,17 +25,18 @@ impl Strategy for Told {
             "post" => OrderKind::GtcPostOnly,
             "fak" => OrderKind::Fak,
             "fok" => OrderKind::Fok,
-            _ => return Err(format!("no {}", session.parameters)),
+            _ => return Err(format!("unknown order kind {}", session.parameters)),
         };
-        let heard = session.restored.as_ref().map_or(0, |state| state[0].into());
-        Ok(Self { kind, quotes: false, heard, cost: 0 })
+        let seen = session.restored.as_ref().map_or(0, |state| state[0].into());
+        Ok(Self { kind, quotes: false, seen, cost: 0 })
     }
 
-    /// A bid of 0.30 buys ten at 0.50, 0.31 sells five at 0.40, 0.32 quotes, 0.33 cancels everything, 0.34 sets a timer.
+    /// A bid of 0.30 buys ten at 0.50, 0.31 sells five at 0.40, 0.32 quotes, 0.33 cancels all orders, 0.34 sets a
+    /// timer.
     fn on_event(&mut self, event: &Event, out: &mut Intents) {
-        self.heard += 1;
+        self.seen += 1;
         match event {
-            // What it took itself is no new wish.
+            // A top whose ask it emptied itself causes no new intent.
             Event::Top(top) if top.token == 0 && top.ask.is_some() => {
                 let place = |side, price, size| Place { token: 0, side, price, size, kind: self.kind, until: None };
                 match top.bid.map_or(0, |bid| bid.price) {
@@ -57,11 +58,11 @@ impl Strategy for Told {
     }
 
     fn save(&self) -> Vec<u8> {
-        vec![u8::try_from(self.heard).unwrap()]
+        vec![u8::try_from(self.seen).unwrap()]
     }
 }
 
-fn run(kind: &str, script: &str) -> Stage<Told> {
+fn run(kind: &str, script: &str) -> Stage<Scripted> {
     let mut session = session(2);
     session.parameters = kind.into();
     session.markets[0].fee_rate = 100_000;
@@ -92,7 +93,7 @@ fn fak_forgets_the_remainder_and_fok_takes_all_or_nothing() {
     run("fok", "trading on\n top yes0 0.30 0.45x10 -> buy yes0 10 at 0.5 fok");
     run("fok", "trading on\n top yes0 0.30 0.4x12.5 -> buy yes0 10 at 0.5 fok; bought yes0 12.5 at 0.4");
     run("fak", "trading on\n top yes0 0.30 0.4x12.5 -> buy yes0 10 at 0.5 fak; bought yes0 12.5 at 0.4");
-    // More shares than it names, and a dollar twenty left: what is killed is the rest of its dollars.
+    // The fill has as many shares as the order, but 1.20 dollars are left: the unspent dollars are killed.
     let stage = run("fak", "trading on\n top yes0 0.30 0.38x10 -> buy yes0 10 at 0.5 fak; bought yes0 10 at 0.38");
     assert_eq!((stage.open_orders(), stage.held(0)), (0, 10 * SHARE));
 }
@@ -129,7 +130,7 @@ fn what_cannot_be_an_order_is_refused_in_the_hosts_words() {
     session.parameters = "gtc".into();
     session.limits.max_order = 4_999_999;
     let one = "trading on\n top yes0 0.30 0.55 -> buy yes0 10 at 0.5 gtc; refused max_order_usd";
-    Stage::<Told>::run(&session, one);
+    Stage::<Scripted>::run(&session, one);
 }
 
 #[test]
@@ -160,8 +161,8 @@ fn timers_fire_when_time_passes_and_a_new_instance_has_the_old_ones_state() {
          wait 1ms -> cancel 99; refused unknown_order
          wait 1m",
     );
-    // Two events before the reload, trading, the timer, the refusal.
-    assert_eq!(stage.strategy.heard, 5);
+    // Two events before the reload, then the session state, the timer and the refusal.
+    assert_eq!(stage.strategy.seen, 5);
 }
 
 #[test]
@@ -174,7 +175,7 @@ fn a_market_that_ends_pays_and_takes_no_orders() {
          resolved yes0 1
          top yes0 0.31 0.45x10 -> sell yes0 5 at 0.4 gtc; refused market_not_open",
     );
-    // It paid 4.50 and a fee of 0.2475, and got 10.
+    // It paid 4.50 and a fee of 0.2475, and received 10.
     assert_eq!((stage.held(0), stage.open_orders(), stage.cash()), (0, 0, 10_000_000 - 4_500_000 - 247_500));
 }
 
@@ -200,13 +201,13 @@ fn a_step_that_is_none_and_an_unexpected_silence_fail() {
     }
 }
 
-/// What it heard, one letter an event: of depth how many levels, of signals their value.
+/// Records received events as text: the number of levels of depth events, the value of signals.
 #[derive(Debug)]
 struct Ears(String);
 
 impl Strategy for Ears {
     fn describe() -> Manifest {
-        Manifest::new("ears", "1.0.0", "Hears what a test needs.")
+        Manifest::new("ears", "1.0.0", "Records depth and signals.")
     }
 
     fn new(_session: &Session) -> Result<Self, String> {
@@ -225,7 +226,7 @@ impl Strategy for Ears {
 }
 
 #[test]
-fn depth_and_words_from_outside_are_heard_as_the_script_says_them() {
+fn depth_and_words_from_outside_arrive_as_the_script_gives_them() {
     let stage = Stage::<Ears>::run(
         &session(1),
         "depth yes0 0.40x5 0.39 / 0.44
@@ -263,8 +264,8 @@ fn a_fill_that_fails_leaves_shares_cost_cash_and_fee_as_they_were() {
 }
 
 #[test]
-fn what_was_paid_out_cannot_fail_any_more() {
+fn a_fill_that_was_paid_out_can_no_longer_fail() {
     let bought = "trading on\n top yes0 0.30 0.45x4 -> buy yes0 10 at 0.5 gtc; bought yes0 4 at 0.45";
     let mut stage = run("gtc", &format!("{bought}\n resolved yes0 1"));
-    assert!(stage.fail_last().unwrap_err().contains("gone already"));
+    assert!(stage.fail_last().unwrap_err().contains("no longer held"));
 }

@@ -1,4 +1,4 @@
-//! The tracker, shown events by hand.
+//! Tests of the tracker with single events.
 
 use polytrader_sdk::harness::session;
 use polytrader_sdk::units::SHARE;
@@ -55,14 +55,14 @@ fn it_begins_with_the_sessions_positions_and_orders() {
 
 #[test]
 fn it_finds_tokens_whatever_their_handles_are() {
-    // After a restart without markets that ended: gaps, and not in order.
+    // As after a restart in which some markets had ended: handles with gaps, not in ascending order.
     let mut session = session(6);
     session.markets = [5, 1, 4].map(|place| session.markets[place].clone()).to_vec();
     let mut tracker = Tracker::new(&session);
     for market in &session.markets {
         for token in [&market.yes, &market.no] {
             let price = 10_000 * (token.handle + 1);
-            tracker.hear(&top(token.handle, price, price + 10_000));
+            tracker.update(&top(token.handle, price, price + 10_000));
         }
     }
     let bid = |handle: u32| tracker.bid(handle).map(|bid| bid.price);
@@ -77,50 +77,50 @@ fn it_finds_tokens_whatever_their_handles_are() {
 fn it_follows_prices_until_a_market_is_blind() {
     let mut tracker = Tracker::new(&started());
     assert_eq!(tracker.mid(YES), None);
-    tracker.hear(&top(YES, 400_000, 450_000));
+    tracker.update(&top(YES, 400_000, 450_000));
     assert_eq!((tracker.bid(YES).unwrap().price, tracker.ask(YES).unwrap().price), (400_000, 450_000));
     assert_eq!((tracker.mid(YES), tracker.mid(NO)), (Some(425_000), None));
     assert_eq!(tracker.profit(), 0);
     let status =
         |state| Event::Status(Status { token: YES, state, tick: 1_000, pays: None, venue_time: 1, host_time: 2 });
-    tracker.hear(&status(MarketState::Blind));
+    tracker.update(&status(MarketState::Blind));
     assert_eq!((tracker.mid(YES), tracker.token(YES).unwrap().tick), (None, 1_000));
-    tracker.hear(&status(MarketState::Open));
-    assert_eq!(tracker.mid(YES), None, "an old price is no price");
+    tracker.update(&status(MarketState::Open));
+    assert_eq!(tracker.mid(YES), None, "a price from before the blind spell does not count");
 }
 
 #[test]
 fn it_follows_orders_from_their_start_to_their_end() {
     let mut tracker = Tracker::new(&session(1));
-    tracker.hear(&order(1, YES, Side::Buy, 400_000, 0, OrderState::Pending));
-    tracker.hear(&order(2, NO, Side::Sell, 600_000, 0, OrderState::Live));
+    tracker.update(&order(1, YES, Side::Buy, 400_000, 0, OrderState::Pending));
+    tracker.update(&order(2, NO, Side::Sell, 600_000, 0, OrderState::Live));
     assert_eq!(tracker.open(YES, Side::Buy), 5 * SHARE);
     assert_eq!(tracker.resting(YES, Side::Buy, 400_000), 10 * SHARE, "a SELL of NO at 0.60 is a bid for YES at 0.40");
     assert_eq!(tracker.resting(NO, Side::Sell, 600_000), 10 * SHARE);
-    tracker.hear(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, OrderState::PartlyFilled));
+    tracker.update(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, OrderState::PartlyFilled));
     assert_eq!((tracker.open(YES, Side::Buy), tracker.orders().len()), (3 * SHARE, 2));
     for state in [OrderState::Filled, OrderState::Cancelled, OrderState::Refused] {
-        tracker.hear(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, OrderState::Unknown));
+        tracker.update(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, OrderState::Unknown));
         assert_eq!(tracker.orders().len(), 2, "an order whose outcome is unknown may be live");
-        tracker.hear(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, state));
-        tracker.hear(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, state));
+        tracker.update(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, state));
+        tracker.update(&order(1, YES, Side::Buy, 400_000, 2 * SHARE, state));
         assert_eq!(tracker.orders().len(), 1, "{state:?}");
     }
 }
 
 #[test]
-fn fills_move_cash_and_positions_are_what_they_are_said_to_be() {
+fn fills_move_cash_and_positions_are_what_is_reported() {
     let mut tracker = Tracker::new(&session(1));
     let fill = |side, price, size, fee| {
         own(OwnKind::Fill(FillEvent { order: 1, tag: 1, token: YES, side, price, size, fee, trade: String::new() }))
     };
-    tracker.hear(&fill(Side::Buy, 400_000, 10 * SHARE, 100));
-    tracker.hear(&own(OwnKind::Position(Position { token: YES, size: 10 * SHARE, cost: 4_000_000 })));
+    tracker.update(&fill(Side::Buy, 400_000, 10 * SHARE, 100));
+    tracker.update(&own(OwnKind::Position(Position { token: YES, size: 10 * SHARE, cost: 4_000_000 })));
     assert_eq!((tracker.cash(), tracker.held(YES)), (-4_000_100, 10 * SHARE));
-    tracker.hear(&fill(Side::Sell, 500_000, 4 * SHARE, 50));
-    tracker.hear(&own(OwnKind::Position(Position { token: YES, size: 6 * SHARE, cost: 2_400_000 })));
+    tracker.update(&fill(Side::Sell, 500_000, 4 * SHARE, 50));
+    tracker.update(&own(OwnKind::Position(Position { token: YES, size: 6 * SHARE, cost: 2_400_000 })));
     assert_eq!((tracker.cash(), tracker.invested()), (-2_000_150, 2_400_000));
-    tracker.hear(&top(YES, 450_000, 480_000));
+    tracker.update(&top(YES, 450_000, 480_000));
     assert_eq!(tracker.profit(), 699_850);
 }
 
@@ -130,28 +130,28 @@ fn a_failed_match_is_taken_back_and_a_resolved_market_pays() {
     let (order, tag, token, side, price, size) = (1, 1, YES, Side::Buy, 400_000, 10 * SHARE);
     let trade = || "t".to_owned();
     let held = |size, cost| own(OwnKind::Position(Position { token: YES, size, cost }));
-    tracker.hear(&own(OwnKind::Fill(FillEvent { order, tag, token, side, price, size, fee: 0, trade: trade() })));
-    tracker.hear(&held(size, 4_000_000));
+    tracker.update(&own(OwnKind::Fill(FillEvent { order, tag, token, side, price, size, fee: 0, trade: trade() })));
+    tracker.update(&held(size, 4_000_000));
     for (state, cash) in [(Settlement::Mined, -4_000_000), (Settlement::Failed, 0)] {
         let settled = SettlementEvent { order, tag, token, side, price, size, trade: trade(), state };
-        tracker.hear(&own(OwnKind::Settlement(settled)));
+        tracker.update(&own(OwnKind::Settlement(settled)));
         assert_eq!(tracker.cash(), cash, "{state:?}");
     }
     let (state, tick, pays) = (MarketState::Resolved, 10_000, Some(1_000_000));
-    tracker.hear(&Event::Status(Status { token: YES, state, tick, pays, venue_time: 1, host_time: 2 }));
+    tracker.update(&Event::Status(Status { token: YES, state, tick, pays, venue_time: 1, host_time: 2 }));
     assert_eq!((tracker.cash(), tracker.profit()), (0, 10_000_000));
-    tracker.hear(&held(0, 0));
+    tracker.update(&held(0, 0));
     assert_eq!((tracker.cash(), tracker.profit()), (10_000_000, 10_000_000));
 }
 
 #[test]
 fn foreign_tokens_and_huge_numbers_harm_nothing() {
     let mut tracker = Tracker::new(&session(1));
-    tracker.hear(&top(99, 400_000, 450_000));
-    tracker.hear(&own(OwnKind::Position(Position { token: 99, size: 1, cost: 1 })));
+    tracker.update(&top(99, 400_000, 450_000));
+    tracker.update(&own(OwnKind::Position(Position { token: 99, size: 1, cost: 1 })));
     let (side, price, size, fee) = (Side::Buy, u32::MAX, u64::MAX, i64::MAX);
     for _ in 0..3 {
-        tracker.hear(&own(OwnKind::Fill(FillEvent {
+        tracker.update(&own(OwnKind::Fill(FillEvent {
             order: 1,
             tag: 1,
             token: 99,
@@ -162,7 +162,7 @@ fn foreign_tokens_and_huge_numbers_harm_nothing() {
             trade: String::new(),
         })));
     }
-    tracker.hear(&own(OwnKind::Session(SessionState::Running)));
+    tracker.update(&own(OwnKind::Session(SessionState::Running)));
     assert!(tracker.token(99).is_none() && tracker.trading());
     assert_eq!((tracker.cash(), tracker.now()), (i64::MIN, session(1).now));
 }

@@ -89,7 +89,7 @@ fn a_set_is_bought_again_when_it_has_cooled_down() {
     );
 }
 
-/// NO was bought whole; then YES has nothing to offer.
+/// Script that buys one complete set and then waits.
 const HALF: &str = "trading on
     top yes0 0.38x50 0.40x12
     top no0 0.55x50 0.58x12 -> buy yes0 12 at 0.4 fok; bought yes0 12 at 0.4;
@@ -100,7 +100,7 @@ const HALF: &str = "trading on
 fn a_half_filled_set_is_completed_at_no_loss_or_sold_again() {
     let mut half = given(r#"{"patience": 3}"#);
     half.positions.push(polytrader_sdk::Position { token: 0, size: 12 * SHARE, cost: 4_800_000 });
-    // The other leg comes back in time, at a price that still breaks even.
+    // The other leg is offered again in time, at a price that still breaks even.
     let stage = Stage::<Bundle>::run(
         &half,
         "trading on
@@ -110,7 +110,7 @@ fn a_half_filled_set_is_completed_at_no_loss_or_sold_again() {
          top no0 0.55x50 0.60x12 -> buy no0 12 at 0.6 fak; bought no0 12 at 0.6",
     );
     assert_eq!(stage.held(1), 12 * SHARE);
-    // It does not.
+    // The other leg is not offered in time.
     let stage = Stage::<Bundle>::run(
         &half,
         "trading on
@@ -154,7 +154,7 @@ fn event(parameters: &str) -> Session {
 }
 
 #[test]
-fn one_yes_of_each_market_of_an_event_is_bought_if_it_is_told_to() {
+fn one_yes_of_each_market_of_an_event_is_bought_with_the_events_parameter() {
     let cheap = "trading on
          top yes0 0.48 0.50x30
          top yes1 0.28 0.30x9

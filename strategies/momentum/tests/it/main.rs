@@ -135,7 +135,7 @@ fn a_market_that_ends_soon_is_left_alone() {
 }
 
 #[test]
-fn spoiled_state_is_no_reason_not_to_start_and_wrong_parameters_are() {
+fn spoiled_state_does_not_prevent_a_start_and_wrong_parameters_do() {
     let mut spoiled = given(SETTINGS);
     spoiled.restored = Some(vec![1, 2, 3]);
     assert!(Stage::<Momentum>::start(&spoiled).is_ok());

@@ -1,4 +1,4 @@
-//! Tests of the quoter, run natively.
+//! Native tests of the quoter.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -30,7 +30,7 @@ fn plain(quote: Option<Quote>) -> Option<(u32, u64)> {
     quote.map(|quote| (quote.price, quote.size))
 }
 
-/// The bid and ask that intents set on a token.
+/// Returns the bid and ask that intents set on a token.
 fn set(intents: &[Intent], token: u32) -> [Option<(u32, u64)>; 2] {
     let quote = quote_of(intents, token).unwrap();
     [plain(quote.bid), plain(quote.ask)]
@@ -74,13 +74,13 @@ fn it_does_not_outbid_itself() {
     quoter.own(order(2, NO, 530_000, 18_860_000, OrderState::Live));
     quoter.wait(10 * SECOND);
     assert!(quoter.top_sized(YES, (410_000, 24_390_000), (470_000, 18_860_000)).is_empty());
-    // With somebody beside it, the price there is a price of others.
+    // With another order at the same price, that price counts as a price of others.
     let intents = quoter.top_sized(YES, (410_000, 30_000_000), (470_000, 18_860_000));
     assert_eq!(set(&intents, YES)[0].map(|bid| bid.0), Some(420_000));
 }
 
 #[test]
-fn alone_for_long_it_steps_back_to_see_who_is_there() {
+fn alone_for_long_it_steps_back_to_find_the_price_of_others() {
     let mut quoter = started();
     quoter.top(YES, 400_000, 440_000);
     quoter.own(order(1, YES, 410_000, 24_390_000, OrderState::Live));
@@ -107,7 +107,7 @@ fn it_is_silent_unless_trading_is_on() {
     let mut quoter = Harness::<Quoter>::start(&session(1)).unwrap();
     assert!(quoter.top(YES, 400_000, 440_000).is_empty());
     let intents = quoter.trading(true);
-    assert!(quote_of(&intents, YES).is_some(), "what it heard before counts");
+    assert!(quote_of(&intents, YES).is_some(), "prices received before trading started count");
     assert!(quoter.trading(false).is_empty());
     quoter.wait(60 * SECOND);
     assert!(quoter.top(YES, 300_000, 340_000).is_empty());
@@ -184,8 +184,8 @@ fn quotes_stay_in_the_band_that_the_venue_rewards_with_the_size_that_it_rewards(
     Stage::<Quoter>::run(&given, "trading on\n top yes0 0.30 0.60 -> quote yes0 0.42x50 -; quote no0 0.52x50 -");
 }
 
-/// Recorded markets of five minutes last 15 seconds at speed 20. It left every market 60 seconds before its end, and was given those that
-/// end first: so it placed no order in a whole day.
+/// Regression: at speed 20, recorded five-minute markets last 15 seconds. The quoter stopped 60 seconds before each
+/// market's end and was granted the markets that end first, so it placed no order in a whole day.
 #[test]
 fn a_market_of_fifteen_seconds_is_quoted_for_most_of_them() {
     let mut given = session(1);

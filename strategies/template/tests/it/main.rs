@@ -1,4 +1,4 @@
-//! Tests of the template, run natively.
+//! Native tests of the template: single events with `Harness`, scripts of events with `Stage`.
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
 use polytrader_sdk::harness::{Harness, Stage, assert_parameters_file, quote_of, session};
@@ -6,6 +6,7 @@ use polytrader_sdk::units::{SECOND, SHARE};
 use polytrader_sdk::{IntentKind, Quote};
 use template::Template;
 
+/// Starts the strategy in one market, with trading on.
 fn started() -> Harness<Template> {
     let mut template = Harness::start(&session(1)).unwrap();
     assert!(template.trading(true).is_empty());
@@ -16,7 +17,7 @@ fn quote(price: u32, size: u64) -> Option<Quote> {
     Some(Quote { price, size })
 }
 
-/// A price and a size that can be compared.
+/// Returns the price and size of a quote as a tuple, which can be compared.
 fn plain(quote: Option<Quote>) -> Option<(u32, u64)> {
     quote.map(|quote| (quote.price, quote.size))
 }
@@ -87,7 +88,7 @@ fn it_speaks_only_every_few_seconds() {
 
 #[test]
 fn without_a_market_it_does_not_start() {
-    assert_eq!(Harness::<Template>::start(&session(0)).unwrap_err(), "it needs a market");
+    assert_eq!(Harness::<Template>::start(&session(0)).unwrap_err(), "no market granted; expected one");
 }
 
 #[test]
@@ -99,7 +100,7 @@ fn it_buys_and_sells_again() {
          trade yes0 sell 5 at 0.41 -> bought yes0 5 at 0.41
          wait 3s
          top yes0 0.41 0.45 -> quote yes0 - 0.44x5
-         # The host offers the target again, but there is nothing left to sell.
+         # The host places the standing quote again, but there are no shares left to sell.
          trade yes0 buy 5 at 0.44 -> sold yes0 5 at 0.44; refused shares; cancel all yes0",
     );
     assert_eq!((stage.held(0), stage.cash()), (0, 150_000));

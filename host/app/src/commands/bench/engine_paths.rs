@@ -1,4 +1,4 @@
-//! The engine alone: a book event with and without a listener, and the gate.
+//! The engine alone: a book event with and without a subscriber, and the risk gate.
 
 use super::{Figure, time};
 use anyhow::Context;
@@ -6,8 +6,8 @@ use engine::{Effects, Engine, Purpose};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::{Channel, Command, Mode, SessionStart, StrategyAnswer, StrategyChange};
 use model::{
-    Body, FeeRate, Input, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderKind, Price, Seq, SessionId, Side,
-    Size, StrategyId, Time, TokenIx, Usd,
+    FeeRate, Input, InputKind, Intent, IntentKind, Level, Limits, Market, MarketIx, OrderKind, Price, Seq, SessionId,
+    Side, Size, StrategyId, Time, TokenIx, Usd,
 };
 
 const MARKETS: u32 = 500;
@@ -25,14 +25,14 @@ pub(super) struct Rig {
 
 impl Rig {
     pub(super) fn new(listeners: &[MarketIx], purpose: Purpose) -> anyhow::Result<Self> {
-        // The signer's process has a clock of its own, so the rig's is not far from it.
+        // The signer's process has its own clock, so the rig's time must be close to it.
         let now = match purpose {
             Purpose::Trade => control::clock::now(),
-            Purpose::Rehearse => START,
+            Purpose::Simulate => START,
         };
         let mut rig = Self { engine: Engine::new(purpose), effects: Effects::new(), seq: 0, now };
         let limits = Limits::WIDE;
-        rig.step(Body::Session(SessionStart {
+        rig.step(InputKind::Session(SessionStart {
             session: SESSION,
             mode: if purpose == Purpose::Trade { Mode::Demo } else { Mode::Backtest },
             cash: Usd::dollars(1_000_000),
@@ -42,9 +42,9 @@ impl Rig {
             halted: false,
         }));
         for number in 0..MARKETS {
-            rig.step(Body::Market(market(number)));
+            rig.step(InputKind::Market(market(number)));
         }
-        rig.step(Body::Strategy(StrategyChange::Loaded {
+        rig.step(InputKind::Strategy(StrategyChange::Loaded {
             strategy: StrategyId(1),
             name: "bench".into(),
             hash: [0; 32],
@@ -55,12 +55,12 @@ impl Rig {
             since: Time(0),
             parameters: String::new(),
         }));
-        rig.step(Body::Feed { channel: Channel::Market, up: true });
-        rig.step(Body::Feed { channel: Channel::User, up: true });
+        rig.step(InputKind::Feed { channel: Channel::Market, up: true });
+        rig.step(InputKind::Feed { channel: Channel::User, up: true });
         for token in 0..MARKETS.saturating_mul(2) {
-            rig.step(Body::Event(snapshot(TokenIx(token))?));
+            rig.step(InputKind::Event(snapshot(TokenIx(token))?));
         }
-        rig.step(Body::Command(Command::Start));
+        rig.step(InputKind::Command(Command::Start));
         Ok(rig)
     }
 
@@ -79,32 +79,32 @@ impl Rig {
         self.engine.market(market).context("a market of the rig")
     }
 
-    /// Takes the time of this machine, where another process compares.
-    pub(super) fn keep_time(&mut self) {
+    /// Advances the rig to this machine's time, which another process compares with its own.
+    pub(super) fn use_machine_time(&mut self) {
         self.now = self.now.max(control::clock::now());
     }
 
-    /// Gives the engine one input.
-    pub(super) fn step(&mut self, body: Body) {
+    /// Steps the engine with one input.
+    pub(super) fn step(&mut self, body: InputKind) {
         self.seq = self.seq.saturating_add(1);
         self.now = self.now.plus_micros(1);
-        let input = Input { seq: Seq(self.seq), at: self.now, body };
+        let input = Input { seq: Seq(self.seq), at: self.now, kind: body };
         self.engine.step(&input, &mut self.effects);
     }
 }
 
 /// Measures the engine's paths.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
-    let quiet = Rig::new(&[], Purpose::Rehearse)?;
+    let quiet = Rig::new(&[], Purpose::Simulate)?;
     figures.push(book_event(quiet, "step, book event, 500 markets, no listener", 80)?);
     let all: Vec<MarketIx> = (0..MARKETS).map(MarketIx).collect();
-    let heard = Rig::new(&all, Purpose::Rehearse)?;
-    figures.push(book_event(heard, "step, book event, 500 markets, one listener", 150)?);
-    figures.push(gate(Rig::new(&all, Purpose::Rehearse)?)?);
+    let subscribed = Rig::new(&all, Purpose::Simulate)?;
+    figures.push(book_event(subscribed, "step, book event, 500 markets, one listener", 150)?);
+    figures.push(gate(Rig::new(&all, Purpose::Simulate)?)?);
     Ok(())
 }
 
-/// Moves the best bid of one market after the other up and down.
+/// Changes the size at the best bid of one market after another.
 fn book_event(mut rig: Rig, path: &'static str, budget: u64) -> anyhow::Result<Figure> {
     let price = cents(40)?;
     let mut turn: u32 = 0;
@@ -113,19 +113,19 @@ fn book_event(mut rig: Rig, path: &'static str, budget: u64) -> anyhow::Result<F
         let token = TokenIx(turn.checked_rem(MARKETS.saturating_mul(2)).unwrap_or(0));
         let size = Size::shares(u64::from(turn % 7).saturating_add(1));
         let kind = MarketEventKind::Level { side: Side::Buy, price, size };
-        rig.step(Body::Event(MarketEvent { token, venue_time: START, kind }));
+        rig.step(InputKind::Event(MarketEvent { token, venue_time: START, kind }));
     });
     Ok(Figure { path, p50_ns, p99_ns, budget_ns: Some(budget), note: String::new() })
 }
 
-/// An intent that passes every rule, with everything that follows from it in the engine.
+/// Measures an intent that passes every rule, with all its consequences in the engine.
 fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
     let prices: Vec<Price> = (1..40).map(cents).collect::<anyhow::Result<_>>()?;
     let mut turn: u32 = 0;
     let (p50_ns, p99_ns) = time(200, 10, || {
         turn = turn.wrapping_add(1);
         let token = MarketIx(turn.checked_rem(MARKETS).unwrap_or(0)).token(0);
-        // Each order is another one: an equal one is refused, which is faster.
+        // Each order is different: a repeated one is refused, which is faster.
         let place = usize::try_from(turn.checked_div(MARKETS).unwrap_or(0)).unwrap_or(0);
         let price = prices.get(place % 39).copied().unwrap_or(Price::MIN);
         let kind = IntentKind::Place {
@@ -136,7 +136,7 @@ fn gate(mut rig: Rig) -> anyhow::Result<Figure> {
             kind: OrderKind::Gtc { post_only: true },
         };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        rig.step(Body::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
+        rig.step(InputKind::Intents(StrategyAnswer::to_one(StrategyId(1), intents)));
     });
     let note = "intent to approved placement, up to 2,200 orders open".to_owned();
     Ok(Figure { path: "gate, one order", p50_ns, p99_ns, budget_ns: Some(1_000), note })

@@ -1,5 +1,5 @@
-//! The whole line with the signer in its own process: a frame's text in, a signed order's bytes out. The journal's sync, which
-//! runs beside the signature, is left out.
+//! The whole path with the signer in its own process: from the text of a market frame to the bytes of a signed order.
+//! The journal's sync runs in parallel with the signature and is not included.
 
 use super::engine_paths::Rig;
 use super::{Figure, market_paths, percentiles, sandbox_paths};
@@ -7,35 +7,34 @@ use anyhow::{Context, ensure};
 use engine::{Approved, Effect, Placement, Purpose};
 use model::event::{OwnEvent, SessionState};
 use model::input::{Command, PlaceOutcome, StrategyAnswer, VenueStatus};
-use model::{Body, MarketIx, MarketNote, OrderId, Size, StrategyId};
-use order::{Exchange, Listing, SignedOrder};
+use model::{InputKind, MarketIx, MarketNote, OrderId, Size, StrategyId};
+use order::{Exchange, OrderTerms, SignedOrder};
 use polymarket::client::order_body;
 use polymarket::{TokenMap, parse_market};
 use sandbox::{Batch, Instance};
 use std::path::Path;
 use std::time::Instant;
 
-/// Orders that are measured, after a tenth of them to warm up.
+/// Number of measured orders; a tenth of it is added for warm-up.
 const ORDERS: usize = 1_000;
-/// The template waits less than this between two quotes. Its notes tell of so much later each turn; the engine's clock stays the
-/// real one, which the signer holds against its own.
+/// Longer than the template strategy waits between two quotes. The time of its market notes advances by this much each
+/// turn; the engine keeps real time, which the signer compares with its own clock.
 const PACE_MICROS: u64 = 20_000_000;
 
-/// Everything on the way from a frame to a signature.
+/// The stages from a market frame to a signature.
 struct Line<'a> {
     rig: Rig,
     instance: Instance,
-    heard: u64,
-    /// How far the strategy's clock is ahead.
+    events_consumed: u64,
+    /// Lead of the strategy's clock, in microseconds.
     ahead: u64,
     signer: &'a signer::Client,
     map: TokenMap,
     frames: [String; 2],
-    listing: Listing,
+    listing: OrderTerms,
 }
 
-/// Measures the signer's round trip and the whole line.
-/// `bare` is what a signature takes, in nanoseconds.
+/// Measures the signer's round trip and the whole path. `bare` is the time of a signature alone, in nanoseconds.
 pub(super) async fn measure(strategies: &Path, signer: &signer::Client, bare: u64) -> anyhow::Result<[Figure; 2]> {
     let rig = Rig::new(&[MarketIx(0)], Purpose::Trade)?;
     signer.begin(rig.session()).await.context("beginning a session at the signer")?;
@@ -46,8 +45,8 @@ pub(super) async fn measure(strategies: &Path, signer: &signer::Client, bare: u6
     map.insert(&no, MarketIx(0).token(1))?;
     let instance = sandbox_paths::start(&rig, strategies, "template.wasm")?;
     let frames = [1, 2].map(|size| market_paths::frame(&yes.to_string(), &no.to_string(), size));
-    let listing = Listing { token_id: yes, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
-    let mut line = Line { rig, instance, heard: 0, ahead: 0, signer, map, frames, listing };
+    let listing = OrderTerms { token_id: yes, tick: market.tick, exchange: Exchange::of(market.neg_risk) };
+    let mut line = Line { rig, instance, events_consumed: 0, ahead: 0, signer, map, frames, listing };
     line.begin()?;
     let (mut whole, mut trips) = (Vec::new(), Vec::new());
     for turn in 0..ORDERS.saturating_add(ORDERS / 10) {
@@ -77,18 +76,18 @@ pub(super) async fn measure(strategies: &Path, signer: &signer::Client, bare: u6
 }
 
 impl Line<'_> {
-    /// Tells the strategy that the bot trades.
+    /// Notifies the strategy that the session is running.
     fn begin(&mut self) -> anyhow::Result<()> {
         let mut batch = Batch::default();
         batch.own(self.instance.grants(), self.rig.now(), &OwnEvent::Session { state: SessionState::Running });
         let reaction = self.instance.on_events(1, &mut batch)?;
-        self.heard = u64::from(reaction.consumed);
+        self.events_consumed = u64::from(reaction.consumed);
         Ok(())
     }
 
-    /// Takes one order down the line and returns the nanoseconds of all of it and of the signature.
+    /// Sends one order through the path, and returns the nanoseconds of the whole path and of the signature.
     async fn order(&mut self, turn: usize) -> anyhow::Result<(u64, u64)> {
-        self.rig.keep_time();
+        self.rig.use_machine_time();
         self.ahead = self.ahead.saturating_add(PACE_MICROS);
         let frame = self.frames.get(turn % 2).context("a frame")?;
         let started = Instant::now();
@@ -96,9 +95,9 @@ impl Line<'_> {
         parse_market(frame.as_bytes(), &self.map, &mut events)?;
         let mut notes = Vec::new();
         for event in events {
-            self.rig.step(Body::Event(event));
+            self.rig.step(InputKind::Event(event));
             let ahead = self.ahead;
-            notes.extend(self.rig.effects.drain(..).filter_map(|effect| note(effect, ahead)));
+            notes.extend(self.rig.effects.drain(..).filter_map(|effect| market_note(effect, ahead)));
         }
         let approved = self.decide(&notes)?;
         let order = *approved.item();
@@ -111,14 +110,14 @@ impl Line<'_> {
         Ok((all, trip))
     }
 
-    /// Shows the notes to the strategy, and its intents to the gate.
+    /// Sends the notes to the strategy, and its intents to the gate.
     fn decide(&mut self, notes: &[MarketNote]) -> anyhow::Result<Approved<Placement>> {
         let mut batch = Batch::default();
         notes.iter().for_each(|note| batch.market(self.instance.grants(), note));
-        let first = self.heard.saturating_add(1);
+        let first = self.events_consumed.saturating_add(1);
         let reaction = self.instance.on_events(first, &mut batch)?;
-        self.heard = self.heard.saturating_add(u64::from(reaction.consumed));
-        self.rig.step(Body::Intents(StrategyAnswer {
+        self.events_consumed = self.events_consumed.saturating_add(u64::from(reaction.consumed));
+        self.rig.step(InputKind::Intents(StrategyAnswer {
             strategy: StrategyId(1),
             instance: 1,
             first,
@@ -133,21 +132,21 @@ impl Line<'_> {
             Effect::Place(approved) => Some(approved),
             _ => None,
         });
-        placed.context("the strategy placed nothing")
+        placed.context("the strategy placed no order")
     }
 
-    /// Takes the order off again, so that the next one is like it.
+    /// Cancels the order, so that the next one starts from the same state.
     fn clear(&mut self, order: OrderId) -> anyhow::Result<()> {
-        self.rig.step(Body::Placed { order, outcome: PlaceOutcome::Live });
-        self.rig.step(Body::Command(Command::CancelAll));
+        self.rig.step(InputKind::Placed { order, outcome: PlaceOutcome::Live });
+        self.rig.step(InputKind::Command(Command::CancelAll));
         let (status, matched) = (VenueStatus::Cancelled, Size::ZERO);
-        self.rig.step(Body::OrderUpdate { order, status, matched });
-        ensure!(self.rig.engine.summary().open_orders == 0, "an order stays open");
+        self.rig.step(InputKind::OrderUpdate { order, status, matched });
+        ensure!(self.rig.engine.summary().open_orders == 0, "an order is still open");
         Ok(())
     }
 }
 
-fn note(effect: Effect, ahead: u64) -> Option<MarketNote> {
+fn market_note(effect: Effect, ahead: u64) -> Option<MarketNote> {
     match effect {
         Effect::NotifyMarket { note, .. } => Some(MarketNote { host_time: note.host_time.plus_micros(ahead), ..note }),
         _ => None,

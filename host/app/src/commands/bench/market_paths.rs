@@ -1,18 +1,18 @@
-//! A `price_change` frame, from its text to the engine's book.
+//! Parsing a `price_change` frame, and applying it to the engine's book.
 
 use super::engine_paths::Rig;
 use super::{Figure, time};
 use anyhow::{Context, ensure};
-use model::{Body, MarketIx};
+use model::{InputKind, MarketIx};
 use polymarket::{TokenMap, parse_market};
 use serde_json::json;
 
-/// Entries of one frame; the venue's real frames have 2 to some dozens.
+/// Entries in one frame; the venue's frames have from 2 to a few dozen.
 const ENTRIES: u32 = 20;
 
-/// Measures parsing and applying; figures are for one entry.
+/// Measures parsing and applying; figures are per entry.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
-    let mut rig = Rig::new(&[], engine::Purpose::Rehearse)?;
+    let mut rig = Rig::new(&[], engine::Purpose::Simulate)?;
     let mut map = TokenMap::default();
     let [yes, no] = rig.market(MarketIx(0))?.tokens;
     map.insert(&yes, MarketIx(0).token(0))?;
@@ -27,7 +27,7 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
         let Some(frame) = frames.get(turn.checked_rem(frames.len()).unwrap_or(0)) else { return };
         events.clear();
         if parse_market(frame.as_bytes(), &map, &mut events).is_ok() {
-            events.drain(..).for_each(|event| rig.step(Body::Event(event)));
+            events.drain(..).for_each(|event| rig.step(InputKind::Event(event)));
         }
     });
     let per_entry = |nanos: u64| nanos.checked_div(u64::from(ENTRIES)).unwrap_or(nanos);
@@ -41,7 +41,7 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A frame as the venue writes it: each level on both tokens.
+/// Returns a frame in the venue's format, with each level on both tokens.
 pub(super) fn frame(yes: &str, no: &str, size: u32) -> String {
     let entry = |asset: &str, price: u32, side: &str| {
         json!({

@@ -1,12 +1,13 @@
-//! From a file in the strategies folder to the first event that the new instance heard: a demo of its own with real processes, while
-//! its strategies trade. The journal has when an instance answered first.
+//! Reload latency: from a new file in the strategies folder to the first event answered by the new instance, in a
+//! separate demo with real processes, while its strategies trade. The journal records the time of an instance's first
+//! answer.
 
 use super::{Figure, module, percentiles};
 use anyhow::{Context, ensure};
 use api::client::Remote;
 use journal::Record;
 use model::input::StrategyChange;
-use model::{Body, Input, StrategyId, hex};
+use model::{Input, InputKind, StrategyId, hex};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -15,24 +16,24 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use store::journal_files::{Step, folder, segments_of, walk};
 
-/// What is reloaded, and how its figures are called.
+/// Strategies to reload, and the names of their figures.
 const NAMES: [(&str, [&str; 2]); 4] = [
     ("template", ["reload, cold: template", "reload, cached: template"]),
     ("quoter", ["reload, cold: quoter", "reload, cached: quoter"]),
     ("momentum", ["reload, cold: momentum", "reload, cached: momentum"]),
     ("bundle", ["reload, cold: bundle", "reload, cached: bundle"]),
 ];
-/// Reloads of each strategy, with and without native code that was kept.
+/// Number of reloads of each strategy, without and with cached native code.
 const ROUNDS: u32 = 20;
 const BUDGET_NS: u64 = 150_000_000;
-/// How long the demo may take to start, and a strategy to be reloaded, on a machine that has better to do.
+/// Timeout for the start of the demo and for each reload, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How often the host is asked whether it is done.
+/// Polling interval.
 const LOOK: Duration = Duration::from_millis(20);
-/// A demo that nobody ended ends by itself.
+/// Run time limit of a demo that is not ended.
 const AT_MOST: &str = "30m";
 
-/// A file that was dropped.
+/// A file installed for a reload.
 struct Dropped {
     name: &'static str,
     hash: [u8; 32],
@@ -50,7 +51,7 @@ pub(super) fn measure(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::R
         for number in 0..ROUNDS {
             dropped.push(demo.reload(name, &bytes, number, false)?);
         }
-        // The first two of them, in turns: another file each time, and one whose native code is there.
+        // The first two versions in turn: a different file each time, but with cached native code.
         for turn in 0..ROUNDS {
             dropped.push(demo.reload(name, &bytes, turn % 2, true)?);
         }
@@ -61,51 +62,51 @@ pub(super) fn measure(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::R
         for (path, cached) in paths.into_iter().zip([false, true]) {
             let of = dropped.iter().zip(&times).filter(|(file, _)| file.name == name && file.cached == cached);
             let (p50_ns, p99_ns) = percentiles(of.map(|(_, micros)| micros.saturating_mul(1_000)).collect());
-            let note = format!("file to first event, {ROUNDS} times in a running demo; p99 is the worst");
+            let note = format!("file to first event, {ROUNDS} times in a running demo; p99 is the maximum");
             figures.push(Figure { path, p50_ns, p99_ns, budget_ns: Some(BUDGET_NS), note });
         }
     }
     Ok(())
 }
 
-/// Reads from the journal how long each of the files took, in microseconds.
+/// Reads from the journal the reload time of each file, in microseconds.
 fn times(data: &Path, dropped: &[Dropped]) -> anyhow::Result<Vec<u64>> {
-    let sessions = segments_of(&folder(data)).context("looking for the demo's journal")?;
+    let sessions = segments_of(&folder(data)).context("finding the demo's journal")?;
     let (_, files) = sessions.last().context("the demo has no journal")?;
-    let mut found = Found { dropped, instances: BTreeMap::new(), next: 0, heard: vec![None; dropped.len()] };
+    let mut found = Found { dropped, instances: BTreeMap::new(), next: 0, loaded_after: vec![None; dropped.len()] };
     walk(files, |step| {
         if let Step::Record(Record::Input(input)) = step {
-            found.take(&input);
+            found.apply(&input);
         }
     })?;
-    let all: Option<Vec<u64>> = found.heard.into_iter().collect();
-    all.context("not every file that was dropped was heard of in the journal")
+    let all: Option<Vec<u64>> = found.loaded_after.into_iter().collect();
+    all.context("some reloads are missing in the journal")
 }
 
-/// What the journal says about files that were dropped one after another.
+/// Reload times found in the journal, for files installed one after another.
 struct Found<'a> {
     dropped: &'a [Dropped],
-    /// Which file an instance has, and has not answered from yet.
+    /// File index of each instance that has not answered yet.
     instances: BTreeMap<(StrategyId, u32), usize>,
-    /// The next file.
+    /// Index of the next file.
     next: usize,
-    heard: Vec<Option<u64>>,
+    loaded_after: Vec<Option<u64>>,
 }
 
 impl Found<'_> {
-    fn take(&mut self, input: &Input) {
-        match &input.body {
-            Body::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, .. })
+    fn apply(&mut self, input: &Input) {
+        match &input.kind {
+            InputKind::Strategy(StrategyChange::Loaded { strategy, name, hash, instance, .. })
                 if self.dropped.get(self.next).is_some_and(|file| file.name == name && file.hash == *hash) =>
             {
                 self.instances.insert((*strategy, *instance), self.next);
                 self.next = self.next.saturating_add(1);
             }
-            Body::Intents(answer) => {
+            InputKind::Intents(answer) => {
                 let Some(place) = self.instances.remove(&(answer.strategy, answer.instance)) else { return };
                 let Some(file) = self.dropped.get(place) else { return };
-                if let Some(heard) = self.heard.get_mut(place) {
-                    *heard = Some(input.at.0.saturating_sub(file.at_micros));
+                if let Some(loaded_after) = self.loaded_after.get_mut(place) {
+                    *loaded_after = Some(input.at.0.saturating_sub(file.at_micros));
                 }
             }
             _ => {}
@@ -113,12 +114,12 @@ impl Found<'_> {
     }
 }
 
-/// A `polytrader run --mode demo` that has the shipped strategies in its folder.
+/// A `polytrader run --mode demo` with the shipped strategies in its folder.
 struct Demo {
     child: Child,
     remote: Remote,
     strategies: PathBuf,
-    /// Where files are before they are dropped.
+    /// Folder for files before they are moved into place.
     beside: PathBuf,
 }
 
@@ -144,7 +145,7 @@ impl Demo {
         }
     }
 
-    /// Drops a version of a strategy and waits until it runs.
+    /// Installs a version of a strategy and waits until it is running.
     fn reload(&self, name: &'static str, bytes: &[u8], number: u32, cached: bool) -> anyhow::Result<Dropped> {
         let bytes = variant(bytes, number);
         let (fresh, file) = (self.beside.join(name), self.strategies.join(name).with_extension("wasm"));
@@ -171,21 +172,21 @@ impl Demo {
 impl Drop for Demo {
     fn drop(&mut self) {
         if let Err(error) = end(&mut self.child) {
-            tracing::error!(%error, "the benchmark's demo does not end");
+            tracing::error!(%error, "ending the benchmark's demo failed");
         }
     }
 }
 
-/// The same module with a section that means nothing: another version.
+/// Returns the same module with an additional section without effect: another version.
 pub(super) fn variant(module: &[u8], number: u32) -> Vec<u8> {
     let [one, two, three, four] = number.to_le_bytes();
     [module, &[0, 6, 1, b'v', one, two, three, four]].concat()
 }
 
-/// Waits until all strategies of a demo run.
+/// Waits until all strategies of a demo are running.
 fn up(data: &Path, child: &mut Child) -> anyhow::Result<Remote> {
     let remote = wait(|| {
-        ensure!(child.try_wait()?.is_none(), "the demo ended at once: try `polytrader run --mode demo`");
+        ensure!(child.try_wait()?.is_none(), "the demo exited immediately: try `polytrader run --mode demo`");
         Ok(Remote::of(data).ok())
     })
     .context("waiting for the demo")?;
@@ -200,40 +201,35 @@ fn views(remote: &Remote) -> anyhow::Result<Vec<Value>> {
     Ok(all)
 }
 
-/// Asks until there is an answer.
+/// Polls until there is a result.
 fn wait<T>(mut ask: impl FnMut() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     let started = Instant::now();
     loop {
         if let Some(answer) = ask()? {
             return Ok(answer);
         }
-        ensure!(started.elapsed() < PATIENCE, "nothing within {} s", PATIENCE.as_secs());
+        ensure!(started.elapsed() < PATIENCE, "no result within {} s", PATIENCE.as_secs());
         std::thread::sleep(LOOK);
     }
 }
 
-/// Ends a run in order, with its children.
+/// Shuts down a run in order, with its child processes.
 fn end(child: &mut Child) -> anyhow::Result<()> {
     if child.try_wait()?.is_some() {
         return Ok(());
     }
-    #[cfg(unix)]
-    if let Some(id) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        rustix::process::kill_process(id, rustix::process::Signal::TERM)?;
-    }
-    #[cfg(not(unix))]
-    child.kill()?;
+    crate::platform::terminate(child.id())?;
     child.wait()?;
     Ok(())
 }
 
-/// A data folder that is removed at the end.
+/// A data directory that is removed at the end.
 struct Scratch(PathBuf);
 
 impl Scratch {
     fn new() -> anyhow::Result<Self> {
         let path = std::env::temp_dir().join(format!("polytrader-bench-{}", std::process::id()));
-        std::fs::create_dir_all(&path).with_context(|| format!("making {}", path.display()))?;
+        std::fs::create_dir_all(&path).with_context(|| format!("creating {}", path.display()))?;
         Ok(Self(path))
     }
 }
@@ -241,7 +237,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            tracing::warn!(%error, path = %self.0.display(), "a folder of the benchmark stays");
+            tracing::warn!(%error, path = %self.0.display(), "removing a benchmark folder failed");
         }
     }
 }

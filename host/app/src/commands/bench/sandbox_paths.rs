@@ -18,7 +18,7 @@ pub(super) fn start(rig: &Rig, strategies: &Path, name: &str) -> anyhow::Result<
     Ok(Instance::start(&sandbox, &module, session(rig)?)?)
 }
 
-/// Returns what a strategy starts from that may trade the first market of the rig.
+/// Returns a session for a strategy that may trade the first market of the rig.
 pub(super) fn session(rig: &Rig) -> anyhow::Result<Session> {
     let market = rig.market(MarketIx(0))?.clone();
     Ok(Session {
@@ -34,11 +34,11 @@ pub(super) fn session(rig: &Rig) -> anyhow::Result<Session> {
     })
 }
 
-/// Measures one event a call, and 256.
+/// Measures one event per call, and 256.
 pub(super) fn measure(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::Result<()> {
-    let rig = Rig::new(&[], engine::Purpose::Rehearse)?;
+    let rig = Rig::new(&[], engine::Purpose::Simulate)?;
     let mut instance = start(&rig, strategies, "template.wasm")?;
-    let note = "template.wasm, hears tops and does not trade".to_owned();
+    let note = "template.wasm, receives book tops and does not trade".to_owned();
     for (events, path, budget) in [
         (1, "event -> WASM -> intents, one event a call", 500),
         (BATCH, "event -> WASM -> intents, batches of 256, one event", 15),
@@ -64,7 +64,7 @@ pub(super) fn measure(strategies: &Path, figures: &mut Vec<Figure>) -> anyhow::R
     Ok(())
 }
 
-/// Returns the top of the first market's YES book; the number makes it another one.
+/// Returns the top of the first market's YES book; `number` makes each one different.
 pub(super) fn top(at: Time, number: u32) -> anyhow::Result<MarketNote> {
     let level = |micros| -> anyhow::Result<Option<Level>> {
         let price = Price::from_micros(micros).context("a price")?;

@@ -1,22 +1,22 @@
-//! Building, hashing and signing an order in one process, against the bare signature, side by side.
+//! Building, hashing and signing an order in one process, compared with the bare signature.
 
 use super::{Figure, time};
 use crate::commands::run::fresh_key;
 use anyhow::Context;
 use model::{NewOrder, OrderId, OrderKind, Price, Side, Size, StrategyId, TickSize, TokenId, TokenIx};
-use order::{Account, Chain, Domains, Exchange, Listing, UnsignedOrder};
+use order::{Account, Chain, Domains, Exchange, OrderTerms, UnsignedOrder};
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 
-/// The path that others are held against.
+/// Name of the reference path.
 pub(super) const BARE: &str = "bare secp256k1 signature";
 
-/// Measures both and their ratio, and what it takes this machine to wake another process and be woken by it.
+/// Measures both, their ratio, and the time to wake another process and be woken by it.
 pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     let key = fresh_key()?;
     let account = Account::eoa(key.address(), Chain::Polygon);
     let domains = Domains::new(Chain::Polygon);
-    let listing = Listing { token_id: TokenId([7; 32]), tick: TickSize::CENT, exchange: Exchange::Standard };
+    let listing = OrderTerms { token_id: TokenId([7; 32]), tick: TickSize::CENT, exchange: Exchange::Standard };
     let new = NewOrder {
         id: OrderId(1),
         strategy: StrategyId(1),
@@ -51,7 +51,7 @@ pub(super) fn measure(figures: &mut Vec<Figure>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Measures one byte to a process that gives it back. None where there is no such program.
+/// Measures the round trip of one byte to another process. `None` if there is no `cat` program.
 fn to_another_process() -> Option<Figure> {
     let mut child = Command::new("cat").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
     let (mut there, mut back) = (child.stdin.take()?, child.stdout.take()?);
@@ -61,7 +61,7 @@ fn to_another_process() -> Option<Figure> {
     });
     drop(there);
     let ended = child.wait().ok()?;
-    let note = "cat, over two pipes: two processes wake each other".to_owned();
+    let note = "cat over two pipes: two process wake-ups".to_owned();
     let figure = Figure { path: "a byte to another process and back", p50_ns, p99_ns, budget_ns: None, note };
     ended.success().then_some(figure)
 }

@@ -1,6 +1,6 @@
-//! The keystore: a private key under a passphrase, as Ethereum wallets keep it (Web3 secret storage, version 3): scrypt,
-//! AES-128-CTR, and a Keccak code over key and ciphertext. Other wallets' files can be read, and ours by other wallets: what the
-//! signer may sign stands in a member of our own ([`super::limits`]), which they leave alone.
+//! The keystore: a private key encrypted under a passphrase, in the format of Ethereum wallets (Web3 secret storage,
+//! version 3): scrypt, AES-128-CTR, and a Keccak MAC over key and ciphertext. It is interchangeable with other wallets:
+//! the signer's limits are in an additional member ([`super::limits`]), which they ignore.
 
 use super::limits;
 use aes::Aes128;
@@ -15,11 +15,11 @@ use signer::Limits;
 use std::path::Path;
 use zeroize::Zeroizing;
 
-/// What new keystores cost to open: 128 MiB and about half a second (OWASP's advice for scrypt).
+/// Cost of new keystores: 128 MiB and about half a second to open (OWASP's recommendation for scrypt).
 const LOG_N: u8 = 17;
-/// The costliest file that is opened: 1 GiB.
+/// Maximum cost of a keystore to open: 1 GiB.
 const LOG_N_MAX: u8 = 20;
-/// The largest file that is read.
+/// Maximum size of a keystore file.
 const FILE_MAX: u64 = 64 * 1024;
 
 type Cipher = ctr::Ctr128BE<Aes128>;
@@ -33,12 +33,12 @@ struct Keystore {
     crypto: Crypto,
 }
 
-/// What a keystore holds; a key is never printed.
+/// Content of an opened keystore; the key is never printed.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    /// The key.
+    /// The private key.
     pub(crate) key: SigningKey,
-    /// What the signer may sign; none in a file of another wallet.
+    /// The signer's limits; `None` in a file of another wallet.
     pub(crate) limits: Option<Limits>,
 }
 
@@ -69,15 +69,16 @@ struct KdfParams {
 /// Opens a keystore.
 ///
 /// # Errors
-/// If it is none, the passphrase is wrong, or its limits were changed without it; the key is in no message.
+/// If it is invalid, the passphrase is wrong, or its limits were changed without the passphrase. No message contains
+/// the key.
 pub(crate) fn open(path: &Path, passphrase: &str) -> anyhow::Result<Opened> {
     unlock(path, passphrase).map(|(_, _, opened)| opened)
 }
 
-/// Writes limits into a keystore, in one step; all else in it stays as it is.
+/// Writes limits into a keystore atomically; everything else in it is left unchanged.
 ///
 /// # Errors
-/// As [`open`], and if the file cannot be written.
+/// As for [`open`], and if the file cannot be written.
 pub(crate) fn set_limits(
     path: &Path,
     passphrase: &str,
@@ -85,7 +86,7 @@ pub(crate) fn set_limits(
 ) -> anyhow::Result<Limits> {
     let (mut file, derived, opened) = unlock(path, passphrase)?;
     let limits = change(opened.limits)?;
-    let members = file.as_object_mut().context("a keystore is a JSON object")?;
+    let members = file.as_object_mut().context("expected a JSON object as keystore")?;
     members.insert(limits::MEMBER.to_owned(), limits::write(&limits, opened.key.address(), &derived)?);
     save(path, &file)?;
     Ok(limits)
@@ -96,12 +97,13 @@ type Derived = Zeroizing<[u8; 32]>;
 fn unlock(path: &Path, passphrase: &str) -> anyhow::Result<(Value, Derived, Opened)> {
     let text = files::read_text(path, files::Links::Follow, FILE_MAX);
     let text = text.with_context(|| format!("reading {}", path.display()))?;
-    let what = || format!("{} is no Ethereum keystore", path.display());
+    let what = || format!("{} is not an Ethereum keystore", path.display());
     let file: Value = serde_json::from_str(&text).with_context(what)?;
     let store = Keystore::deserialize(&file).with_context(what)?;
     let (bytes, derived) = decrypt(&store, passphrase).with_context(|| format!("opening {}", path.display()))?;
-    let key =
-        SigningKey::from_bytes(&bytes).ok().with_context(|| format!("{} holds no private key", path.display()))?;
+    let key = SigningKey::from_bytes(&bytes)
+        .ok()
+        .with_context(|| format!("{} contains no valid private key", path.display()))?;
     let member = file.get(limits::MEMBER);
     let limits = member.map(|member| limits::read(member, key.address(), &derived)).transpose();
     let limits = limits.with_context(|| format!("the limits in {}", path.display()))?;
@@ -109,17 +111,17 @@ fn unlock(path: &Path, passphrase: &str) -> anyhow::Result<(Value, Derived, Open
 }
 
 fn save(path: &Path, file: &Value) -> anyhow::Result<()> {
-    let json = serde_json::to_string_pretty(file).context("writing the keystore down")?;
+    let json = serde_json::to_string_pretty(file).context("serializing the keystore")?;
     store::private_file::replace(path, format!("{json}\n").as_bytes())
         .with_context(|| format!("writing {}", path.display()))
 }
 
-/// Returns the key and what its passphrase becomes.
+/// Returns the private key and the key derived from the passphrase.
 fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<(Zeroizing<[u8; 32]>, Derived)> {
     let Crypto { cipher, kdf, .. } = &store.crypto;
     ensure!(
         store.version == 3 && cipher == "aes-128-ctr" && kdf == "scrypt",
-        "it is of version {}, with {cipher} and {kdf}; version 3 with aes-128-ctr and scrypt can be read",
+        "unsupported version {} with {cipher} and {kdf}; expected version 3 with aes-128-ctr and scrypt",
         store.version
     );
     let params = &store.crypto.kdfparams;
@@ -130,7 +132,7 @@ fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<(Zeroizing<[u8;
             && (1..=LOG_N_MAX).contains(&log_n)
             && params.r <= 64
             && params.p <= 64,
-        "its scrypt parameters (n {}, r {}, p {}, dklen {}) are beyond what is opened",
+        "its scrypt parameters (n {}, r {}, p {}, dklen {}) exceed the supported cost",
         params.n,
         params.r,
         params.p,
@@ -144,24 +146,24 @@ fn decrypt(store: &Keystore, passphrase: &str) -> anyhow::Result<(Zeroizing<[u8;
     Ok((key, derived))
 }
 
-/// Writes a key under a passphrase, with the limits to begin with; never over what is there.
+/// Writes a key under a passphrase, with the default limits. Never replaces an existing file.
 ///
 /// # Errors
-/// If the file exists or cannot be written, or the system gives no randomness.
+/// If the file exists or cannot be written, or if the system provides no randomness.
 pub(crate) fn create(path: &Path, key: &[u8; 32], passphrase: &str) -> anyhow::Result<()> {
     create_with(path, key, passphrase, LOG_N)
 }
 
 fn create_with(path: &Path, key: &[u8; 32], passphrase: &str, log_n: u8) -> anyhow::Result<()> {
     if path.exists() {
-        bail!("{} is there already; move it away first: it may be the only copy of its key", path.display());
+        bail!("{} already exists; move it away first: it may be the only copy of its key", path.display());
     }
-    let address = SigningKey::from_bytes(key).ok().context("this is no private key")?.address();
+    let address = SigningKey::from_bytes(key).ok().context("invalid private key")?.address();
     let (mut salt, mut iv, mut id) = ([0; 32], [0; 16], [0; 16]);
     for random in [salt.as_mut_slice(), &mut iv, &mut id] {
-        getrandom::fill(random).context("asking the system for randomness")?;
+        getrandom::fill(random).context("reading randomness from the system")?;
     }
-    let (n, r, p) = (1u32.checked_shl(u32::from(log_n)).context("a cost")?, 8, 1);
+    let (n, r, p) = (1u32.checked_shl(u32::from(log_n)).context("computing the scrypt cost")?, 8, 1);
     let derived = derive(passphrase, &salt, log_n, r, p)?;
     let mut secret = Zeroizing::new(*key);
     crypt(&derived, &iv, secret.as_mut())?;
@@ -178,20 +180,20 @@ fn create_with(path: &Path, key: &[u8; 32], passphrase: &str, log_n: u8) -> anyh
             mac: hex::encode(&mac(&derived, secret.as_ref())),
         },
     };
-    let mut file = serde_json::to_value(&store).context("writing the keystore down")?;
-    let members = file.as_object_mut().context("a keystore is a JSON object")?;
+    let mut file = serde_json::to_value(&store).context("serializing the keystore")?;
+    let members = file.as_object_mut().context("expected a JSON object as keystore")?;
     members.insert(limits::MEMBER.to_owned(), limits::write(&Limits::DEFAULT, address, &derived)?);
     save(path, &file)
 }
 
 fn derive(passphrase: &str, salt: &[u8], log_n: u8, r: u32, p: u32) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let params = scrypt::Params::new(log_n, r, p).ok().context("its scrypt parameters contradict each other")?;
+    let params = scrypt::Params::new(log_n, r, p).ok().context("its scrypt parameters are inconsistent")?;
     let mut derived = Zeroizing::new([0; 32]);
     scrypt::scrypt(passphrase.as_bytes(), salt, &params, derived.as_mut()).ok().context("deriving the file's key")?;
     Ok(derived)
 }
 
-/// Encrypts or decrypts: the first half of the derived key is the cipher's.
+/// Encrypts or decrypts with the first half of the derived key.
 fn crypt(derived: &[u8; 32], iv: &[u8], secret: &mut [u8]) -> anyhow::Result<()> {
     let (key, _) = derived.split_at(16);
     let mut cipher = Cipher::new_from_slices(key, iv).ok().context("its iv is not 16 bytes")?;
@@ -199,7 +201,7 @@ fn crypt(derived: &[u8; 32], iv: &[u8], secret: &mut [u8]) -> anyhow::Result<()>
     Ok(())
 }
 
-/// The code that proves the passphrase: over the other half and the ciphertext.
+/// Returns the MAC that verifies the passphrase, over the second half of the derived key and the ciphertext.
 fn mac(derived: &[u8; 32], ciphertext: &[u8]) -> [u8; 32] {
     let (_, half) = derived.split_at(16);
     keccak(&[half, ciphertext].concat())
@@ -264,7 +266,10 @@ mod tests {
         assert!(wrong.ends_with("the passphrase is wrong"), "{wrong}");
         let there = create_with(&path, &[8; 32], "x", 4).unwrap_err().to_string();
         assert!(there.contains("may be the only copy"), "{there}");
-        assert!(!fs::read_to_string(&path).unwrap().contains(&hex::encode(&[7; 32])), "the key is not in the file");
+        assert!(
+            !fs::read_to_string(&path).unwrap().contains(&hex::encode(&[7; 32])),
+            "the key is not stored unencrypted"
+        );
     }
 
     #[test]
@@ -282,7 +287,7 @@ mod tests {
         assert_eq!(limits().unwrap(), Some(lower));
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        // Whoever writes to the file without the passphrase.
+        // Changes made to the file without the passphrase.
         let good: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
         let meddled = |change: &dyn Fn(&mut Value)| {
             let mut file = good.clone();
@@ -298,13 +303,13 @@ mod tests {
             let malformed = meddled(&|file| file[limits::MEMBER][name] = value.clone()).unwrap_err();
             assert!(malformed.contains("the limits in"), "{malformed}");
         }
-        // The limits of another keystore under the same passphrase.
+        // The limits of another keystore with the same passphrase.
         let other = dir.0.join("other.json");
         create_with(&other, &[8; 32], "correct horse", 4).unwrap();
         let theirs: Value = serde_json::from_str(&fs::read_to_string(&other).unwrap()).unwrap();
         assert!(meddled(&|file| file[limits::MEMBER] = theirs[limits::MEMBER].clone()).is_err());
         assert_eq!(meddled(&|file| drop(file.as_object_mut().unwrap().remove(limits::MEMBER))), Ok(None));
-        // And back again: the address, the crypto and all else stayed.
+        // Restored again: the address, the crypto and everything else are unchanged.
         assert_eq!(meddled(&|_| ()), Ok(Some(lower)));
     }
 
@@ -316,10 +321,13 @@ mod tests {
             fs::write(&path, content).unwrap();
             format!("{:#}", open(&path, "x").unwrap_err())
         };
-        assert!(refused("{}").contains("is no Ethereum keystore"));
-        assert!(refused(&KNOWN.replace("262144", "1073741824")).contains("beyond what is opened"));
-        assert!(refused(&KNOWN.replace("262144", "3")).contains("beyond what is opened"));
-        assert!(refused(&KNOWN.replace("\"scrypt\"", "\"pbkdf2\"")).contains("scrypt can be read"));
+        assert!(refused("{}").contains("is not an Ethereum keystore"));
+        assert!(refused(&KNOWN.replace("262144", "1073741824")).contains("exceed the supported cost"));
+        assert!(refused(&KNOWN.replace("262144", "3")).contains("exceed the supported cost"));
+        assert!(
+            refused(&KNOWN.replace("\"scrypt\"", "\"pbkdf2\""))
+                .contains("expected version 3 with aes-128-ctr and scrypt")
+        );
         assert!(refused(&KNOWN.replace("ab0c7876", "ab0c78xx")).contains("its salt is not hexadecimal"));
         assert!(refused(&" ".repeat(70_000)).contains(&format!("it has more than {FILE_MAX} bytes")));
     }

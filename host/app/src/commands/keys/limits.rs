@@ -1,5 +1,5 @@
-//! The signer's limits as they stand in the keystore: a member beside those of Ethereum's format, with a code over limits and address
-//! whose key derives from the passphrase. They are changed only with it.
+//! The signer's limits in the keystore: a member in addition to those of Ethereum's format, with a MAC over limits and
+//! address whose key is derived from the passphrase. Changing them requires the passphrase.
 
 use anyhow::{Context, bail, ensure};
 use config::signer_limit;
@@ -12,13 +12,14 @@ use sha2::Sha256;
 use signer::Limits;
 use zeroize::Zeroizing;
 
-/// The member's name.
+/// Name of the member in the keystore file.
 pub(super) const MEMBER: &str = "polytrader";
 const VERSION: u32 = 1;
-/// What the derived key is used for here; the cipher and the code of the format itself use it as it is.
+/// Domain separation for the derived key; the cipher and the MAC of the format itself use the key directly.
 const PURPOSE: &[u8] = b"polytrader keystore limits 1";
 
-/// The limits' names for people and in the file, and the key of the configuration that says what fits.
+/// Names of the limits, on the command line and in the file, and the configuration key that defines the valid range of
+/// each.
 const NAMES: [(&str, &str); 5] = [
     ("order_max_usd", "signer.max_order_usd"),
     ("minute_max_usd", "signer.max_minute_usd"),
@@ -35,9 +36,10 @@ struct Member {
     mac: String,
 }
 
+/// The limits as the keystore and `--json` have them.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+pub(super) struct Written {
     order_max_usd: String,
     minute_max_usd: String,
     day_max_usd: String,
@@ -45,27 +47,31 @@ struct Written {
     batches_per_minute: u32,
 }
 
-/// Returns the member.
+/// Returns the keystore member for these limits.
 pub(super) fn write(limits: &Limits, address: Address, derived: &Zeroizing<[u8; 32]>) -> anyhow::Result<Value> {
     let mac = hex::encode(&mac(limits, address, derived)?.finalize().into_bytes());
-    let written = Written {
+    serde_json::to_value(Member { version: VERSION, limits: written(limits), mac }).context("serializing the limits")
+}
+
+/// Returns the limits by name, amounts as text.
+pub(super) fn written(limits: &Limits) -> Written {
+    Written {
         order_max_usd: limits.order_max.to_string(),
         minute_max_usd: limits.minute_max.to_string(),
         day_max_usd: limits.day_max.to_string(),
         orders_per_minute: limits.orders_per_minute,
         batches_per_minute: limits.batches_per_minute,
-    };
-    serde_json::to_value(Member { version: VERSION, limits: written, mac }).context("writing the limits down")
+    }
 }
 
-/// Returns the limits of a member.
+/// Reads the limits from the keystore member.
 ///
 /// # Errors
-/// If it is none, or was not written with the passphrase.
+/// If it is malformed, or was not written with the passphrase.
 pub(super) fn read(member: &Value, address: Address, derived: &Zeroizing<[u8; 32]>) -> anyhow::Result<Limits> {
-    let member = Member::deserialize(member).context("are not as this program writes them")?;
-    ensure!(member.version == VERSION, "are of version {}; version {VERSION} can be read", member.version);
-    let usd = |text: &str| Usd::parse(text).with_context(|| format!("have `{text}`, which is no amount of dollars"));
+    let member = Member::deserialize(member).context("have an unknown format")?;
+    ensure!(member.version == VERSION, "have version {}; expected version {VERSION}", member.version);
+    let usd = |text: &str| Usd::parse(text).with_context(|| format!("contain `{text}`; expected an amount in dollars"));
     let limits = Limits {
         order_max: usd(&member.limits.order_max_usd)?,
         minute_max: usd(&member.limits.minute_max_usd)?,
@@ -73,17 +79,18 @@ pub(super) fn read(member: &Value, address: Address, derived: &Zeroizing<[u8; 32
         orders_per_minute: member.limits.orders_per_minute,
         batches_per_minute: member.limits.batches_per_minute,
     };
-    let code: [u8; 32] = hex::decode_array(&member.mac).context("have a code that is not 32 bytes")?;
+    let code: [u8; 32] = hex::decode_array(&member.mac).context("have a MAC that is not 32 bytes")?;
     let genuine = mac(&limits, address, derived)?.verify_slice(&code).is_ok();
     ensure!(
         genuine,
-        "were changed without its passphrase; put the file back as it was, or import the key again and set them anew"
+        "were changed without its passphrase; restore the original file, or import the key again and set the limits \
+         again"
     );
     Ok(limits)
 }
 
 fn mac(limits: &Limits, address: Address, derived: &Zeroizing<[u8; 32]>) -> anyhow::Result<Hmac<Sha256>> {
-    let new = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).ok().context("a key of a code");
+    let new = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).ok().context("creating a MAC key");
     let mut own = new(derived.as_ref())?;
     own.update(PURPOSE);
     let mut mac = new(&own.finalize().into_bytes())?;
@@ -94,18 +101,18 @@ fn mac(limits: &Limits, address: Address, derived: &Zeroizing<[u8; 32]>) -> anyh
     Ok(mac)
 }
 
-/// Returns limits with what an operator sets.
+/// Applies an operator's settings to limits.
 ///
 /// # Errors
-/// If a setting has no such name, or does not fit.
+/// If a setting has an unknown name, or its value is out of range.
 pub(super) fn change(mut limits: Limits, settings: &[String]) -> anyhow::Result<Limits> {
     for setting in settings {
         let (name, text) =
-            setting.split_once('=').with_context(|| format!("`--set {setting}` is not of the form name=value"))?;
+            setting.split_once('=').with_context(|| format!("expected name=value, got `--set {setting}`"))?;
         let name = name.trim();
         let Some((_, key)) = NAMES.iter().find(|(known, _)| *known == name) else {
             let known = NAMES.map(|(known, _)| known).join(", ");
-            bail!("the signer has no limit `{name}`; it has {known}");
+            bail!("unknown signer limit `{name}`; expected one of {known}");
         };
         let number = signer_limit(key, text.trim()).with_context(|| name.to_owned())?;
         let count = || u32::try_from(number).ok().context("the number is too large");
@@ -152,8 +159,8 @@ mod tests {
         let changed = set(&["minute_max_usd=1.5", "day_max_usd=2", "orders_per_minute=4"]).unwrap();
         let (minute_max, day_max) = (Usd(1_500_000), Usd::dollars(2));
         assert_eq!(changed, Limits { minute_max, day_max, orders_per_minute: 4, ..Limits::DEFAULT });
-        assert!(set(&["order_max_usd"]).unwrap_err().contains("not of the form"));
-        assert!(set(&["order_max=1"]).unwrap_err().contains("it has order_max_usd, minute_max_usd"));
+        assert!(set(&["order_max_usd"]).unwrap_err().contains("expected name=value"));
+        assert!(set(&["order_max=1"]).unwrap_err().contains("expected one of order_max_usd, minute_max_usd"));
         for bad in ["order_max_usd=-1", "order_max_usd=0", "order_max_usd=NaN", "orders_per_minute=4.5"] {
             assert!(set(&[bad]).is_err(), "{bad}");
         }

@@ -1,52 +1,54 @@
-//! Where the keystore's passphrase comes from: a file that only its owner can read, an open pipe, a service's credential, or a person.
+//! Source of the keystore's passphrase: a file that only its owner can read, an open pipe, a service's credential, or a
+//! prompt.
 
 use crate::cli::PassphraseArgs;
+use crate::platform;
 use anyhow::{Context, bail, ensure};
 use std::io::{IsTerminal, Read};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// The name of the credential that systemd hands over in `$CREDENTIALS_DIRECTORY`.
+/// Name of the credential that systemd provides in `$CREDENTIALS_DIRECTORY`.
 const CREDENTIAL: &str = "polytrader-passphrase";
-/// The largest file that is read.
+/// Maximum size of the file or pipe content, in bytes.
 const FILE_MAX: u64 = 4_096;
 
-/// Returns the passphrase; asks twice for a new one.
+/// Returns the passphrase; prompts twice for a new one.
 ///
 /// # Errors
-/// If there is none, or others could read it.
-pub(super) fn ask(args: &PassphraseArgs, new: bool) -> anyhow::Result<Zeroizing<String>> {
+/// If there is no source for it, or if other users could read it.
+pub(super) fn read_passphrase(args: &PassphraseArgs, new: bool) -> anyhow::Result<Zeroizing<String>> {
     let credentials = std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from);
     if let Some(known) = given(args, credentials.as_deref())? {
         return Ok(known);
     }
     if !std::io::stdin().is_terminal() {
         bail!(
-            "nobody can be asked for the passphrase here: give --passphrase-file FILE, --passphrase-fd N, or the credential \
-             {CREDENTIAL}"
+            "no terminal to prompt for the passphrase: use --passphrase-file FILE, --passphrase-fd N, or the \
+             credential {CREDENTIAL}"
         );
     }
-    let prompt = |text: &str| rpassword::prompt_password(text).map(Zeroizing::new).context("asking for the passphrase");
+    let prompt =
+        |text: &str| rpassword::prompt_password(text).map(Zeroizing::new).context("prompting for the passphrase");
     let first = prompt("passphrase: ")?;
     if new {
-        ensure!(prompt("the passphrase again: ")? == first, "the two passphrases differ; nothing was written");
+        ensure!(prompt("repeat the passphrase: ")? == first, "the two passphrases differ; nothing was written");
     }
     Ok(first)
 }
 
-/// Says whether [`ask`] takes the passphrase from a file that every program of this user can read.
+/// Returns true if [`read_passphrase`] reads the passphrase from a file that every program of this user can read.
 pub(super) fn is_in_a_file(args: &PassphraseArgs) -> bool {
     let credential = || credential(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from).as_deref());
     args.passphrase_file.is_some() || (args.passphrase_fd.is_none() && credential().is_some())
 }
 
-/// Returns where the service's manager put the passphrase, if it did.
+/// Returns the path of the service manager's credential, if it exists.
 fn credential(dir: Option<&Path>) -> Option<PathBuf> {
     dir.map(|dir| dir.join(CREDENTIAL)).filter(|path| path.exists())
 }
 
-/// Returns the passphrase that the command line or the service's manager gives.
+/// Returns the passphrase from the command line or the service manager.
 fn given(args: &PassphraseArgs, credentials: Option<&Path>) -> anyhow::Result<Option<Zeroizing<String>>> {
     if let Some(file) = &args.passphrase_file {
         return read(file).map(Some);
@@ -57,16 +59,15 @@ fn given(args: &PassphraseArgs, credentials: Option<&Path>) -> anyhow::Result<Op
     credential(credentials).map(|path| read(&path)).transpose()
 }
 
-/// Reads a pipe to its end. Only a pipe: it is empty then, so the host, which inherits it, reads nothing out of it.
+/// Reads a pipe to its end. Only a pipe is accepted: it is empty afterwards, so the host, which inherits it, cannot
+/// read from it.
 fn read_pipe(descriptor: u16) -> anyhow::Result<Zeroizing<String>> {
     let place = format!("descriptor {descriptor}");
-    let file = std::fs::File::open(format!("/dev/fd/{descriptor}")).with_context(|| format!("opening {place}"))?;
-    let kind = file.metadata().with_context(|| format!("looking at {place}"))?.file_type();
-    ensure!(kind.is_fifo(), "{place} is no pipe; a file is named with --passphrase-file");
+    let file = platform::open_pipe(descriptor, &place)?;
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_MAX.saturating_add(1))?));
     file.take(FILE_MAX.saturating_add(1)).read_to_end(&mut bytes).with_context(|| format!("reading {place}"))?;
     let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    ensure!(length <= FILE_MAX, "{place} gives more than {FILE_MAX} bytes; a passphrase has less");
+    ensure!(length <= FILE_MAX, "{place} has more than {FILE_MAX} bytes; a passphrase is shorter");
     let text = secret_text(&bytes).with_context(|| format!("reading {place}"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
@@ -75,19 +76,21 @@ fn read(path: &Path) -> anyhow::Result<Zeroizing<String>> {
     let what = || format!("reading {}", path.display());
     let file = files::open(path, files::Links::Follow).with_context(what)?;
     let meta = file.metadata().with_context(what)?;
-    let mode = meta.permissions().mode() & 0o777;
-    ensure!(mode & 0o077 == 0, "others can read {} (its mode is {mode:o}); make it 600", path.display());
-    ensure!(meta.len() <= FILE_MAX, "{} has {} bytes; a passphrase has less", path.display(), meta.len());
+    platform::ensure_private(path, &meta)?;
+    ensure!(meta.len() <= FILE_MAX, "{} has {} bytes; a passphrase is shorter", path.display(), meta.len());
     let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(FILE_MAX)?));
     file.take(FILE_MAX).read_to_end(&mut bytes).with_context(what)?;
+    if let Some(decrypted) = platform::decrypted(&bytes).with_context(what)? {
+        bytes = Zeroizing::new(decrypted);
+    }
     let text = secret_text(&bytes).with_context(what)?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-/// Returns the text of a secret. The error shows nothing of it.
+/// Returns a secret as text. The error contains no part of it.
 pub(super) fn secret_text(bytes: &[u8]) -> anyhow::Result<Zeroizing<String>> {
     ensure!(!files::is_utf16(bytes), files::UTF_16);
-    let text = std::str::from_utf8(bytes).map_err(|_shows_a_place| anyhow::anyhow!("it is not UTF-8"))?;
+    let text = std::str::from_utf8(bytes).map_err(|_shows_a_place| anyhow::anyhow!("not UTF-8"))?;
     Ok(Zeroizing::new(text.to_owned()))
 }
 
@@ -96,6 +99,7 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_passphrase_that_others_can_read_is_refused() {
@@ -103,10 +107,10 @@ mod tests {
         std::fs::write(&path, "correct horse \n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         let file = PassphraseArgs { passphrase_file: Some(path.clone()), passphrase_fd: None };
-        let refused = ask(&file, false).unwrap_err().to_string();
+        let refused = read_passphrase(&file, false).unwrap_err().to_string();
         assert!(refused.contains("its mode is 644"), "{refused}");
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
-        assert_eq!(*ask(&file, false).unwrap(), "correct horse ");
+        assert_eq!(*read_passphrase(&file, false).unwrap(), "correct horse ");
         std::fs::remove_file(&path).unwrap();
     }
 
@@ -124,7 +128,7 @@ mod tests {
         let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
         let number = u16::try_from(file.as_raw_fd()).unwrap();
         let refused = given(&PassphraseArgs { passphrase_fd: Some(number), ..pipe }, None).unwrap_err().to_string();
-        assert!(refused.contains("is no pipe"), "{refused}");
+        assert!(refused.contains("is not a pipe"), "{refused}");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What the bot that this replaces was given: `POLYMARKET_PRIVATE_KEY` and its kin in the environment, or in a `.env` file here or in
-//! `backend/`. Other lines of such a file are nobody's business here.
+//! Credentials of the bot that this program replaces: `POLYMARKET_PRIVATE_KEY` and related names in the environment, or
+//! in a `.env` file in the working directory or in `backend/`. Other lines of such a file are ignored.
 
 use anyhow::Context;
 use std::path::Path;
@@ -7,31 +7,34 @@ use zeroize::Zeroizing;
 
 /// The private key.
 pub(crate) const PRIVATE_KEY: &str = "POLYMARKET_PRIVATE_KEY";
-/// The id of the API key. Its secret is derived with it, so that nobody needs to keep one.
+/// The id of the API key. Its secret is derived together with it, so it does not need to be stored.
 pub(crate) const API_KEY: &str = "POLYMARKET_API_KEY";
-/// The wallet that holds the money.
+/// The wallet that holds the funds.
 pub(crate) const FUNDER: &str = "POLYMARKET_FUNDER_ADDRESS";
-const OURS: [&str; 4] = [PRIVATE_KEY, API_KEY, "POLYMARKET_API_SECRET", FUNDER];
+/// The secret of the API key.
+pub(crate) const API_SECRET: &str = "POLYMARKET_API_SECRET";
+/// All four.
+pub(crate) const OURS: [&str; 4] = [PRIVATE_KEY, API_KEY, API_SECRET, FUNDER];
 const FILES: [&str; 2] = [".env", "backend/.env"];
-/// The largest file that is read.
+/// Maximum size of a file.
 const FILE_MAX: u64 = 256 * 1024;
 
-/// What was found, and where.
+/// A value and its source.
 pub(crate) struct Found {
-    /// What it says.
+    /// The value.
     pub(crate) text: Zeroizing<String>,
-    /// A file, or the environment.
+    /// The file name, or the environment.
     pub(crate) place: String,
-    /// Names in that file that are none of ours.
+    /// Number of unknown names in that file.
     pub(crate) foreign: usize,
 }
 
-/// Looks for one of the old bot's names.
+/// Reads one of the old bot's settings.
 ///
 /// # Errors
-/// If a file is there and cannot be read.
+/// If a file exists but cannot be read.
 pub(crate) fn value(name: &str) -> anyhow::Result<Option<Found>> {
-    // Empty is as good as absent, as in a file.
+    // Empty counts as absent, as in a file.
     if let Some(text) = std::env::var(name).ok().filter(|text| !text.trim().is_empty()) {
         let place = format!("the environment ({name})");
         return Ok(Some(Found { text: Zeroizing::new(text), place, foreign: 0 }));
@@ -45,25 +48,25 @@ pub(crate) fn value(name: &str) -> anyhow::Result<Option<Found>> {
     Ok(None)
 }
 
-fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
+pub(super) fn read(path: &Path) -> anyhow::Result<Option<Zeroizing<String>>> {
     match files::read_text(path, files::Links::Follow, FILE_MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         read => read.map(|text| Some(Zeroizing::new(text))).with_context(|| format!("reading {}", path.display())),
     }
 }
 
-/// Returns the names and values of a file.
+/// Returns the name-value pairs of a file.
 fn settings(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let lines = text.lines().map(|line| line.trim().trim_start_matches("export ").trim_start());
     let lines = lines.filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
     lines.map(|(name, value)| (name.trim(), value))
 }
 
-fn foreign(text: &str) -> usize {
+pub(super) fn foreign(text: &str) -> usize {
     settings(text).filter(|(name, _)| !OURS.contains(name)).count()
 }
 
-fn find(text: &str, name: &str) -> Option<Zeroizing<String>> {
+pub(super) fn find(text: &str, name: &str) -> Option<Zeroizing<String>> {
     let (_, value) = settings(text).find(|(found, _)| *found == name)?;
     let value = value.split(" #").next().unwrap_or_default().trim().trim_matches(['"', '\'']);
     (!value.is_empty()).then(|| Zeroizing::new(value.to_owned()))

@@ -1,34 +1,34 @@
-//! What demo mode brings with it: a local exchange, a fresh key, and strategies to begin with.
+//! Demo mode: a local exchange and initial strategies.
 
 use crate::cli::{ExchangeArgs, FlowArgs, RunArgs};
-use crate::console::complain;
+use crate::console::eprintln;
+use crate::platform;
 use anyhow::{Context, bail, ensure};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
 
-/// How long the exchange may take to come up; reading recordings is most of it.
+/// Time limit for the exchange to start; most of it is for reading recordings.
 const EXCHANGE_START: Duration = Duration::from_secs(30);
-/// The most bytes of the file in which it tells its address.
+/// Maximum size of `exchange.json`, which contains the exchange's address.
 const STATE_MAX: u64 = 4_096;
-/// How long it serves a host whose parent was killed.
+/// Time that the exchange keeps serving a host after its parent was killed.
 const ORPHANED_FOR: Duration = Duration::from_secs(5);
-/// How long it may take to end after it was told to.
+/// Time limit for the exchange to end after SIGTERM.
 const EXCHANGE_END: Duration = Duration::from_secs(3);
 
 /// The exchange that the session trades on.
 pub(super) struct Venue {
     address: String,
-    /// The exchange's process, if we started it.
+    /// The exchange's process, if this run started it.
     child: Option<Child>,
 }
 
 impl Venue {
-    /// Returns the base address, without a slash at the end.
+    /// Returns the base address, without a trailing slash.
     pub(super) fn address(&self) -> &str {
         &self.address
     }
@@ -42,7 +42,7 @@ impl Drop for Venue {
     }
 }
 
-/// Starts an exchange of our own, or takes the one that runs already.
+/// Starts a local exchange, or uses a running one.
 pub(super) fn venue(args: &RunArgs) -> anyhow::Result<Venue> {
     if let Some(address) = &args.exchange {
         return Ok(Venue { address: running(address)?.to_owned(), child: None });
@@ -63,7 +63,7 @@ pub(super) fn venue(args: &RunArgs) -> anyhow::Result<Venue> {
     }
 }
 
-/// Returns the address of an exchange that runs already, without a slash at the end.
+/// Returns the address of a running exchange, without a trailing slash.
 pub(super) fn running(address: &str) -> anyhow::Result<&str> {
     ensure!(
         address.starts_with("http://"),
@@ -80,19 +80,20 @@ fn exchange_command(dir: &Path, flow: &FlowArgs) -> anyhow::Result<Command> {
         command.args(["--invented", &flow.invented.to_string()]);
     }
     for file in &flow.recording {
-        ensure!(file.exists(), "there is no recording {}", file.display());
+        ensure!(file.exists(), "recording {} does not exist", file.display());
         command.arg("--recording").arg(file);
     }
     if let Some(files) = priced(flow) {
         for (option, file) in [("--prices", &files.prices), ("--markets", &files.markets)] {
-            ensure!(file.exists(), "there is no file {}, which {option} names", file.display());
+            ensure!(file.exists(), "file {}, passed with {option}, does not exist", file.display());
             command.arg(option).arg(file);
         }
     }
-    // Its output would mix with ours; errors stay visible. A Ctrl-C is for the host, which still needs the exchange.
-    // It ends with its input, whose other end this process alone holds: also if this process is killed.
+    // Its output would mix with ours; errors stay visible. Its own process group keeps Ctrl-C from it, because the host
+    // still needs the exchange. It ends when its standard input closes, whose other end only this process holds: also
+    // if this process is killed.
     command.stdin(Stdio::piped()).stdout(Stdio::null());
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
+    platform::detach_from_ctrl_c(&mut command);
     Ok(command)
 }
 
@@ -100,12 +101,12 @@ fn priced(flow: &FlowArgs) -> Option<exchange::PricedFiles> {
     Some(exchange::PricedFiles { prices: flow.prices.clone()?, markets: flow.markets.clone()? })
 }
 
-/// Waits for the file in which the exchange tells its address.
+/// Waits for `exchange.json`, and returns the address in it.
 fn await_address(child: &mut Child, state: &Path) -> anyhow::Result<String> {
     let started = Instant::now();
     while started.elapsed() < EXCHANGE_START {
-        if let Some(status) = child.try_wait().context("looking after the local exchange")? {
-            bail!("the local exchange ended at once ({status}); its error is above");
+        if let Some(status) = child.try_wait().context("checking the local exchange")? {
+            bail!("the local exchange exited immediately ({status}); its error is above");
         }
         if let Ok(text) = files::read(state, files::Links::Refuse, STATE_MAX)
             && let Ok(value) = serde_json::from_slice::<serde_json::Value>(&text)
@@ -115,16 +116,13 @@ fn await_address(child: &mut Child, state: &Path) -> anyhow::Result<String> {
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    bail!("the local exchange did not come up within {} s", EXCHANGE_START.as_secs())
+    bail!("the local exchange did not start within {} s", EXCHANGE_START.as_secs())
 }
 
-/// Ends a child: politely, then for sure.
+/// Ends a child process with SIGTERM, and kills it after a time limit.
 fn end(child: &mut Child) {
-    let pid = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
-    if let Some(pid) = pid
-        && let Err(error) = rustix::process::kill_process(pid, rustix::process::Signal::TERM)
-    {
-        tracing::debug!(%error, "the local exchange is gone already");
+    if let Err(error) = platform::terminate(child.id()) {
+        tracing::debug!(%error, "local exchange already ended");
     }
     let started = Instant::now();
     while started.elapsed() < EXCHANGE_END {
@@ -134,12 +132,12 @@ fn end(child: &mut Child) {
         std::thread::sleep(Duration::from_millis(10));
     }
     if let Err(error) = child.kill().and_then(|()| child.wait().map(drop)) {
-        tracing::warn!(%error, "the local exchange did not end");
+        tracing::warn!(%error, "local exchange did not end");
     }
 }
 
-/// Puts the strategies that came with the program into the strategies folder if there is none yet, so that the demo has
-/// something to show; a folder that is there is left alone.
+/// Copies the shipped strategies into the strategies folder if it does not exist yet, so that a demo has something to
+/// run. An existing folder is left unchanged.
 pub(super) fn offer_strategies(dir: &Path) -> anyhow::Result<()> {
     if dir.exists() {
         return Ok(());
@@ -160,25 +158,26 @@ pub(super) fn offer_strategies(dir: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns `strategies` beside the program, or one folder up (where a build leaves them).
+/// Returns the `strategies` folder beside the program, or one level up (as in a build).
 pub(crate) fn shipped_strategies() -> Option<PathBuf> {
     let program = std::env::current_exe().ok()?;
     let dir = program.parent()?;
     [Some(dir), dir.parent()].into_iter().flatten().map(|dir| dir.join("strategies")).find(|dir| dir.is_dir())
 }
 
-/// Returns what resolves when standard input ends. A plain thread waits for it: the runtime would wait for one of its own.
+/// Returns a receiver that resolves when standard input closes. A plain thread waits for it: the runtime's shutdown
+/// would wait for a blocking task.
 fn parent_gone() -> anyhow::Result<oneshot::Receiver<()>> {
-    let (gone, told) = oneshot::channel();
+    let (gone, closed) = oneshot::channel();
     let wait = move || {
         let _ended = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        let _told = gone.send(());
+        let _sent = gone.send(());
     };
     std::thread::Builder::new().name("parent".to_owned()).spawn(wait).context("starting a thread")?;
-    Ok(told)
+    Ok(closed)
 }
 
-/// Resolves some seconds after the parent has gone, if there is one; the host cancels its orders meanwhile.
+/// Resolves a few seconds after the parent has ended, if there is one; the host cancels its orders in that time.
 async fn orphaned(parent: Option<oneshot::Receiver<()>>) {
     match parent {
         Some(parent) => {
@@ -189,7 +188,7 @@ async fn orphaned(parent: Option<oneshot::Receiver<()>>) {
     }
 }
 
-/// Serves the local exchange until SIGINT or SIGTERM, or until its parent has gone.
+/// Serves the local exchange until SIGINT or SIGTERM, or until its parent has ended.
 pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
     let config = exchange::Config {
         listen: args.listen,
@@ -203,14 +202,12 @@ pub(super) fn serve_exchange(args: &ExchangeArgs) -> anyhow::Result<()> {
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
-        let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
-        let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+        let mut interrupts = platform::Interrupts::listen()?;
         let parent = if args.with_parent { Some(parent_gone()?) } else { None };
         let running = exchange::start(config).await?;
-        complain(&format!("the exchange listens on http://{}", running.addr));
+        eprintln(&format!("the exchange listens on http://{}", running.addr));
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            () = interrupts.next() => {}
             () = orphaned(parent) => {}
         }
         running.shutdown().await;

@@ -1,8 +1,8 @@
-//! `polytrader strategy build`: a project to WebAssembly, and into a folder that a host watches.
+//! `polytrader strategy build`: builds a project to WebAssembly, and can install it into a folder watched by a host.
 
 use super::toolchain::{TARGET, Toolchain};
 use crate::cli::BuildArgs;
-use crate::console::{complain, say};
+use crate::console::{eprintln, println};
 use anyhow::{Context, bail, ensure};
 use model::hex;
 use sandbox::{Sandbox, Settings};
@@ -14,16 +14,16 @@ use std::process::{ExitCode, Stdio};
 /// Runs `polytrader strategy build`.
 ///
 /// # Errors
-/// If there is no toolchain, the project does not build, or what it builds is no strategy.
+/// If there is no toolchain, the project does not build, or the result is not a valid strategy.
 pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
-    ensure!(args.dir.join("Cargo.toml").is_file(), "{} has no Cargo.toml: it is no project", args.dir.display());
+    ensure!(args.dir.join("Cargo.toml").is_file(), "{} is not a project: it has no Cargo.toml", args.dir.display());
     let toolchain = Toolchain::find(&args.dir)?;
     let mut cargo = toolchain.cargo(&args.dir);
     cargo.args(["build", "--release", "--target", TARGET]).args(toolchain.more());
     if args.offline {
         cargo.arg("--offline");
     }
-    // Cargo speaks on standard error; standard output is ours.
+    // Cargo reports on standard error; standard output is for the result.
     cargo.stdin(Stdio::null()).stdout(Stdio::null());
     let status = cargo.status().context("starting cargo")?;
     ensure!(status.success(), "cargo could not build {}: {status}", args.dir.display());
@@ -31,26 +31,27 @@ pub(crate) fn run(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let bytes = files::read(&module, files::Links::Follow, super::FILE_MAX)
         .with_context(|| format!("reading {}", module.display()))?;
     let sandbox = Sandbox::of_own_program(Settings::default(), None)?;
-    let loaded = sandbox.load(&bytes).with_context(|| format!("{} was built, but is no strategy", module.display()))?;
+    let loaded =
+        sandbox.load(&bytes).with_context(|| format!("{} was built, but is not a valid strategy", module.display()))?;
     let place = match &args.into {
         Some(folder) => drop_into(folder, &name, &bytes, &args.dir)?,
         None => module,
     };
     let hash = hex::encode(&loaded.hash());
     if args.json {
-        say(&json!({ "name": name, "module": place, "bytes": bytes.len(), "sha256": hash }).to_string());
+        println(&json!({ "name": name, "module": place, "bytes": bytes.len(), "sha256": hash }).to_string());
     } else {
-        say(&format!("{} ({} bytes, sha256 {hash})", place.display(), bytes.len()));
+        println(&format!("{} ({} bytes, sha256 {hash})", place.display(), bytes.len()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// What cargo says of a project.
+/// Properties of a project, from cargo's metadata.
 #[derive(Debug, PartialEq, Eq)]
 struct Project {
-    /// The name that its strategy trades under.
+    /// The name that the strategy trades under.
     name: String,
-    /// The file that a build makes.
+    /// The module file written by a build.
     module: PathBuf,
 }
 
@@ -68,7 +69,10 @@ fn read_metadata(metadata: &Value) -> anyhow::Result<Project> {
     let modules = targets.filter(|target| list(target, "kind").contains(&Value::from("cdylib")));
     let names: Vec<String> =
         modules.filter_map(|target| target.get("name")?.as_str().map(|name| name.replace('-', "_"))).collect();
-    let target = metadata.get("target_directory").and_then(Value::as_str).context("cargo tells no target folder")?;
+    let target = metadata
+        .get("target_directory")
+        .and_then(Value::as_str)
+        .context("expected `target_directory` in cargo's metadata")?;
     let [name] = names.as_slice() else {
         bail!("expected one library of crate-type \"cdylib\", found {}", names.len())
     };
@@ -76,15 +80,16 @@ fn read_metadata(metadata: &Value) -> anyhow::Result<Project> {
     Ok(Project { name: name.clone(), module })
 }
 
-/// Puts a module into a folder that a host may be watching: whole at once. Its parameters go with it unless there are some.
+/// Installs a module atomically into a folder that a host may be watching, and its parameters file unless one exists
+/// there.
 fn drop_into(folder: &Path, name: &str, bytes: &[u8], project: &Path) -> anyhow::Result<PathBuf> {
-    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+    fs::create_dir_all(folder).with_context(|| format!("creating the folder {}", folder.display()))?;
     let file = format!("{name}.toml");
     let (ours, theirs) = (project.join(&file), folder.join(&file));
     if ours.is_file() && !theirs.exists() {
         // Before the module, which the host may start at once.
         fs::copy(&ours, &theirs).with_context(|| format!("writing {}", theirs.display()))?;
-        complain(&format!("{}: its parameters, to change", theirs.display()));
+        eprintln(&format!("{}: edit this file to change the parameters", theirs.display()));
     }
     let (place, new) = (folder.join(format!("{name}.wasm")), folder.join(format!(".{name}.new")));
     fs::write(&new, bytes).with_context(|| format!("writing {}", new.display()))?;
@@ -128,7 +133,7 @@ mod tests {
             (fs::read(&place).unwrap(), fs::read(into.join("mine.toml")).unwrap()),
             (b"two".to_vec(), b"theirs".to_vec())
         );
-        assert_eq!(fs::read_dir(&into).unwrap().count(), 2, "nothing else is left there");
+        assert_eq!(fs::read_dir(&into).unwrap().count(), 2, "no temporary files are left");
         fs::remove_dir_all(folder).unwrap();
     }
 }

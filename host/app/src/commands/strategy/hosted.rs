@@ -1,7 +1,7 @@
-//! What is said to a running host about its strategies.
+//! Strategy commands for a running host.
 
 use crate::cli::{ArmArgs, HostedArgs, NameArgs, VersionArgs};
-use crate::console::say;
+use crate::console::println;
 use anyhow::Context;
 use api::client::Remote;
 use model::Usd;
@@ -13,16 +13,16 @@ pub(super) fn list(args: &HostedArgs) -> anyhow::Result<ExitCode> {
     let remote = Remote::of(&args.data_dir)?;
     let all = remote.get("/v1/strategies")?;
     if args.json {
-        say(&all.to_string());
+        println(&all.to_string());
         return Ok(ExitCode::SUCCESS);
     }
-    for strategy in all.as_array().context("the host's answer is no list")? {
-        say(&line(strategy));
+    for strategy in all.as_array().context("expected a JSON list in the host's response")? {
+        println(&line(strategy));
     }
     let skipped = remote.get("/v1/skipped-files")?;
-    for file in skipped.as_array().context("the host's answer is no list")? {
+    for file in skipped.as_array().context("expected a JSON list in the host's response")? {
         let text = |key: &str| file.get(key).and_then(Value::as_str).unwrap_or_default();
-        say(&format!("not loaded: {}: {}", text("file"), text("reason")));
+        println(&format!("not loaded: {}: {}", text("file"), text("reason")));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -42,7 +42,7 @@ fn line(strategy: &Value) -> String {
     )
 }
 
-/// Returns a budget in words; nothing if it says nothing.
+/// Formats a budget; empty if it sets no limit.
 fn budget(view: &Value) -> String {
     let number = |key: &str| view.get(key).and_then(Value::as_i64);
     let dollars = |key: &str, what: &str| number(key).map(|micros| format!("${} {what}", Usd(micros)));
@@ -54,7 +54,7 @@ fn budget(view: &Value) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Returns which version something is said about.
+/// Returns the request fields that select a version.
 pub(super) fn version(args: &VersionArgs) -> Map<String, Value> {
     args.hash.iter().map(|hash| ("hash".to_owned(), hash.as_str().into())).collect()
 }
@@ -67,20 +67,21 @@ pub(super) fn arm(args: &ArmArgs) -> anyhow::Result<ExitCode> {
     }
     budget.extend(args.orders_per_minute.map(|orders| ("orders_per_minute".to_owned(), orders.into())));
     let mut body = version(&args.version);
+    body.extend(args.from.iter().map(|run| ("run".to_owned(), run.as_str().into())));
     if args.no_budget || !budget.is_empty() {
         body.insert("budget".to_owned(), Value::Object(budget));
     }
-    say_to("arm", &args.version.named, body)
+    send_command("arm", &args.version.named, body)
 }
 
-/// Has the host do something with a strategy, and shows what it is then.
-pub(super) fn say_to(word: &str, args: &NameArgs, mut body: Map<String, Value>) -> anyhow::Result<ExitCode> {
+/// Sends a command about a strategy to the host, and prints the strategy's resulting state.
+pub(super) fn send_command(word: &str, args: &NameArgs, mut body: Map<String, Value>) -> anyhow::Result<ExitCode> {
     let remote = Remote::of(&args.host.data_dir)?;
     body.insert("reason".to_owned(), args.reason.as_str().into());
     remote.post(&format!("/v1/strategies/{}/{word}", args.name), &Value::Object(body))?;
     let all = remote.get("/v1/strategies")?;
     let named = |strategy: &&Value| strategy.get("name").and_then(Value::as_str) == Some(args.name.as_str());
     let strategy = all.as_array().and_then(|all| all.iter().find(named)).cloned().unwrap_or(Value::Null);
-    say(&if args.host.json { strategy.to_string() } else { line(&strategy) });
+    println(&if args.host.json { strategy.to_string() } else { line(&strategy) });
     Ok(ExitCode::SUCCESS)
 }

@@ -1,32 +1,33 @@
-//! `polytrader strategy new`: a project of its own, outside this repository, with the SDK's sources beside it. It needs nothing but
-//! cargo, a WebAssembly target and the crates that the SDK's lock file pins.
+//! `polytrader strategy new`: creates a project outside this repository, with the SDK's sources included. It needs only
+//! cargo, a WebAssembly target and the crates pinned by the SDK's lock file.
 
 use crate::cli::NewArgs;
-use crate::console::say;
+use crate::console::println;
 use anyhow::{Context, bail, ensure};
 use include_dir::{Dir, include_dir};
+use serde_json::json;
 use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What the SDK is made of, as `polytrader-sdk/` beside the project's sources has it.
+/// Sources of the SDK, written to `polytrader-sdk/` in the project.
 static RUST: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/rust/src");
 static DERIVE: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/derive/src");
 static WIT: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/../../sdk/wit");
 const RUST_MANIFEST: &str = include_str!("../../../../../sdk/rust/Cargo.toml");
 const DERIVE_MANIFEST: &str = include_str!("../../../../../sdk/derive/Cargo.toml");
 const LOCK: &str = include_str!("../../../../../sdk/rust/Cargo.lock");
-/// The strategy to copy.
+/// Sources of the template strategy.
 const SOURCE: &str = include_str!("../../../../../strategies/template/src/lib.rs");
 const TESTS: &str = include_str!("../../../../../strategies/template/tests/it/main.rs");
 const PARAMETERS: &str = include_str!("../../../../../strategies/template/template.toml");
-/// Its name, in the two ways in which its sources write it.
+/// The template's name, in the two spellings used in its sources.
 const OLD: [&str; 2] = ["template", "Template"];
-/// Where the SDK is put.
+/// Folder of the SDK in a project.
 const SDK: &str = "polytrader-sdk";
-/// The longest name.
+/// Maximum length of a strategy's name.
 const NAME_MAX: usize = 64;
-/// Names that cargo or the compiler keeps for itself, or that a dependency has.
+/// Names reserved by cargo or the compiler, or used by a dependency.
 const KEPT: [&str; 16] = [
     "alloc",
     "build",
@@ -49,16 +50,26 @@ const KEPT: [&str; 16] = [
 /// Runs `polytrader strategy new`.
 ///
 /// # Errors
-/// If the name cannot be one, or there is something already.
+/// If the name is invalid, or the folder is not empty.
 pub(crate) fn run(args: &NewArgs) -> anyhow::Result<ExitCode> {
     check_name(&args.name)?;
     let folder = args.dir.clone().unwrap_or_else(|| Path::new(&args.name).to_owned());
     write(&args.name, &folder)?;
+    if args.json {
+        let files = |file: &str| folder.join(file);
+        println(&serde_json::to_string(&json!({
+            "name": args.name,
+            "folder": folder,
+            "source": files("src/lib.rs"),
+            "parameters": files(&format!("{}.toml", args.name)),
+        }))?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let shown = folder.display();
-    say(&format!("{shown}: a strategy that bids for a few shares, to change in src/lib.rs"));
-    say(&format!("  cd {shown} && cargo test                             its tests, on a scripted market"));
-    say(&format!(
-        "  polytrader strategy build {shown} --into FOLDER      to WebAssembly, into a host's folder of strategies"
+    println(&format!("{shown}: a strategy that bids for a few shares; edit src/lib.rs"));
+    println(&format!("  cd {shown} && cargo test                             run its tests on a scripted market"));
+    println(&format!(
+        "  polytrader strategy build {shown} --into FOLDER      build it into a host's strategies folder"
     ));
     Ok(ExitCode::SUCCESS)
 }
@@ -68,17 +79,18 @@ fn check_name(name: &str) -> anyhow::Result<()> {
     let good = name.starts_with(|letter: char| letter.is_ascii_lowercase()) && name.chars().all(plain);
     ensure!(
         good && name.len() <= NAME_MAX,
-        "`{name}` cannot be a strategy's name: write small letters, digits and `_`, a letter first, at most {NAME_MAX}"
+        "invalid strategy name `{name}`: expected lower-case letters, digits and `_`, a letter first, at most \
+         {NAME_MAX}"
     );
-    ensure!(!KEPT.contains(&name), "`{name}` cannot be a strategy's name: the compiler keeps it");
+    ensure!(!KEPT.contains(&name), "invalid strategy name `{name}`: the name is reserved");
     Ok(())
 }
 
-/// Writes the whole project into a folder that is not there or is empty.
+/// Writes the project into a folder that does not exist or is empty.
 fn write(name: &str, folder: &Path) -> anyhow::Result<()> {
     let empty = fs::read_dir(folder).map_or(true, |mut entries| entries.next().is_none());
     if !empty {
-        bail!("{} is there and not empty", folder.display());
+        bail!("{} exists and is not empty", folder.display());
     }
     let renamed = |text: &str| text.replace(OLD[1], &camel(name)).replace(OLD[0], name);
     let files = [
@@ -93,7 +105,7 @@ fn write(name: &str, folder: &Path) -> anyhow::Result<()> {
         ("polytrader-sdk/derive/Cargo.toml", DERIVE_MANIFEST.to_owned()),
     ];
     for (file, text) in files {
-        put(&folder.join(file), text.as_bytes())?;
+        write_new(&folder.join(file), text.as_bytes())?;
     }
     for (dir, at) in [(&RUST, "rust/src"), (&DERIVE, "derive/src"), (&WIT, "wit")] {
         unpack(dir, &folder.join(SDK).join(at))?;
@@ -103,18 +115,18 @@ fn write(name: &str, folder: &Path) -> anyhow::Result<()> {
 
 fn unpack(dir: &Dir<'_>, to: &Path) -> anyhow::Result<()> {
     for file in dir.files() {
-        put(&to.join(file.path()), file.contents())?;
+        write_new(&to.join(file.path()), file.contents())?;
     }
     dir.dirs().try_for_each(|below| unpack(below, to))
 }
 
-fn put(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let folder = path.parent().context("a file needs a folder")?;
-    fs::create_dir_all(folder).with_context(|| format!("making the folder {}", folder.display()))?;
+fn write_new(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = path.parent().context("the file path has no parent folder")?;
+    fs::create_dir_all(folder).with_context(|| format!("creating the folder {}", folder.display()))?;
     fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))
 }
 
-/// `two_words` as `TwoWords`.
+/// Converts `two_words` to `TwoWords`.
 fn camel(name: &str) -> String {
     name.split('_')
         .flat_map(|word| word.chars().take(1).map(|first| first.to_ascii_uppercase()).chain(word.chars().skip(1)))
@@ -130,18 +142,18 @@ edition = "2024"
 rust-version = "1.95"
 publish = false
 
-# The SDK beside it is a workspace of its own.
+# The SDK in this folder is a separate workspace.
 [workspace]
 exclude = ["{SDK}"]
 
 [lib]
-# The first makes the module that the host loads, the second lets tests run natively.
+# The first type builds the module for the host, the second lets tests run natively.
 crate-type = ["cdylib", "rlib"]
 
 [dependencies]
 polytrader-sdk = {{ path = "{SDK}/rust" }}
 
-# Modules are read, checked and compiled at each start: small ones are quick.
+# The host reads, checks and compiles a module at each start: small modules load faster.
 [profile.release]
 opt-level = 3
 lto = true
@@ -156,16 +168,16 @@ fn readme(name: &str) -> String {
     format!(
         "# {name}
 
-A trading strategy for PolyTrader. `src/lib.rs` is all of it; `{name}.toml` has its parameters and their defaults.
+A trading strategy for PolyTrader. `src/lib.rs` contains the strategy; `{name}.toml` contains its parameters and their defaults.
 
 ```sh
-cargo test                                  # its tests, on a scripted market
-polytrader strategy build --into FOLDER     # to WebAssembly, into the folder that a running host watches
-polytrader strategy check {name}.wasm       # whether a host would take it
-polytrader strategy test {name}.wasm        # what it does with made-up events, and what that costs
+cargo test                                  # run its tests on a scripted market
+polytrader strategy build --into FOLDER     # build it to WebAssembly, into the folder watched by a host
+polytrader strategy check {name}.wasm       # check if a host would accept it
+polytrader strategy test {name}.wasm        # run generated events through it, and print intents and cost
 ```
 
-`polytrader-sdk/` is the SDK that this project was made with; `cargo doc --open -p polytrader-sdk` shows what there is.
+`polytrader-sdk/` is the SDK that this project was created with; `cargo doc --open -p polytrader-sdk` opens its documentation.
 "
     )
 }
@@ -201,7 +213,7 @@ mod tests {
             assert!(folder.join(SDK).join(file).is_file(), "{file}");
         }
         let again = write("my_own", &folder).unwrap_err();
-        assert!(again.to_string().contains("is there and not empty"), "{again}");
+        assert!(again.to_string().contains("exists and is not empty"), "{again}");
         fs::remove_dir_all(folder).unwrap();
     }
 }

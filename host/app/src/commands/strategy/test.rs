@@ -1,7 +1,7 @@
-//! `polytrader strategy test`: what a strategy does with a tape, and what that costs.
+//! `polytrader strategy test`: runs a tape through a strategy, and prints its intents and their cost.
 
 use crate::cli::TestArgs;
-use crate::console::say;
+use crate::console::println;
 use anyhow::Context;
 use model::{Intent, IntentKind, OrderKind, Quote, Side, Time, TokenIx};
 use research::backtest::{Tape, Trial, trial};
@@ -10,7 +10,7 @@ use sandbox::{Sandbox, Settings};
 use serde::Serialize;
 use std::process::ExitCode;
 
-/// What is printed with `--json`.
+/// Output of `--json`.
 #[derive(Debug, Serialize)]
 struct Figures {
     pub events: usize,
@@ -27,14 +27,14 @@ struct Figures {
     ns_per_event_p50: u64,
     ns_per_event_p99: u64,
     ns_per_event_max: u64,
-    /// The first of the intents, as many as were asked for.
-    shown: Vec<Wanted>,
+    /// The first intents, up to the requested number.
+    shown: Vec<IntentLine>,
     log: Vec<String>,
 }
 
-/// An intent as it is shown.
+/// An intent, as printed.
 #[derive(Debug, Serialize)]
-struct Wanted {
+struct IntentLine {
     /// Milliseconds since the first event.
     at_ms: u64,
     tag: u64,
@@ -45,13 +45,13 @@ struct Wanted {
 /// Runs `polytrader strategy test`.
 ///
 /// # Errors
-/// If the file or the tape cannot be read, or the strategy fails.
+/// If the file or the tape cannot be read, or if the strategy fails.
 pub(crate) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let settings = Settings::default();
     let sandbox = Sandbox::of_own_program(settings, None)?;
     let bytes = files::read(&args.file, files::Links::Follow, super::FILE_MAX)
         .with_context(|| format!("reading {}", args.file.display()))?;
-    let module = sandbox.load(&bytes).with_context(|| format!("{} is no strategy", args.file.display()))?;
+    let module = sandbox.load(&bytes).with_context(|| format!("{} is not a valid strategy", args.file.display()))?;
     let tape = match &args.tape {
         Some(path) => Tape::read(path)?,
         None => Tape::made_up(args.seed, usize::try_from(args.events)?),
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &TestArgs) -> anyhow::Result<ExitCode> {
     let trial = trial(&sandbox, &module, &tape, &args.parameters)?;
     let figures = figures(&trial, &tape, &settings, args.show);
     if args.json {
-        say(&serde_json::to_string(&figures)?);
+        println(&serde_json::to_string(&figures)?);
     } else {
         print(&figures);
     }
@@ -95,32 +95,34 @@ fn figures(trial: &Trial, tape: &Tape, settings: &Settings, show: usize) -> Figu
 }
 
 fn print(figures: &Figures) {
-    for Wanted { at_ms, tag, what, reason } in &figures.shown {
+    for IntentLine { at_ms, tag, what, reason } in &figures.shown {
         let (seconds, millis) = (at_ms / 1_000, at_ms % 1_000);
-        say(&format!("{seconds:6}.{millis:03}  {what:44} [{tag}] {reason}"));
+        println(&format!("{seconds:6}.{millis:03}  {what:44} [{tag}] {reason}"));
     }
     let more = figures.intents.saturating_sub(figures.shown.len());
     if more > 0 {
-        say(&format!("  and {more} more intents (--show N)"));
+        println(&format!("  and {more} more intents (--show N)"));
     }
-    figures.log.iter().for_each(|line| say(&format!("  log {line}")));
+    figures.log.iter().for_each(|line| println(&format!("  log {line}")));
     let Figures { events, intents, orders, fills, refusals, .. } = figures;
-    say(&format!("{events} events: {intents} intents, {orders} orders, {fills} fills, {refusals} refusals"));
+    println(&format!("{events} events: {intents} intents, {orders} orders, {fills} fills, {refusals} refusals"));
     let Figures { fuel_mean, fuel_max, fuel_limit, .. } = figures;
-    say(&format!("fuel    {fuel_mean} a call, {fuel_max} in the dearest, {fuel_limit} are allowed"));
-    say(&format!("memory  {} of {} bytes", figures.memory_bytes, figures.memory_limit));
+    println(&format!("fuel    {fuel_mean} per call on average, {fuel_max} at most, limit {fuel_limit}"));
+    println(&format!("memory  {} of {} bytes", figures.memory_bytes, figures.memory_limit));
     let Figures { ns_per_event_p50, ns_per_event_p99, ns_per_event_max, .. } = figures;
-    say(&format!("time    {ns_per_event_p50} ns an event, {ns_per_event_p99} ns p99, {ns_per_event_max} ns at most"));
+    println(&format!(
+        "time    per event: {ns_per_event_p50} ns p50, {ns_per_event_p99} ns p99, {ns_per_event_max} ns at most"
+    ));
 }
 
-fn wanted(begin: Time, at: Time, intent: &Intent, outcomes: &[String; 2]) -> Wanted {
+fn wanted(begin: Time, at: Time, intent: &Intent, outcomes: &[String; 2]) -> IntentLine {
     let at_ms = at.0.saturating_sub(begin.0).checked_div(1_000).unwrap_or(0);
     let name = |token: TokenIx| if token.outcome() == 0 { outcomes[0].as_str() } else { outcomes[1].as_str() };
     let leg = |leg: Option<Quote>| leg.map_or_else(|| "-".to_owned(), |leg| format!("{} x {}", leg.price, leg.size));
     let what = match &intent.kind {
         IntentKind::Place { token, side, price, size, kind } => {
             let side = if *side == Side::Buy { "buy" } else { "sell" };
-            format!("{side} {size} {} at {price} {}", name(*token), word(*kind))
+            format!("{side} {size} {} at {price} {}", name(*token), kind_name(*kind))
         }
         IntentKind::Cancel { order } => format!("cancel order {order}"),
         IntentKind::CancelAll { token: Some(token) } => format!("cancel all of {}", name(*token)),
@@ -129,10 +131,10 @@ fn wanted(begin: Time, at: Time, intent: &Intent, outcomes: &[String; 2]) -> Wan
         IntentKind::SetTimer { timer, at } if at.0 == 0 => format!("clear timer {timer}"),
         IntentKind::SetTimer { timer, .. } => format!("set timer {timer}"),
     };
-    Wanted { at_ms, tag: intent.tag, what, reason: intent.reason.to_string() }
+    IntentLine { at_ms, tag: intent.tag, what, reason: intent.reason.to_string() }
 }
 
-const fn word(kind: OrderKind) -> &'static str {
+const fn kind_name(kind: OrderKind) -> &'static str {
     match kind {
         OrderKind::Gtc { post_only: false } => "gtc",
         OrderKind::Gtc { post_only: true } => "gtc post-only",

@@ -1,33 +1,34 @@
-//! What can build for WebAssembly on this machine. It installs nothing: it says what to do. `cargo xtask` reads this file too, so that
-//! both find the same; it uses the standard library and anyhow alone.
+//! Detection of a WebAssembly toolchain on this machine. It installs nothing, but its errors say what to install.
+//! `cargo xtask` includes this file too, so that both find the same toolchain; it uses only the standard library and
+//! anyhow.
 
 use anyhow::bail;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The target of modules.
+/// Build target of modules.
 pub(super) const TARGET: &str = "wasm32-unknown-unknown";
 /// The oldest Rust that builds the SDK: the minor version of its `rust-version`.
 const MINOR_MIN: u32 = 95;
 const DEBIAN_LINKERS: [&str; 2] = ["/usr/bin/wasm-ld-19", "/usr/bin/wasm-ld"];
 
-/// A toolchain.
+/// A toolchain that can build modules.
 #[derive(Debug)]
 pub(super) enum Toolchain {
-    /// The one in use has the target.
+    /// The toolchain in use has the target.
     Active,
-    /// Debian's compiles the standard library from its sources.
+    /// Debian's toolchain, which compiles the standard library from source.
     Debian {
-        /// What links modules.
+        /// Path of the linker for modules.
         linker: PathBuf,
     },
 }
 
 impl Toolchain {
-    /// Finds one for a project.
+    /// Finds a toolchain for a project.
     ///
     /// # Errors
-    /// What to install, if there is none.
+    /// If there is none; the error says what to install.
     pub(super) fn find(folder: &Path) -> anyhow::Result<Self> {
         if has_target(folder) {
             return Ok(Self::Active);
@@ -39,12 +40,13 @@ impl Toolchain {
             bail!("building a strategy needs Rust 1.{MINOR_MIN} or newer with the target {TARGET}: https://rustup.rs");
         }
         bail!(
-            "the Rust in use has no target {TARGET}. `rustup target add {TARGET}` adds it; where rustup cannot download, on Debian, \
-             `apt-get install rustc-web cargo-web rust-web-src lld-19` (Rust 1.{MINOR_MIN} or newer) will do"
+            "the Rust toolchain in use lacks the target {TARGET}. Run `rustup target add {TARGET}`; if rustup cannot \
+             download, on Debian, `apt-get install rustc-web cargo-web rust-web-src lld-19` (Rust 1.{MINOR_MIN} or \
+             newer) works too"
         )
     }
 
-    /// Returns a cargo that builds modules in a folder.
+    /// Returns a cargo command that builds modules in a folder.
     pub(super) fn cargo(&self, folder: &Path) -> Command {
         let mut cargo = Command::new(self.program());
         cargo.current_dir(folder);
@@ -52,7 +54,7 @@ impl Toolchain {
         cargo
     }
 
-    /// The cargo of this toolchain.
+    /// Returns the cargo program of this toolchain.
     pub(super) const fn program(&self) -> &'static str {
         match self {
             Self::Active => "cargo",
@@ -60,19 +62,19 @@ impl Toolchain {
         }
     }
 
-    /// Sets the environment of that cargo.
+    /// Sets the environment of the cargo command.
     pub(super) fn prepare(&self, cargo: &mut Command) {
         if let Self::Debian { linker } = self {
-            // Nothing of another toolchain may reach this one. RUSTC_BOOTSTRAP allows -Z in it.
+            // Settings of another toolchain must not affect this one. RUSTC_BOOTSTRAP allows -Z options.
             cargo.env_remove("RUSTUP_TOOLCHAIN").env_remove("LD_LIBRARY_PATH");
             cargo.env("RUSTC", "/usr/bin/rustc").env("RUSTC_BOOTSTRAP", "1");
             cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
         }
-        // Flags meant for this machine's processor are wrong for the target.
+        // Flags for this machine's processor are wrong for the target.
         cargo.env_remove("RUSTFLAGS").env_remove("CARGO_ENCODED_RUSTFLAGS").env_remove("CARGO_BUILD_TARGET");
     }
 
-    /// The arguments that a build needs besides.
+    /// Returns the additional arguments of a build.
     pub(super) const fn more(&self) -> &'static [&'static str] {
         match self {
             Self::Active => &[],
@@ -81,7 +83,7 @@ impl Toolchain {
     }
 }
 
-/// Whether the active compiler has a standard library for the target.
+/// Returns true if the active compiler has a standard library for the target.
 pub(super) fn has_target(folder: &Path) -> bool {
     let library = run(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]).current_dir(folder));
     let Some(library) = library else { return false };
@@ -89,7 +91,7 @@ pub(super) fn has_target(folder: &Path) -> bool {
     files.into_iter().any(|file| file.file_name().to_string_lossy().starts_with("libcore-"))
 }
 
-/// Debian's toolchain, if it is complete and new enough.
+/// Returns Debian's toolchain, if it is complete and new enough.
 pub(super) fn debian() -> Option<Toolchain> {
     let complete = ["/usr/bin/cargo", "/usr/bin/rustc", "/usr/lib/rustlib/src/rust/library/Cargo.lock"];
     if !complete.iter().all(|file| Path::new(file).is_file()) {
@@ -103,12 +105,12 @@ pub(super) fn debian() -> Option<Toolchain> {
     Some(Toolchain::Debian { linker: linker.to_owned() })
 }
 
-/// Reads 96 in `rustc 1.96.0 (...)`.
+/// Parses the minor version: 96 in `rustc 1.96.0 (...)`.
 fn minor_version(text: &str) -> Option<u32> {
     text.split_whitespace().nth(1)?.strip_prefix("1.")?.split('.').next()?.parse().ok()
 }
 
-/// What a command printed, if it succeeded.
+/// Returns the output of a command, if it succeeded.
 fn run(command: &mut Command) -> Option<String> {
     let output = command.output().ok().filter(|output| output.status.success())?;
     String::from_utf8(output.stdout).ok()

@@ -1,11 +1,11 @@
-//! Our own orders on both sides.
+//! Self-trade prevention.
 
 use super::{Check, refusal};
 use crate::risk::{Refusal, Rule};
 use model::Side;
 
-/// Refuses an order that would trade with one of ours, on the same token or on the complement. An order whose cancel
-/// is not proven still counts.
+/// Refuses an order that would trade with one of ours, on the same token or on the complement. An order whose cancel is
+/// not proven still counts.
 pub(super) fn self_trade(check: &Check<'_>) -> Result<(), Refusal> {
     let order = check.order;
     for other in check.open() {

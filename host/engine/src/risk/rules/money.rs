@@ -1,4 +1,4 @@
-//! What an order costs, and what could be lost.
+//! Rules on the cost of an order and the possible loss.
 
 use super::{Check, refusal};
 use crate::risk::exposure::{event_loss, is_position, open_positions};
@@ -36,7 +36,7 @@ pub(super) fn max_order_usd(check: &Check<'_>) -> Result<(), Refusal> {
     cost_within(check, Rule::MaxOrderUsd, check.engine.limits.max_order)
 }
 
-/// A new module trades a tenth of the largest order for its first day with real money.
+/// Limits a new module to a tenth of the largest order during its probation with real money.
 pub(super) fn probation(check: &Check<'_>) -> Result<(), Refusal> {
     let engine = check.engine;
     if engine.mode() != Mode::Live || check.origin == Origin::Guard {
@@ -49,8 +49,8 @@ pub(super) fn probation(check: &Check<'_>) -> Result<(), Refusal> {
     cost_within(check, Rule::Probation, engine.limits.max_order.bps_floor(PROBATION_BPS))
 }
 
-/// Refuses an order that is not better than the strategy's own fair value by the fee and the least edge, in micro-dollars a share.
-/// Only orders that add risk and tell a fair value are held to it.
+/// Refuses an order that is not better than the strategy's own fair value by the fee and the minimum edge, in
+/// micro-dollars a share. Applies only to orders that add risk and state a fair value.
 pub(super) fn min_edge(check: &Check<'_>) -> Result<(), Refusal> {
     let Some(fair) = check.fair.filter(|_| check.increases_risk()) else { return Ok(()) };
     let order = check.order;
@@ -89,7 +89,7 @@ pub(super) fn max_open_positions(check: &Check<'_>) -> Result<(), Refusal> {
         return Ok(());
     }
     let engine = check.engine;
-    // A market that counts already does not count twice; this is also much cheaper than counting.
+    // A market that already counts is not counted twice; this check is also much cheaper than counting.
     let counted = is_position(&engine.ledger, &engine.orders, check.order.token.market(), check.entry);
     if counted || usize::try_from(engine.limits.max_open_positions).is_ok_and(|limit| limit >= engine.markets.len()) {
         return Ok(());
@@ -99,7 +99,7 @@ pub(super) fn max_open_positions(check: &Check<'_>) -> Result<(), Refusal> {
     if open < limit { Ok(()) } else { Err(refusal(Rule::MaxOpenPositions, open.saturating_add(1), limit)) }
 }
 
-/// Refuses what would risk too much on one event whose markets exclude each other.
+/// Refuses an order that would risk too much on one event whose markets exclude each other.
 pub(super) fn max_event_usd(check: &Check<'_>) -> Result<(), Refusal> {
     let Some(event) = check.entry.market.event.filter(|_| check.increases_risk()) else { return Ok(()) };
     let (engine, limit) = (check.engine, check.engine.limits.max_event);
@@ -107,7 +107,7 @@ pub(super) fn max_event_usd(check: &Check<'_>) -> Result<(), Refusal> {
     if loss <= limit { Ok(()) } else { Err(refusal(Rule::MaxEventUsd, loss.0, limit.0)) }
 }
 
-/// Refuses what would put too much of the portfolio into one strategy's hands.
+/// Refuses an order that would allocate too much of the portfolio to one strategy.
 pub(super) fn max_strategy_pct(check: &Check<'_>) -> Result<(), Refusal> {
     if check.order.side == Side::Sell || !check.increases_risk() {
         return Ok(());
@@ -118,8 +118,8 @@ pub(super) fn max_strategy_pct(check: &Check<'_>) -> Result<(), Refusal> {
     if all <= limit { Ok(()) } else { Err(refusal(Rule::MaxStrategyPct, all.0, limit.0)) }
 }
 
-/// Refuses a BUY whose cost and worst fee the strategy's own capital does not cover. It is money that is entrusted, not risk that is
-/// taken: a BUY that completes a pair spends it too, whoever holds the other half.
+/// Refuses a BUY whose cost and worst fee exceed the strategy's own capital. Capital limits the money spent, not the
+/// risk taken: a BUY that completes a pair spends it too, even if another strategy holds the other half.
 pub(super) fn strategy_capital(check: &Check<'_>) -> Result<(), Refusal> {
     let (engine, strategy) = (check.engine, check.order.strategy);
     let budget = engine.strategies.budget(strategy).capital;
@@ -128,8 +128,8 @@ pub(super) fn strategy_capital(check: &Check<'_>) -> Result<(), Refusal> {
     if all <= limit { Ok(()) } else { Err(refusal(Rule::StrategyCapital, all.0, limit.0)) }
 }
 
-/// Refuses what would bind too much: in bids that could all fill at once, in bids and positions together, or of the cash that must
-/// stay.
+/// Refuses an order that would commit too much money: in bids that could all fill at once, in bids and positions
+/// together, or from the cash reserve.
 pub(super) fn gross(check: &Check<'_>) -> Result<(), Refusal> {
     if check.order.side == Side::Sell || !check.increases_risk() {
         return Ok(());
@@ -149,6 +149,6 @@ pub(super) fn gross(check: &Check<'_>) -> Result<(), Refusal> {
     }
     let left = engine.free_cash().saturating_sub(needs);
     let reserve = portfolio.bps_floor(engine.limits.cash_reserve_bps);
-    // What is not there at all is the cash rule's to refuse.
+    // Missing cash is refused by the cash rule.
     if left >= reserve || left < Usd::ZERO { Ok(()) } else { Err(refusal(Rule::CashReserve, left.0, reserve.0)) }
 }

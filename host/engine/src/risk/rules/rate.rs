@@ -1,4 +1,4 @@
-//! How many, how often, and the same again.
+//! Rules on the number, rate and repetition of orders.
 
 use super::{Check, refusal};
 use crate::risk::gate::Origin;
@@ -8,7 +8,7 @@ use model::NewOrder;
 pub(super) fn order_rate(check: &Check<'_>) -> Result<(), Refusal> {
     let limit = check.engine.limits.max_orders_per_minute;
     let sent = check.engine.rate.in_last_minute(check.engine.now);
-    // Exits of the guards are few and must not wait behind a strategy's flood.
+    // Exits of the guards are few and must not wait behind a strategy that places many orders.
     if check.origin == Origin::Guard || sent < limit {
         return Ok(());
     }
@@ -24,7 +24,7 @@ pub(super) fn open_orders(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::OpenOrders, open.saturating_add(1), limit))
 }
 
-/// Refuses more orders of one market than its part.
+/// Refuses orders beyond the limit of open orders in one market.
 pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
     let limit = check.engine.limits.max_market_orders;
     let open = check.open().count();
@@ -35,17 +35,18 @@ pub(super) fn market_orders(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::MarketOrders, open.saturating_add(1), limit))
 }
 
-/// Refuses an order for which the table of orders has no room: it forgets none through which money may still move.
+/// Refuses an order for which the table of orders has no room: orders through which money may still move are never
+/// forgotten.
 pub(super) fn order_table(check: &Check<'_>) -> Result<(), Refusal> {
     let (count, limit) = (check.engine.orders.at_risk_count(), check.engine.orders.room.at_risk);
-    // An exit ends more than it begins, and there are few.
+    // An exit closes more than it opens, and exits are few.
     if check.origin == Origin::Guard || count < limit {
         return Ok(());
     }
     Err(refusal(Rule::OrderTable, count.saturating_add(1), limit))
 }
 
-/// Refuses an order for whose fills there may be no room: a fill is remembered until nothing more can come of it.
+/// Refuses an order for whose fills there may be no room: a fill is remembered until its order is closed.
 pub(super) fn fill_table(check: &Check<'_>) -> Result<(), Refusal> {
     let ((kept, unsettled), room) = (check.engine.orders.fill_counts(), check.engine.orders.room);
     if check.origin == Origin::Guard {
@@ -57,7 +58,7 @@ pub(super) fn fill_table(check: &Check<'_>) -> Result<(), Refusal> {
     if kept < room.fills_kept { Ok(()) } else { Err(refusal(Rule::FillTable, kept, room.fills_kept)) }
 }
 
-/// Refuses more placements of one strategy than its part, or its budget if that is less.
+/// Refuses placements beyond the limit of one strategy, or beyond its budget if that is less.
 pub(super) fn strategy_rate(check: &Check<'_>) -> Result<(), Refusal> {
     let (engine, strategy) = (check.engine, check.order.strategy);
     let limit = engine.strategies.budget(strategy).orders_within(&engine.limits);
@@ -68,14 +69,14 @@ pub(super) fn strategy_rate(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::StrategyRate, sent.saturating_add(1), limit))
 }
 
-/// Refuses an order that is there already: one like it of the same strategy is pending, unknown or on the book.
+/// Refuses an order of which an equal one of the same strategy is pending, unknown or on the book.
 pub(super) fn duplicate(check: &Check<'_>) -> Result<(), Refusal> {
     let order = check.order;
     let alike = |other: &NewOrder| {
         (other.strategy, other.token, other.side, other.price, other.size, other.kind)
             == (order.strategy, order.token, order.side, order.price, order.size, order.kind)
     };
-    // A cancel that is on its way makes room for a new one.
+    // An order with a pending cancel does not count as a duplicate.
     let mut open = check.open().filter(|entry| entry.cancel.is_none());
     match open.find(|entry| alike(&entry.order)) {
         Some(other) if check.origin != Origin::Guard => Err(refusal(Rule::Duplicate, other.order.id.0, 0u32)),
@@ -83,7 +84,7 @@ pub(super) fn duplicate(check: &Check<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses what a strategy asks for again and again. Standing quotes are kept by the host and do not count.
+/// Refuses equal placements that are repeated too often. Standing quotes are placed by the host and do not count.
 pub(super) fn repeats(check: &Check<'_>) -> Result<(), Refusal> {
     if check.origin == Origin::Guard || check.target {
         return Ok(());

@@ -1,4 +1,4 @@
-//! What an order looks like, by itself and against the book.
+//! Rules on the order itself, and on its price and size against the book.
 
 use super::{Check, refusal};
 use crate::risk::gate::Origin;
@@ -19,18 +19,19 @@ pub(super) fn size(check: &Check<'_>) -> Result<(), Refusal> {
     if whole && size >= least && !size.is_zero() { Ok(()) } else { Err(refusal(Rule::Size, size.0, least.0)) }
 }
 
-/// The venue takes no order that ends sooner than two minutes from now (PROTOCOL 6), and the way there takes time.
+/// The venue accepts no order that expires sooner than two minutes from now (PROTOCOL 6), and sending it takes time.
 const SOONEST_S: u64 = 125;
 
-/// Refuses an order that is to end too soon for the venue to take it.
+/// Refuses an order that would expire too soon for the venue to accept it.
 pub(super) fn expiry(check: &Check<'_>) -> Result<(), Refusal> {
     let Some(until) = check.order.kind.until() else { return Ok(()) };
     let left = until.since(check.engine.now) / 1_000_000;
     if left >= SOONEST_S { Ok(()) } else { Err(refusal(Rule::Expiry, left, SOONEST_S)) }
 }
 
-/// Refuses a size that can only be a mistake, such as micro-shares taken for shares. Of a FOK or FAK BUY count the shares that its
-/// dollars buy at the best ask less the collar: a check of the units and no promise, for a price that is better still brings more.
+/// Refuses a size that can only be a mistake, such as micro-shares taken for shares. A FOK or FAK BUY counts as the
+/// shares that its dollars buy at the best ask less the collar: a check of the units and not a guarantee, because an
+/// even better price buys more shares.
 pub(super) fn max_order_shares(check: &Check<'_>) -> Result<(), Refusal> {
     let (size, limit) = (check.shares_below_ask(), check.engine.limits.max_order_size);
     if !check.increases_risk() || size <= limit {
@@ -39,11 +40,11 @@ pub(super) fn max_order_shares(check: &Check<'_>) -> Result<(), Refusal> {
     Err(refusal(Rule::MaxOrderShares, size.0, limit.0))
 }
 
-/// A collar is never narrower than this, in micro-dollars: a few percent of a cheap token are less than a tick.
+/// The narrowest collar, in micro-dollars: a few percent of a cheap token are less than a tick.
 const COLLAR_MIN: u64 = 50_000;
 
-/// Refuses a price too far on the wrong side of the middle: a BUY above it, a SELL below it. Prices that wait for the market to come
-/// are no danger. Without both sides there is no middle, and the touch decides alone.
+/// Refuses a price too far on the wrong side of the mid price: a BUY above it, a SELL below it. Prices that wait for
+/// the market to come are harmless. Without both sides there is no mid price, and only the slippage rule applies.
 pub(super) fn price_collar(check: &Check<'_>) -> Result<(), Refusal> {
     let Some((bid, ask)) = check.touch() else { return Ok(()) };
     let (Some(bid), Some(ask)) = (bid, ask) else { return Ok(()) };
@@ -57,8 +58,8 @@ pub(super) fn price_collar(check: &Check<'_>) -> Result<(), Refusal> {
     if good || check.origin == Origin::Guard { Ok(()) } else { Err(refusal(Rule::PriceCollar, price, limit)) }
 }
 
-/// Refuses an order that would sweep the book: its worst price lies too many ticks beyond the best opposite one. Guards have a reach
-/// of their own.
+/// Refuses an order that would sweep the book: its worst price is too many ticks beyond the best opposite one. Guards
+/// have their own range.
 pub(super) fn slippage(check: &Check<'_>) -> Result<(), Refusal> {
     let Some(limit) = check.reach().filter(|_| check.origin != Origin::Guard) else { return Ok(()) };
     let price = check.order.price.micros();
@@ -69,7 +70,7 @@ pub(super) fn slippage(check: &Check<'_>) -> Result<(), Refusal> {
     if good { Ok(()) } else { Err(refusal(Rule::Slippage, price, limit)) }
 }
 
-/// Refuses an order that takes more than its part of what is visible within its reach.
+/// Refuses an order that takes too large a part of the visible size within its range.
 pub(super) fn depth(check: &Check<'_>) -> Result<(), Refusal> {
     let order = check.order;
     if check.origin == Origin::Guard || !check.takes() {
@@ -95,25 +96,27 @@ impl Check<'_> {
         self.engine.markets.token(self.order.token).map(|state| (state.book.best_bid(), state.book.best_ask()))
     }
 
-    /// Returns how far from `middle`, in micro-dollars, the collar reaches.
+    /// Returns the width of the collar around `middle`, in micro-dollars.
     fn collar(&self, middle: u64) -> u64 {
         let part = middle.saturating_mul(u64::from(self.engine.limits.price_collar_bps)) / 10_000;
         part.max(COLLAR_MIN)
     }
 
-    /// Returns the best price that a BUY could pay now: the best ask, or its own limit where there is none within it.
+    /// Returns the best price that a BUY could pay now: the best ask, or its own limit if no ask is within it.
     fn best_to_pay(&self) -> Price {
         let ask = self.touch().and_then(|(_, ask)| ask).map(|level| level.price);
         ask.map_or(self.order.price, |ask| ask.min(self.order.price))
     }
 
-    /// Returns the shares of the order; of a FOK or FAK BUY those that its dollars buy at `price`, if they are more.
+    /// Returns the shares of the order; for a FOK or FAK BUY the shares that its dollars buy at `price`, if they are
+    /// more.
     fn shares_at(&self, price: Price) -> Size {
         let bought = self.order.dollars().map(|dollars| price.shares_for(dollars));
         bought.map_or(self.order.size, |bought| bought.max(self.order.size))
     }
 
-    /// Returns the shares of the order; of a FOK or FAK BUY those that its dollars buy if the best ask falls by the collar.
+    /// Returns the shares of the order; for a FOK or FAK BUY the shares that its dollars buy if the best ask falls by
+    /// the collar.
     fn shares_below_ask(&self) -> Size {
         let best = self.best_to_pay();
         let (bid, ask) = self.touch().unwrap_or_default();
@@ -123,7 +126,8 @@ impl Check<'_> {
         self.shares_at(Price::from_micros(lowest).unwrap_or(best))
     }
 
-    /// Returns the worst price, in micro-dollars, that an order may reach on the other side of the book; none if that is empty.
+    /// Returns the worst price, in micro-dollars, that an order may reach on the other side of the book; `None` if that
+    /// side is empty.
     fn reach(&self) -> Option<u32> {
         let (bid, ask) = self.touch()?;
         let away = self.entry.market.tick.micros().saturating_mul(self.engine.limits.max_slippage_ticks);
@@ -133,7 +137,7 @@ impl Check<'_> {
         }
     }
 
-    /// Says whether the order would match at once.
+    /// Returns true if the order would match at once.
     fn takes(&self) -> bool {
         if self.order.kind.is_post_only() {
             return false;

@@ -1,4 +1,4 @@
-//! Whether anything may be placed at all: the bot, restrictions, grants, the market.
+//! Rules on the state of the bot, restrictions, grants and the market.
 
 use super::{Check, refusal};
 use crate::effect::{BotState, Restriction};
@@ -10,7 +10,7 @@ use model::{MarketState, Side};
 pub(super) fn running(check: &Check<'_>) -> Result<(), Refusal> {
     let may = match check.engine.state {
         BotState::Running => true,
-        // Guards watch over positions while the bot is paused.
+        // Guards stay active while the bot is paused.
         BotState::Paused => check.origin == Origin::Guard,
         BotState::Stopped => false,
     };
@@ -22,7 +22,7 @@ pub(super) fn restricted(check: &Check<'_>) -> Result<(), Refusal> {
     let restriction = check.engine.restriction_in(market, check.order.strategy);
     let allowed = match (restriction, check.origin) {
         (Restriction::None, _) => true,
-        // Until the venue's account was seen to be ours, nobody knows what an exit would sell.
+        // Until the venue's account was confirmed to equal the ledger, it is unknown which shares an exit would sell.
         _ if !check.engine.reconciled => false,
         (Restriction::ReduceOnly | Restriction::CancelOnly, Origin::Guard) => true,
         (Restriction::ReduceOnly, _) => check.order.side == Side::Sell && !check.increases_risk(),
@@ -54,7 +54,7 @@ pub(super) fn market_open(check: &Check<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses what the venue does not take now; a refusal there would cost a request and a second.
+/// Refuses an order that the venue does not accept now; a refusal there would cost a request and a second.
 pub(super) fn venue_open(check: &Check<'_>) -> Result<(), Refusal> {
     let (state, level) = match check.engine.venue {
         VenueState::Open => return Ok(()),

@@ -1,31 +1,31 @@
-//! A line of a file of markets: what the catalog said of one, and how it ended.
+//! A line of a file of markets: a market's catalog data and its resolution.
 
 use super::Decided;
 use model::amount::parse_micros;
 use model::{ConditionId, FeeRate, Market, Size, TickSize, TokenId, Usd};
 use serde_json::Value;
 
-/// The most characters of a bad value that a sentence repeats.
+/// Maximum characters of an invalid value that an error repeats.
 const SHOWN_MAX: usize = 80;
 
-/// Reads a market. What the file does not say has a default; what it says and is not understood has none.
+/// Reads a market. Absent fields have defaults; invalid ones are errors.
 ///
 /// # Errors
-/// A sentence that names the field.
+/// A message that names the field.
 pub(super) fn decided(row: &Value) -> Result<Decided, String> {
     let raw = &row["raw"];
     let (start_ms, end_ms) = (need(row, "start_sec", unix_ms)?, need(row, "end_sec", unix_ms)?);
     if start_ms >= end_ms {
         return Err(format!("end_sec is {}, expected a time after start_sec", row["end_sec"]));
     }
-    let slug = need(row, "slug", words)?;
+    let slug = need(row, "slug", outcome_name)?;
     let rate = |fee: &Value| u32::try_from(micros(fee.get("rate")?)?).ok();
     Ok(Decided {
         market: Market {
             condition: need(row, "condition_id", |id| ConditionId::parse(id.as_str()?))?,
             tokens: need(row, "token_ids", |ids| pair(ids, |id| TokenId::parse(id.as_str()?)))?,
             outcomes: may(raw, "outcomes", outcomes)?.unwrap_or_else(|| ["Up".to_owned(), "Down".to_owned()]),
-            question: may(raw, "question", words)?.unwrap_or_else(|| slug.clone()),
+            question: may(raw, "question", outcome_name)?.unwrap_or_else(|| slug.clone()),
             slug,
             tick: may(raw, "orderPriceMinTickSize", |tick| TickSize::parse(&number(tick)?))?.unwrap_or(TickSize::CENT),
             min_size: may(raw, "orderMinSize", micros)?.map_or(Size::shares(5), Size),
@@ -45,22 +45,22 @@ fn need<T>(row: &Value, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> R
     may(row, name, read)?.ok_or_else(|| format!("{name} is missing"))
 }
 
-/// Returns what `read` makes of a field; none only if it is absent or null.
+/// Returns the result of `read` on a field; `None` only if it is absent or null.
 fn may<T>(row: &Value, name: &str, read: impl FnOnce(&Value) -> Option<T>) -> Result<Option<T>, String> {
     match row.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(value) => read(value).map(Some).ok_or_else(|| {
             let shown: String = value.to_string().chars().take(SHOWN_MAX).collect();
-            format!("{name} is {shown}, which is not understood")
+            format!("invalid {name}: {shown}")
         }),
     }
 }
 
-fn words(value: &Value) -> Option<String> {
+fn outcome_name(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// A number, or a text that is one.
+/// Reads a number, or a text that contains one.
 fn number(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned).or_else(|| Some(value.as_number()?.to_string()))
 }
@@ -69,7 +69,7 @@ fn micros(value: &Value) -> Option<u64> {
     parse_micros(&number(value)?)
 }
 
-/// Seconds, whose unit is in the field's name; a collector that wrote milliseconds there is recognised.
+/// Reads seconds, the unit in the field's name; milliseconds from some collectors are recognized.
 fn unix_ms(value: &Value) -> Option<u64> {
     let text = number(value)?;
     if text.len() < 10 { text.parse::<u64>().ok()?.checked_mul(1_000) } else { super::unix_ms(&text) }
@@ -88,15 +88,15 @@ fn pair<T>(value: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<[T; 2]> 
     Some([read(first)?, read(second)?])
 }
 
-/// The names stand as JSON inside a text.
+/// Reads the names, which are JSON inside a text.
 fn outcomes(value: &Value) -> Option<[String; 2]> {
     match value {
         Value::String(text) => serde_json::from_str(text).ok(),
-        list => pair(list, words),
+        list => pair(list, outcome_name),
     }
 }
 
-/// The collector writes an empty text where it knows of none.
+/// Reads the strike; the collector writes an empty text if there is none.
 fn strike(value: &Value) -> Option<u128> {
     match value.as_str() {
         Some("") => Some(0),
@@ -104,7 +104,7 @@ fn strike(value: &Value) -> Option<u128> {
     }
 }
 
-/// What the shares paid, where that is known and makes a dollar.
+/// Reads the payouts, if they are known and sum to a dollar.
 fn pays(row: &Value) -> Result<Option<[Usd; 2]>, String> {
     if may(row, "resolved", flag)? != Some(true) {
         return Ok(None);
@@ -132,7 +132,7 @@ mod tests {
         })
     }
 
-    /// Writes lines and reads them; a scratch folder of their own keeps them apart.
+    /// Writes lines and reads them; a separate scratch folder isolates each test.
     fn read(text: &[u8]) -> super::super::DecidedMarkets {
         let dir = testkit::Scratch::new("decided");
         std::fs::write(dir.join("markets.jsonl"), text).unwrap();
@@ -188,7 +188,7 @@ mod tests {
             }
         }
         assert!(same >= 8 && refused > 60, "{same} {refused}");
-        // Seconds and milliseconds are told apart.
+        // Seconds and milliseconds are distinguished.
         let mut millis = sound.clone();
         millis["start_sec"] = json!(1_784_851_200_000u64);
         assert_eq!(decided(&millis).unwrap(), before);

@@ -1,4 +1,4 @@
-//! What a file says after other parameters were set, to the byte.
+//! Settings files after parameters were changed, compared byte by byte.
 #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::super::Settings;
@@ -8,16 +8,16 @@ fn set(text: &str, parameters: &str) -> anyhow::Result<String> {
     with_parameters(text, &serde_json::from_str(parameters).unwrap())
 }
 
-/// Sets parameters, and the old ones again.
+/// Sets parameters and compares the result, and then sets the old ones again.
 #[track_caller]
 fn check(text: &str, parameters: &str, expected: &str) {
     let written = set(text, parameters).unwrap();
     assert_eq!(written, expected);
-    assert_eq!(set(&written, parameters).unwrap(), expected, "the same again changes nothing");
+    assert_eq!(set(&written, parameters).unwrap(), expected, "setting the same parameters again changes nothing");
     let (read, before) = (Settings::parse(&written).unwrap(), Settings::parse(text).unwrap());
     assert_eq!(Json::Object(read.parameters.clone()), serde_json::from_str::<Json>(parameters).unwrap());
-    assert_eq!(Settings { parameters: before.parameters.clone(), ..read }, before, "the rest is the same");
-    assert_eq!(set(text, &Json::Object(before.parameters).to_string()).unwrap(), text, "no change, not a byte");
+    assert_eq!(Settings { parameters: before.parameters.clone(), ..read }, before, "the rest is unchanged");
+    assert_eq!(set(text, &Json::Object(before.parameters).to_string()).unwrap(), text, "no byte changes");
 }
 
 const FILE: &str = "\
@@ -75,7 +75,7 @@ fn a_file_without_the_table_gets_one_at_its_end() {
     );
     let same = "[parameters]\ndeep.x = 1\na = 2\ndeep.y = 3\n";
     check(same, r#"{"a": 2, "deep": {"x": 1, "y": 3}}"#, same);
-    // Whatever else it was: the page is how it is mended.
+    // An invalid entry is replaced, so that operators can repair the file from the page.
     let mended = set("# Mine.\nparameters = 5\n[budget]\n", r#"{"a": 1}"#).unwrap();
     assert_eq!(mended, "# Mine.\n[budget]\n\n[parameters]\na = 1\n");
     let mended = set("[parameters]\nat = 2026-01-01 # a day\n", r#"{"at": 1}"#).unwrap();
@@ -171,14 +171,14 @@ fn lines_end_as_they_did() {
     let text = "[parameters]\r\na = '''x\r\ny'''\r\nb = 1\r\n";
     let a = Settings::parse(text).unwrap().parameters["a"].to_string();
     check(text, &format!(r#"{{"a": {a}, "b": 2}}"#), &text.replace("b = 1", "b = 2"));
-    // Where they end both ways, what is in a text does not change.
+    // With mixed line endings, the contents of strings do not change.
     let mixed = "[parameters]\r\na = '''x\r\ny'''\nb = 1\n";
     let written = set(mixed, &format!(r#"{{"a": {a}, "b": 2}}"#)).unwrap();
     assert_eq!(written, "[parameters]\na = '''x\r\ny'''\nb = 2\n");
 }
 
 #[test]
-fn what_cannot_be_written_is_refused_with_its_name_and_a_file_that_is_no_toml_with_its_line() {
+fn values_without_a_toml_form_are_rejected_by_name_and_invalid_toml_by_line() {
     for (text, parameters, words) in [
         ("[parameters]\nsize = \n", "{}", "at line 2"),
         ("[parameters]\na = 1\na = 2\n", "{}", "at line 3"),
@@ -191,7 +191,7 @@ fn what_cannot_be_written_is_refused_with_its_name_and_a_file_that_is_no_toml_wi
         assert!(error.contains(words), "{error}");
     }
     let long = format!(r#"{{"a": "{}"}}"#, "x".repeat(super::super::FILE_MAX));
-    assert!(format!("{:#}", set("", &long).unwrap_err()).contains("more than"));
+    assert!(format!("{:#}", set("", &long).unwrap_err()).contains("at most"));
     let deep = format!(r#"{{"a": {}1{}}}"#, "[".repeat(100), "]".repeat(100));
     assert!(format!("{:#}", set("", &deep).unwrap_err()).contains("would not be readable"));
 }

@@ -1,4 +1,4 @@
-//! Readers of whole answers: the order book's lists, the catalog's.
+//! Readers of whole responses: the order book's lists and the catalog's.
 
 use super::Seen;
 use super::fields::count_unread;
@@ -12,14 +12,14 @@ fn parsed(bytes: &[u8]) -> Result<Value, String> {
 }
 
 fn rows<'v>(whole: &'v Value, name: &str) -> Result<&'v [Value], String> {
-    whole.as_array().map(Vec::as_slice).ok_or_else(|| format!("{name} is no list"))
+    whole.as_array().map(Vec::as_slice).ok_or_else(|| format!("{name} is not a list"))
 }
 
 fn is(row: &Value, name: &str) -> bool {
     row[name] == true
 }
 
-/// A page of the order book's markets. The list is read as discovery reads it, and each row as the question how it ended.
+/// Reads a page of the order book's markets: the list as discovery reads it, and each row as a resolution query.
 pub(super) fn clob_list(bytes: &[u8]) -> Result<Seen, String> {
     let whole = parsed(bytes)?;
     let page = market_page(bytes).map_err(|error| error.to_string())?;
@@ -36,7 +36,7 @@ pub(super) fn clob_list(bytes: &[u8]) -> Result<Seen, String> {
     for row in rows {
         count_unread::<Market<'_>>(row, &mut seen);
         count_unread::<Ending<'_>>(row, &mut seen);
-        // The oldest markets have no condition and no tokens; nobody can ask how those ended.
+        // The oldest markets have no condition and no tokens, so their resolution cannot be queried.
         let token = |place: usize| TokenId::parse(row["tokens"][place]["token_id"].as_str().unwrap_or_default());
         if let (Some(yes), Some(no)) = (token(0), token(1)) {
             let ended =
@@ -53,13 +53,13 @@ pub(super) fn clob_list(bytes: &[u8]) -> Result<Seen, String> {
     Ok(seen)
 }
 
-/// Whether a market of the catalog is of the protocol's generation that we sign for.
+/// Returns true if a catalog market is of the protocol generation that we sign for.
 fn is_ours(row: &Value) -> bool {
     row["version"].is_null() || row["version"] == "v1"
 }
 
-/// Reads markets of the catalog as a page of its own, twice: as they are, and as if all of ours could be traded, so that every row
-/// is read to its end.
+/// Reads catalog markets as a page of their own, twice: unchanged, and with all of ours marked tradable, so that every
+/// row is read to its end.
 fn gamma(markets: &[Value]) -> Result<Seen, String> {
     let read = |markets: &[Value]| {
         let page = json!({"markets": markets, "next_cursor": "x"}).to_string();
@@ -72,7 +72,7 @@ fn gamma(markets: &[Value]) -> Result<Seen, String> {
     };
     let (found, wanted) = (read(markets)?.len(), markets.iter().filter(tradable).count());
     if found != wanted {
-        return Err(format!("{found} of {wanted} markets that trade were found"));
+        return Err(format!("{found} of {wanted} tradable markets were found"));
     }
     let others = markets.iter().filter(|row| !is_ours(row)).count();
     let mut seen = Seen { read: others, ..Seen::default() };
@@ -90,49 +90,49 @@ fn gamma(markets: &[Value]) -> Result<Seen, String> {
         }
     }
     for (row, found) in opened.iter().zip(read(&opened)?) {
-        let told = ConditionId::parse(row["conditionId"].as_str().unwrap_or_default());
+        let condition_id = ConditionId::parse(row["conditionId"].as_str().unwrap_or_default());
         let end = row["endDate"].as_str();
         let liquid = row["liquidityNum"].is_number();
-        if told.as_ref() != Some(found.condition())
+        if condition_id.as_ref() != Some(found.condition())
             || row["slug"] != found.slug()
             || end.is_some() != found.end().is_some()
             || liquid != found.liquidity.is_some()
             || found.is_neg_risk() != is(row, "negRisk")
         {
-            return Err(format!("{found:?} was read of {row}"));
+            return Err(format!("read {found:?} from {row}"));
         }
         seen.read += 1;
     }
     Ok(seen)
 }
 
-/// `GET /markets` of the catalog, a list.
+/// Reads `GET /markets` of the catalog, a list.
 pub(super) fn gamma_markets(bytes: &[u8]) -> Result<Seen, String> {
-    gamma(rows(&parsed(bytes)?, "the answer")?)
+    gamma(rows(&parsed(bytes)?, "the response")?)
 }
 
-/// The markets of a page.
+/// Reads the markets of a page.
 pub(super) fn gamma_page(bytes: &[u8]) -> Result<Seen, String> {
     let whole = parsed(bytes)?;
     catalog_page(bytes).map_err(|error| error.to_string())?;
     gamma(rows(&whole["markets"], "markets")?)
 }
 
-/// `GET /events` of the catalog: the markets of each.
+/// Reads `GET /events` of the catalog: the markets of each event.
 pub(super) fn gamma_events(bytes: &[u8]) -> Result<Seen, String> {
     let mut markets = Vec::new();
-    for event in rows(&parsed(bytes)?, "the answer")? {
+    for event in rows(&parsed(bytes)?, "the response")? {
         markets.extend_from_slice(rows(&event["markets"], "markets")?);
     }
     gamma(&markets)
 }
 
-/// A market of the catalog, alone.
+/// Reads a single market of the catalog.
 pub(super) fn gamma_market(bytes: &[u8]) -> Result<Seen, String> {
     gamma(&[parsed(bytes)?])
 }
 
-/// Lines of a collector that kept the catalog's object under `raw`.
+/// Reads the lines of a collector that stored the catalog's object under `raw`.
 pub(super) fn gamma_of_collector(bytes: &[u8]) -> Result<Seen, String> {
     let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     let markets: Result<Vec<Value>, String> = lines.map(|line| Ok(parsed(line)?["raw"].take())).collect();

@@ -1,11 +1,11 @@
-//! Which fields of a document a parser passes over: what the venue sends, less what serde asks for.
+//! Fields of a document that a parser ignores: those the venue sends, minus those serde requests.
 
 use super::Seen;
 use serde::de::value::Error;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::Value;
 
-/// Asks a type for the names of its fields, and gives it nothing.
+/// A deserializer that collects the field names of a type and yields no data.
 struct Names<'n>(&'n mut &'static [&'static str]);
 
 impl<'de> Deserializer<'de> for Names<'_> {
@@ -18,11 +18,11 @@ impl<'de> Deserializer<'de> for Names<'_> {
         _visitor: V,
     ) -> Result<V::Value, Error> {
         *self.0 = fields;
-        Err(Error::custom("only the names were wanted"))
+        Err(Error::custom("only the field names are collected"))
     }
 
     fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, Error> {
-        Err(Error::custom("it has no named fields"))
+        Err(Error::custom("the type has no named fields"))
     }
 
     serde::forward_to_deserialize_any! {
@@ -39,7 +39,7 @@ fn read_by<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     names
 }
 
-/// Counts the fields of `row` that a parser of `T` passes over.
+/// Counts the fields of `row` that a parser of `T` ignores.
 pub(super) fn count_unread<'de, T: Deserialize<'de>>(row: &Value, seen: &mut Seen) {
     let names = read_by::<T>();
     for (field, _) in row.as_object().into_iter().flatten().filter(|(field, _)| !names.contains(&field.as_str())) {
@@ -48,7 +48,7 @@ pub(super) fn count_unread<'de, T: Deserialize<'de>>(row: &Value, seen: &mut See
 }
 
 #[test]
-fn fields_that_nobody_reads_are_counted_by_name() {
+fn ignored_fields_are_counted_by_name() {
     let mut seen = Seen::default();
     for row in [serde_json::json!({"conditionId": "0x1", "slug": "s", "mood": 1}), serde_json::json!({"mood": null})] {
         count_unread::<crate::parse::CatalogRow<'_>>(&row, &mut seen);

@@ -1,4 +1,4 @@
-//! Readers of recordings that flattened the market channel: each frame is written again as the venue sends it, and parsed.
+//! Readers of recordings that flattened the market channel: each frame is rebuilt in the venue's format and parsed.
 
 use super::Seen;
 use crate::parse::{TokenMap, book, parse_market};
@@ -6,13 +6,14 @@ use model::{MarketEvent, MarketEventKind, TokenId, TokenIx};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Lines that are no rows, as two writes that run together; the recordings are known to have one in all.
+/// Maximum lines that are not rows, such as two writes that ran together; the recordings are known to have one in
+/// total.
 const TORN_MAX: usize = 1;
-/// Stands for a market's condition and for a token where the recording does not say which.
+/// Placeholders for a market's condition and for a token where the recording has none.
 const CONDITION: &str = "0x7d952222f137be0fa2fc4b082f0c47870c4494c5d8715a7427526fd67faeb9cd";
 const TOKEN: &str = "80115633646367339699475248800343367663167908877586879904098815053665872762211";
 
-/// Parses frames, and holds what comes out against what went in.
+/// Parses frames and compares the output with the input.
 #[derive(Default)]
 struct Channel {
     tokens: TokenMap,
@@ -23,7 +24,7 @@ struct Channel {
 
 impl Channel {
     fn name(&mut self, token: &str) -> Result<(), String> {
-        let id = TokenId::parse(token).ok_or_else(|| format!("{token} is no token"))?;
+        let id = TokenId::parse(token).ok_or_else(|| format!("{token} is not a token"))?;
         if self.tokens.get(token.as_bytes()).is_none() {
             self.tokens.insert(&id, TokenIx(self.count)).map_err(|error| error.to_string())?;
             self.count += 1;
@@ -31,12 +32,12 @@ impl Channel {
         Ok(())
     }
 
-    /// Parses a frame that says `said` things: levels of a book, changes, or a trade.
-    fn take(&mut self, frame: &str, said: usize) -> Result<(), String> {
+    /// Parses a frame that contains `said` items: levels of a book, changes, or a trade.
+    fn take(&mut self, frame: &str, expected: usize) -> Result<(), String> {
         self.events.clear();
         let counts = parse_market(frame.as_bytes(), &self.tokens, &mut self.events)
             .map_err(|error| format!("{error}: {frame}"))?;
-        let heard: usize = self
+        let parsed: usize = self
             .events
             .iter()
             .map(|event| match &event.kind {
@@ -44,8 +45,8 @@ impl Channel {
                 _ => 1,
             })
             .sum();
-        if heard != said || counts.unknown + counts.unused + counts.foreign > 0 {
-            return Err(format!("{heard} of {said} were heard, {counts:?}: {frame}"));
+        if parsed != expected || counts.unknown + counts.unused + counts.foreign > 0 {
+            return Err(format!("{parsed} of {expected} items were parsed, {counts:?}: {frame}"));
         }
         if counts.fields > 0 {
             *self.seen.unread.entry("of frames".to_owned()).or_insert(0) += usize::try_from(counts.fields).unwrap();
@@ -55,7 +56,7 @@ impl Channel {
     }
 }
 
-/// Rows of levels, CSV: adjacent rows of one token, kind, time and hash are one frame.
+/// Reads rows of levels, CSV: adjacent rows of one token, kind, time and hash are one frame.
 pub(super) fn level_rows(bytes: &[u8]) -> Result<Seen, String> {
     let text = std::str::from_utf8(bytes).map_err(|error| error.to_string())?;
     let mut lines = text.lines();
@@ -84,7 +85,7 @@ pub(super) fn level_rows(bytes: &[u8]) -> Result<Seen, String> {
         channel.recorded(before, &frame)?;
     }
     if torn > TORN_MAX {
-        return Err(format!("{torn} lines are no rows"));
+        return Err(format!("{torn} lines are not rows"));
     }
     Ok(channel.seen)
 }
@@ -95,7 +96,7 @@ impl Channel {
         let is_bid = |side: &str| match side {
             "bid" | "BUY" => Ok(true),
             "ask" | "SELL" => Ok(false),
-            other => Err(format!("{other} is no side")),
+            other => Err(format!("{other} is not a side")),
         };
         let frame = if kind == "book" {
             let side = |bids: bool| -> Result<Vec<Value>, String> {
@@ -122,7 +123,7 @@ impl Channel {
     }
 }
 
-/// Whole books, one JSON array of them: as frames of the channel, and as answers of REST.
+/// Reads whole books, one JSON array of them: as frames of the channel, and as responses of REST.
 pub(super) fn book_snapshots(bytes: &[u8]) -> Result<Seen, String> {
     let rows: Vec<BTreeMap<String, Value>> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let mut channel = Channel::default();
@@ -134,7 +135,7 @@ pub(super) fn book_snapshots(bytes: &[u8]) -> Result<Seen, String> {
             "bids": bids, "asks": asks, "min_order_size": "5", "tick_size": "0.01", "neg_risk": false});
         let read = book(answer.to_string().as_bytes()).map_err(|error| format!("{error}: {answer}"))?;
         if read.bids.len() + read.asks.len() != levels || levels == 0 {
-            return Err(format!("{read:?} was read of {answer}"));
+            return Err(format!("read {read:?} from {answer}"));
         }
         let mut frame = answer;
         frame["event_type"] = "book".into();
@@ -143,7 +144,7 @@ pub(super) fn book_snapshots(bytes: &[u8]) -> Result<Seen, String> {
     Ok(channel.seen)
 }
 
-/// Trades of one token, one JSON array of them; the recorder wrote the side in small letters.
+/// Reads trades of one token, one JSON array of them; the recorder wrote the side in lower case.
 pub(super) fn trade_tape(bytes: &[u8]) -> Result<Seen, String> {
     let rows: Vec<BTreeMap<String, Value>> = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     let mut channel = Channel::default();

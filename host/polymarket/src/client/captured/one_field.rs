@@ -1,5 +1,6 @@
-//! Each field of each sample becomes, one at a time, every other kind of JSON value, null, empty and absent. Only two outcomes are right:
-//! it is understood as before, or the element that it belongs to is refused by name. What stands beside it is always read.
+//! Replaces each field of each sample, one at a time, with every other kind of JSON value, null, empty and absent. Only
+//! two outcomes are correct: it parses as before, or the element that it belongs to is refused by name. Its siblings
+//! are always read.
 
 use crate::client::place;
 use crate::parse::shared::shared;
@@ -12,18 +13,18 @@ use std::fmt::Debug;
 const UP: &str = "80115633646367339699475248800343367663167908877586879904098815053665872762211";
 const DOWN: &str = "101214106164990974020450533076709311672374551358614972805266890634958255353600";
 
-/// What was read of an element: how it shows itself, or why it was refused.
+/// The result of reading an element: its debug output, or the reason why it was refused.
 type Outcome = Result<String, String>;
-/// Reads an element. Where it stands in a list, that what stands beside it is read as ever is the reader's to assert.
+/// Reads an element. For an element of a list, the reader also asserts that its siblings still parse.
 type Reader = fn(&Value) -> Outcome;
 
-/// One kind of element: its sample, its reader, and the fields which may say nothing or something else without harm.
+/// One kind of element: its sample, its reader, and the fields that may be absent or hold another value without harm.
 struct Case {
     file: &'static str,
-    /// Where the element is in the sample.
+    /// Path of the element in the sample.
     at: &'static str,
     read: Reader,
-    /// Fields that may be absent, null or empty: texts for people, and what the venue leaves out.
+    /// Fields that may be absent, null or empty: texts for display, and fields that the venue omits.
     optional: &'static [&'static str],
 }
 
@@ -110,18 +111,18 @@ const CASES: &[Case] = &[
     Case { file: "rest/balance_allowance_collateral.json", at: "", read: balance, optional: &["allowances"] },
 ];
 
-/// Fields whose text may as well be written as a number: names and words for people.
+/// Fields whose text may also be a number: names and texts for display.
 const WORDS: &[&str] =
     &["slug", "question", "market_slug", "o", "transaction_hash", "transactionHash", "status", "type"];
 
-/// Fields from which nothing is concluded: trades come by the channel, and allowances are a line of `doctor`.
+/// Fields that do not affect the result: trades arrive on the channel, and allowances are only printed by `doctor`.
 const HINTS: &[&str] = &["/tradeIDs", "/allowances"];
 
 fn pair(element: &Value, sound: &Value) -> [Value; 2] {
     [element.clone(), sound.clone()]
 }
 
-/// Reads a list of the element and of the sample as it was; what is left of the first is the outcome.
+/// Reads a list of the element and the original sample; returns the outcome of the first.
 fn beside<T: Debug>(
     element: &Value,
     read: impl Fn(&[u8]) -> Items<T>,
@@ -132,7 +133,7 @@ fn beside<T: Debug>(
     let both = read(document(&pair(element, &sound)).to_string().as_bytes());
     assert!(alone.items.len() == 1 && alone.refused.is_empty(), "the sample itself: {alone:?}");
     let last = both.items.last().map(|item| format!("{item:?}"));
-    assert_eq!(last, Some(format!("{:?}", alone.items[0])), "what stands beside {element} is lost");
+    assert_eq!(last, Some(format!("{:?}", alone.items[0])), "the sibling of {element} is lost");
     match (&both.items[..], &both.refused[..]) {
         ([first, _], []) => Ok(format!("{first:?}")),
         ([_], [refused]) => {
@@ -145,7 +146,7 @@ fn beside<T: Debug>(
 }
 
 thread_local! {
-    /// The sample as it was.
+    /// The original sample.
     static SOUND: std::cell::RefCell<Value> = const { std::cell::RefCell::new(Value::Null) };
 }
 
@@ -199,7 +200,7 @@ fn user(element: &Value) -> Outcome {
     parse_user_parts(frame.as_bytes(), &owner(), &mut events, &mut refused).unwrap();
     let mut alone = Vec::new();
     parse_user_parts(sound.to_string().as_bytes(), &owner(), &mut alone, &mut Vec::new()).unwrap();
-    assert_eq!(events.last(), alone.last(), "what stands beside {element} is lost");
+    assert_eq!(events.last(), alone.last(), "the sibling of {element} is lost");
     match (&events[..], &refused[..]) {
         ([first, _], []) => Ok(format!("{first:?}")),
         ([_], [refused]) => Err(refused.reason.clone()),
@@ -223,11 +224,11 @@ fn market(element: &Value) -> Outcome {
     let (alone, _) = read(&sound);
     let (mut events, odd) = read(&json!(pair(element, &sound)));
     let beside = events.split_off(events.len() - alone.len());
-    assert_eq!(beside, alone, "what stands beside {element} is lost");
+    assert_eq!(beside, alone, "the sibling of {element} is lost");
     let unread = events.iter().any(|event| matches!(event.kind, MarketEventKind::Unread { .. }));
     match odd.first() {
         Some(odd) => {
-            assert!(unread || odd.is_vague, "{odd:?} makes nothing blind");
+            assert!(unread || odd.is_vague, "{odd:?} affects no book");
             Err(odd.error.explained())
         }
         None => Ok(format!("{events:?}")),
@@ -253,11 +254,11 @@ fn record(
     let sound = SOUND.with(|sound| sound.borrow().clone());
     let (alone, _) = read(json!([sound]).to_string().as_bytes()).unwrap();
     let (both, counts) = read(json!(pair(element, &sound)).to_string().as_bytes()).unwrap();
-    assert_eq!(both.last(), alone.last(), "what stands beside {element} is lost");
+    assert_eq!(both.last(), alone.last(), "the sibling of {element} is lost");
     match (&both[..], &counts.refused[..]) {
         ([first, _], []) => Ok(first.clone()),
         ([_], [refused]) => Err(refused.reason.clone()),
-        // A kind that nobody knows is named among the kinds.
+        // An unknown kind is listed among the unknown kinds.
         ([_], []) => Err(format!("type is_combo {:?}", counts.unknown_kinds)),
         other => panic!("{other:?}"),
     }
@@ -267,11 +268,11 @@ fn posted(element: &Value) -> Outcome {
     let sound = SOUND.with(|sound| sound.borrow().clone());
     let id = VenueOrderId::parse(sound["orderID"].as_str().unwrap()).unwrap();
     let asked = [(id, Side::Buy), (id, Side::Buy)];
-    let answers = place::answers(json!(pair(element, &sound)).to_string().as_bytes(), &asked).unwrap();
-    assert!(answers[1].is_ok(), "what stands beside {element} is lost");
+    let answers = place::parse_placements(json!(pair(element, &sound)).to_string().as_bytes(), &asked).unwrap();
+    assert!(answers[1].is_ok(), "the sibling of {element} is lost");
     match &answers[0] {
         Ok(ack) => Ok(format!("{ack:?}")),
-        // Only the venue's own words prove that there is no order.
+        // Only an error text of the venue proves that there is no order.
         Err(place::PlaceError::Refused { reason }) => {
             assert!(element["errorMsg"] == **reason || element["success"] != true, "{element}: {reason}");
             Err(reason.clone())
@@ -281,14 +282,14 @@ fn posted(element: &Value) -> Outcome {
 }
 
 fn balance(element: &Value) -> Outcome {
-    parse::balance(element.to_string().as_bytes()).map(|told| format!("{told:?}")).map_err(why)
+    parse::balance(element.to_string().as_bytes()).map(|parsed| format!("{parsed:?}")).map_err(why)
 }
 
 fn why(error: parse::ParseError) -> String {
     error.explained()
 }
 
-/// What one field is replaced with, and whether it then still says the same.
+/// Returns replacement values for one field, each with true if it is equivalent to the original.
 fn replacements(was: &Value, key: &str) -> Vec<(Value, bool)> {
     let mut with: Vec<(Value, bool)> =
         vec![(json!([]), false), (json!({}), false), (json!([was]), false), (json!({"a": was}), false)];
@@ -302,10 +303,10 @@ fn replacements(was: &Value, key: &str) -> Vec<(Value, bool)> {
         }
         Value::String(text) => {
             with.push((json!(true), false));
-            // A token's digits do not fit into this reader's numbers.
+            // Digits of a token do not fit into this reader's numbers.
             match serde_json::from_str::<serde_json::Number>(text) {
                 Ok(number) if text.len() < 16 => with.push((Value::Number(number), true)),
-                // Some number may be another token's, and what is empty may be anything.
+                // A number may be another token's id, and an empty field may mean anything.
                 Ok(_) => {}
                 _ if !WORDS.contains(&key) && !text.is_empty() => with.push((json!(5), false)),
                 _ => {}
@@ -322,7 +323,7 @@ fn replacements(was: &Value, key: &str) -> Vec<(Value, bool)> {
     with
 }
 
-/// Returns the places of all fields of a value, those inside of fields too.
+/// Lists the paths of all fields of a value, nested ones included.
 fn fields(value: &Value, at: &str, found: &mut Vec<String>) {
     let mut add = |name: &str, inner: &Value| {
         let place = format!("{at}/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -379,7 +380,7 @@ fn a_field_of_another_kind_is_understood_or_its_element_is_refused_by_name_and_n
             for (changed, stays, nothing) in tries {
                 match read(&changed) {
                     Ok(now) if now == before => same += 1,
-                    // An entry of a list that is gone is another list.
+                    // Removing an entry of a list gives another valid list.
                     // A side of a book, or a list of changes, may be empty.
                     Ok(_) if changed.pointer(&place) == Some(&json!([])) && was.is_array() => same += 1,
                     Ok(_) if nothing && (optional.contains(&key) || key.parse::<usize>().is_ok()) => same += 1,
@@ -397,7 +398,7 @@ fn a_field_of_another_kind_is_understood_or_its_element_is_refused_by_name_and_n
 }
 
 #[test]
-fn an_element_that_is_no_object_is_refused_by_its_place() {
+fn an_element_that_is_not_an_object_is_refused_by_its_index() {
     for element in [json!(null), json!(5), json!("x"), json!([]), json!([1]), json!(true)] {
         for Case { file, at, read, .. } in CASES {
             let Some(path) = shared(&format!("polymarket/samples/{file}")) else { return };

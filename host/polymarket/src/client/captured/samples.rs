@@ -1,8 +1,8 @@
-//! The samples of the papers: each answer goes through the part of the client that would read it.
+//! Samples of the protocol notes: each response goes through the part of the client that would read it.
 
 use super::documents::{gamma_events, gamma_market, gamma_page};
 use super::fields::count_unread;
-use super::{Apart, By, Line, NOBODY_ASKS, Seen, assert_complete, read_all};
+use super::{Apart, By, Line, Seen, UNUSED_ROUTE, assert_complete, read_all};
 use crate::client::account::cancel_answer;
 use crate::client::{place, transport};
 use crate::parse::shared::shared;
@@ -15,45 +15,45 @@ use model::{ConditionId, Side, TokenId, VenueOrderId};
 use order::Address;
 use serde_json::Value;
 
-const OURS: &str = "what we send, not what the venue says";
-const IN_TESTS_OF_CHANNELS: &str = "a frame; the tests of the channels read every one (tests/it/samples.rs)";
+const OURS: &str = "a request that we send, not venue data";
+const IN_TESTS_OF_CHANNELS: &str = "a frame; read by the channel tests (tests/it/samples.rs)";
 
 const ANSWERS: &[(&str, Line)] = &[
     ("rest/api_key.json", By(api_key, 1)),
-    ("rest/api_keys.json", Apart(NOBODY_ASKS)),
+    ("rest/api_keys.json", Apart(UNUSED_ROUTE)),
     ("rest/balance_allowance_collateral.json", By(balance, 1)),
     ("rest/balance_allowance_conditional.json", By(balance, 1)),
     ("rest/book.json", By(book, 1)),
     ("rest/book_empty.json", By(book, 1)),
     ("rest/books.json", By(books, 1)),
-    ("rest/builder_fees.json", Apart(NOBODY_ASKS)),
+    ("rest/builder_fees.json", Apart(UNUSED_ROUTE)),
     ("rest/cancel_mixed.json", By(cancel, 2)),
     ("rest/cancel_ok.json", By(cancel, 1)),
     ("rest/clob_market.json", By(clob_market, 1)),
     ("rest/clob_market_negrisk_sports.json", By(clob_market, 1)),
-    ("rest/closed_only.json", Apart(NOBODY_ASKS)),
+    ("rest/closed_only.json", Apart(UNUSED_ROUTE)),
     ("rest/errors.json", By(errors, 20)),
-    ("rest/fee_rate.json", Apart(NOBODY_ASKS)),
+    ("rest/fee_rate.json", Apart(UNUSED_ROUTE)),
     ("rest/heartbeat_invalid_http400.json", By(wrong_heartbeat, 1)),
     ("rest/heartbeat_ok.json", By(heartbeat, 1)),
-    ("rest/last_trade_price.json", Apart(NOBODY_ASKS)),
-    ("rest/last_trade_price_never_traded.json", Apart(NOBODY_ASKS)),
-    ("rest/last_trades_prices.json", Apart(NOBODY_ASKS)),
+    ("rest/last_trade_price.json", Apart(UNUSED_ROUTE)),
+    ("rest/last_trade_price_never_traded.json", Apart(UNUSED_ROUTE)),
+    ("rest/last_trades_prices.json", Apart(UNUSED_ROUTE)),
     ("rest/market.json", By(ending, 1)),
     ("rest/market_resolved.json", By(ending, 1)),
-    ("rest/markets_by_token.json", Apart(NOBODY_ASKS)),
+    ("rest/markets_by_token.json", Apart(UNUSED_ROUTE)),
     ("rest/markets_page.json", By(list, 1)),
-    ("rest/midpoint.json", Apart(NOBODY_ASKS)),
-    ("rest/midpoints.json", Apart(NOBODY_ASKS)),
-    ("rest/neg_risk.json", Apart(NOBODY_ASKS)),
-    ("rest/notifications.json", Apart(NOBODY_ASKS)),
-    ("rest/ok.json", Apart(NOBODY_ASKS)),
+    ("rest/midpoint.json", Apart(UNUSED_ROUTE)),
+    ("rest/midpoints.json", Apart(UNUSED_ROUTE)),
+    ("rest/neg_risk.json", Apart(UNUSED_ROUTE)),
+    ("rest/notifications.json", Apart(UNUSED_ROUTE)),
+    ("rest/ok.json", Apart(UNUSED_ROUTE)),
     ("rest/open_orders_page.json", By(open_orders, 1)),
     ("rest/order.json", By(open_order, 1)),
     ("rest/order_canceled.json", By(open_order, 1)),
     ("rest/order_matched.json", By(open_order, 1)),
-    ("rest/order_scoring.json", Apart(NOBODY_ASKS)),
-    ("rest/orders_scoring.json", Apart(NOBODY_ASKS)),
+    ("rest/order_scoring.json", Apart(UNUSED_ROUTE)),
+    ("rest/orders_scoring.json", Apart(UNUSED_ROUTE)),
     ("rest/post_order_delayed.json", By(posted, 1)),
     ("rest/post_order_fok_killed.json", By(posted, 1)),
     ("rest/post_order_live.json", By(posted, 1)),
@@ -62,15 +62,15 @@ const ANSWERS: &[(&str, Line)] = &[
     ("rest/post_order_request.json", Apart(OURS)),
     ("rest/post_order_unmatched.json", By(posted, 1)),
     ("rest/post_orders_mixed.json", By(posted_together, 2)),
-    ("rest/price_side_buy.json", Apart(NOBODY_ASKS)),
-    ("rest/price_side_sell.json", Apart(NOBODY_ASKS)),
-    ("rest/prices.json", Apart(NOBODY_ASKS)),
-    ("rest/prices_history.json", Apart(NOBODY_ASKS)),
-    ("rest/rewards_markets_current.json", Apart(NOBODY_ASKS)),
-    ("rest/simplified_markets_page.json", Apart(NOBODY_ASKS)),
-    ("rest/spread.json", Apart(NOBODY_ASKS)),
-    ("rest/spreads.json", Apart(NOBODY_ASKS)),
-    ("rest/tick_size.json", Apart(NOBODY_ASKS)),
+    ("rest/price_side_buy.json", Apart(UNUSED_ROUTE)),
+    ("rest/price_side_sell.json", Apart(UNUSED_ROUTE)),
+    ("rest/prices.json", Apart(UNUSED_ROUTE)),
+    ("rest/prices_history.json", Apart(UNUSED_ROUTE)),
+    ("rest/rewards_markets_current.json", Apart(UNUSED_ROUTE)),
+    ("rest/simplified_markets_page.json", Apart(UNUSED_ROUTE)),
+    ("rest/spread.json", Apart(UNUSED_ROUTE)),
+    ("rest/spreads.json", Apart(UNUSED_ROUTE)),
+    ("rest/tick_size.json", Apart(UNUSED_ROUTE)),
     ("rest/time.json", By(time, 1)),
     ("rest/trade_maker_confirmed.json", By(trade, 1)),
     ("rest/trade_taker_confirmed.json", By(trade, 1)),
@@ -86,9 +86,9 @@ const ANSWERS: &[(&str, Line)] = &[
     ("gamma/markets_keyset_page.json", By(gamma_page, 1)),
 ];
 
-/// Folders of which no file is for the client.
+/// Folders in which no file is for the client.
 const FOLDERS_APART: &[(&str, &str)] =
-    &[("ws_market/", IN_TESTS_OF_CHANNELS), ("ws_user/", IN_TESTS_OF_CHANNELS), ("data/", NOBODY_ASKS)];
+    &[("ws_market/", IN_TESTS_OF_CHANNELS), ("ws_user/", IN_TESTS_OF_CHANNELS), ("data/", UNUSED_ROUTE)];
 
 fn value(bytes: &[u8]) -> Result<Value, String> {
     serde_json::from_slice(bytes).map_err(text)
@@ -110,8 +110,8 @@ fn api_key(bytes: &[u8]) -> Result<Seen, String> {
 }
 
 fn balance(bytes: &[u8]) -> Result<Seen, String> {
-    let told = parse::balance(bytes).map_err(text)?;
-    Ok(read(usize::from(told.balance > 0 || !told.allowances.is_empty())))
+    let parsed = parse::balance(bytes).map_err(text)?;
+    Ok(read(usize::from(parsed.balance > 0 || !parsed.allowances.is_empty())))
 }
 
 fn book(bytes: &[u8]) -> Result<Seen, String> {
@@ -126,8 +126,8 @@ fn books(bytes: &[u8]) -> Result<Seen, String> {
 }
 
 fn cancel(bytes: &[u8]) -> Result<Seen, String> {
-    let told = cancel_answer(bytes).map_err(text)?;
-    Ok(read(told.cancelled.len() + told.not_cancelled.len()))
+    let parsed = cancel_answer(bytes).map_err(text)?;
+    Ok(read(parsed.cancelled.len() + parsed.not_cancelled.len()))
 }
 
 fn clob_market(bytes: &[u8]) -> Result<Seen, String> {
@@ -147,14 +147,14 @@ fn clob_market(bytes: &[u8]) -> Result<Seen, String> {
     if market.neg_risk != (whole["nr"] == true) { Err(format!("{market:?}")) } else { Ok(seen) }
 }
 
-/// Every documented text of an error is found, so that it can be judged.
+/// Checks that every documented error text is extracted, so that it can be classified.
 fn errors(bytes: &[u8]) -> Result<Seen, String> {
     let mut seen = Seen::default();
-    for error in value(bytes)?.as_array().ok_or("no list")? {
+    for error in value(bytes)?.as_array().ok_or("not a list")? {
         let body = &error["body"];
         let (reason, _) = transport::reason(body.to_string().as_bytes());
         if reason.is_empty() || reason != parse::cut(body["error"].as_str().unwrap_or_default()) {
-            return Err(format!("{reason:?} was read of {body}"));
+            return Err(format!("read {reason:?} from {body}"));
         }
         seen.read += 1;
     }
@@ -162,8 +162,8 @@ fn errors(bytes: &[u8]) -> Result<Seen, String> {
 }
 
 fn heartbeat(bytes: &[u8]) -> Result<Seen, String> {
-    let told: Heartbeat<'_> = serde_json::from_slice(bytes).map_err(text)?;
-    Ok(read(usize::from(!told.heartbeat_id.is_empty())))
+    let parsed: Heartbeat<'_> = serde_json::from_slice(bytes).map_err(text)?;
+    Ok(read(usize::from(!parsed.heartbeat_id.is_empty())))
 }
 
 fn wrong_heartbeat(bytes: &[u8]) -> Result<Seen, String> {
@@ -206,10 +206,10 @@ fn posted(bytes: &[u8]) -> Result<Seen, String> {
     let whole = value(bytes)?;
     let mut seen = read(1);
     count_unread::<PostAnswer<'_>>(&whole, &mut seen);
-    // An order that was killed has no id; the answer is about the order that was sent.
+    // A killed order has no id; the response is about the order that was sent.
     let id = VenueOrderId::parse(whole["orderID"].as_str().unwrap_or_default()).unwrap_or(VenueOrderId([7; 32]));
-    let told = place::answer(bytes, id, Side::Buy).map_err(text)?;
-    match told {
+    let parsed = place::parse_placement(bytes, id, Side::Buy).map_err(text)?;
+    match parsed {
         Ok(ack) if whole["success"] == true && ack.id == id => Ok(seen),
         Err(place::PlaceError::Refused { .. }) if whole["errorMsg"] != "" => Ok(seen),
         other => Err(format!("{other:?}")),
@@ -218,16 +218,16 @@ fn posted(bytes: &[u8]) -> Result<Seen, String> {
 
 fn posted_together(bytes: &[u8]) -> Result<Seen, String> {
     let whole = value(bytes)?;
-    let parts = whole.as_array().ok_or("no list")?;
+    let parts = whole.as_array().ok_or("not a list")?;
     let id = |part: &Value| VenueOrderId::parse(part["orderID"].as_str().unwrap_or_default());
     let asked: Vec<_> = parts.iter().map(|part| (id(part).unwrap_or(VenueOrderId([7; 32])), Side::Buy)).collect();
-    let told = place::answers(bytes, &asked).map_err(text)?;
-    for (part, told) in parts.iter().zip(&told) {
-        if (part["errorMsg"].as_str().unwrap_or_default().is_empty()) != told.is_ok() {
-            return Err(format!("{told:?} was read of {part}"));
+    let parsed = place::parse_placements(bytes, &asked).map_err(text)?;
+    for (part, answer) in parts.iter().zip(&parsed) {
+        if (part["errorMsg"].as_str().unwrap_or_default().is_empty()) != answer.is_ok() {
+            return Err(format!("read {answer:?} from {part}"));
         }
     }
-    Ok(read(told.len()))
+    Ok(read(parsed.len()))
 }
 
 fn time(bytes: &[u8]) -> Result<Seen, String> {
@@ -240,19 +240,19 @@ fn version(bytes: &[u8]) -> Result<Seen, String> {
     Ok(read(1))
 }
 
-/// One trade, as it stands in a page.
+/// Reads one trade, as it appears in a page.
 fn trade(bytes: &[u8]) -> Result<Seen, String> {
     let page = serde_json::json!({"data": [value(bytes)?], "next_cursor": "LTE="});
     trades(page.to_string().as_bytes())
 }
 
-/// Trades are read for whoever took part: the taker, or each maker.
+/// Reads each trade for every party: the taker, or each maker.
 fn trades(bytes: &[u8]) -> Result<Seen, String> {
     let whole = value(bytes)?;
     let mut seen = Seen::default();
-    for row in whole["data"].as_array().ok_or("no list")? {
+    for row in whole["data"].as_array().ok_or("not a list")? {
         count_unread::<Trade<'_>>(row, &mut seen);
-        // An account's own list tells on which side the account was.
+        // An account's own list says on which side the account was.
         let made = row["trader_side"] == "MAKER";
         let makers = row["maker_orders"].as_array().into_iter().flatten().filter(|_| made);
         for party in std::iter::once(row).filter(|_| !made).chain(makers) {
@@ -282,11 +282,11 @@ fn last_page(bytes: &[u8]) -> Result<Seen, String> {
     gamma_page(bytes)
 }
 
-/// A market of the protocol's other generation is understood, and left alone.
+/// Reads a market of the other protocol generation, which must parse and be ignored.
 fn other_generation(bytes: &[u8]) -> Result<Seen, String> {
     let page = serde_json::json!({"markets": [value(bytes)?]});
     let found = parse::catalog_page(page.to_string().as_bytes()).map_err(text)?.items.len();
-    if found == 0 { Ok(read(1)) } else { Err("it was taken for one of ours".to_owned()) }
+    if found == 0 { Ok(read(1)) } else { Err("a market of the other generation was read as one of ours".to_owned()) }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The slow way through an event of which something is not understood: what is understood is kept, and the rest is laid to the token or
+//! The slow path for an event that fails to parse: its valid parts are kept, and the rest is attributed to the token or
 //! the market that it is about.
 
 use super::{ParseError, Reader};
@@ -10,18 +10,18 @@ use model::{ConditionId, MarketEvent, MarketEventKind, Size, TickSize, Time, Tok
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// Something of a frame that is not understood.
+/// A part of a frame that failed to parse.
 #[derive(Debug)]
 pub struct Odd {
-    /// The token or the market that it is about, as it stands there; else its kind.
+    /// The token or the market that it is about, as written there; otherwise its kind.
     pub name: String,
-    /// Why it is not understood.
+    /// The parse error.
     pub error: ParseError,
-    /// Whether it does not say what it is about, so that it could be about any token of the connection.
+    /// True if its token or market is unknown, so that it could be about any token of the connection.
     pub is_vague: bool,
 }
 
-/// An event, as far as it says what it is about.
+/// The fields of an event that identify its subject.
 #[derive(Debug, Default, Deserialize)]
 struct Event<'a> {
     #[serde(borrow, default)]
@@ -54,10 +54,10 @@ struct Change<'a> {
 }
 
 impl Reader<'_, '_> {
-    /// Reads an element of which something is not understood.
+    /// Reads an element that fails to parse.
     ///
     /// # Errors
-    /// If it is no JSON: then the whole frame is torn.
+    /// If it is not JSON: then the whole frame is torn.
     pub(super) fn read_odd(&mut self, text: &[u8], error: ParseError) -> Result<(), ParseError> {
         let Ok(raw) = serde_json::from_slice::<&RawValue>(text) else { return Err(error) };
         let Ok(event) = object::<Event<'_>>(raw) else {
@@ -90,7 +90,7 @@ impl Reader<'_, '_> {
                     }
                 },
                 About::Foreign => self.counts.foreign = self.counts.foreign.saturating_add(1),
-                About::NotSaid => {
+                About::Unnamed => {
                     let asset = &change.asset_id;
                     let error = if asset.is_empty() {
                         ParseError::Missing { field: "asset_id" }
@@ -103,7 +103,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Lays an event to the tokens that it names, else to its market.
+    /// Attributes an event to the tokens that it names, otherwise to its market.
     fn blame(&mut self, event: &Event<'_>, grid: bool, error: ParseError) {
         let time = event.timestamp.scalar().and_then(parse_time).unwrap_or_default();
         let assets: Vec<Text<'_>> = list("assets_ids", &event.assets_ids).ok().flatten().unwrap_or_default();
@@ -111,14 +111,14 @@ impl Reader<'_, '_> {
         let named =
             std::iter::once(&event.asset_id).chain(&assets).chain(changes.iter().map(|change| &change.asset_id));
         let named: Vec<(&Text<'_>, About)> = named.map(|asset| (asset, self.token(asset))).collect();
-        if named.iter().all(|(_, about)| *about == About::NotSaid) {
+        if named.iter().all(|(_, about)| *about == About::Unnamed) {
             return self.blame_market(event, time, grid, error);
         }
         let mut name = None;
         for (asset, about) in named {
             match about {
                 About::Ours(token) => {
-                    // The grid is the market's.
+                    // The grid belongs to the market.
                     let other = token.market().token(1u32.saturating_sub(token.outcome()));
                     self.unread(token, time, grid);
                     if grid {
@@ -127,7 +127,7 @@ impl Reader<'_, '_> {
                     name = name.or(Some(asset));
                 }
                 About::Foreign => self.counts.foreign = self.counts.foreign.saturating_add(1),
-                About::NotSaid => {}
+                About::Unnamed => {}
             }
         }
         if let Some(name) = name {
@@ -135,7 +135,7 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Lays something to both tokens of the event's market.
+    /// Attributes an error to both tokens of the event's market.
     fn blame_market(&mut self, event: &Event<'_>, time: Time, grid: bool, error: ParseError) {
         let Some(condition) = event.market.scalar().and_then(ConditionId::parse) else {
             let kind = event.event_type.as_str();
@@ -160,16 +160,16 @@ impl Reader<'_, '_> {
 
     fn token(&self, asset: &Text<'_>) -> About {
         let text = asset.scalar().filter(|text| TokenId::parse(text).is_some());
-        text.map_or(About::NotSaid, |text| self.tokens.get(text.as_bytes()).map_or(About::Foreign, About::Ours))
+        text.map_or(About::Unnamed, |text| self.tokens.get(text.as_bytes()).map_or(About::Foreign, About::Ours))
     }
 }
 
-/// What a text says of a token.
+/// The token that a text refers to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum About {
     Ours(TokenIx),
     Foreign,
-    NotSaid,
+    Unnamed,
 }
 
 fn level(change: &Change<'_>) -> Result<MarketEventKind, ParseError> {

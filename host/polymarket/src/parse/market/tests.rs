@@ -26,7 +26,7 @@ fn refused(frame: &str) -> String {
         kind: MarketEventKind::Resolved { pays: Usd::dollars(1) },
     }];
     let error = parse_market(frame.as_bytes(), &tokens(), &mut out).unwrap_err();
-    assert_eq!(out.len(), 1, "a refused frame leaves nothing behind");
+    assert_eq!(out.len(), 1, "a refused frame appends nothing");
     error.to_string()
 }
 
@@ -90,14 +90,14 @@ fn a_frame_may_be_an_array_and_unknown_kinds_are_counted() {
 }
 
 #[test]
-fn fields_that_nobody_told_us_of_are_counted_and_skipped() {
+fn undocumented_fields_are_counted_and_skipped() {
     let mut entry = change(UP, "0.43", "75.5", "BUY");
     entry["mood"] = json!({"of": ["the", "maker"]});
     let changes = json!({"event_type": "price_change", "market": "0x7d", "price_changes": [entry], "seq": 7,
         "timestamp": "1795424400163"});
     let (events, counts) = parse(&changes.to_string()).unwrap();
     assert_eq!((events.len(), counts), (1, MarketCounts { fields: 2, ..MarketCounts::default() }));
-    // An event that is not used may say what it likes.
+    // Events that are not used may have any fields.
     let born = json!({"event_type": "new_market", "slug": "s", "group_item_title": "g"});
     assert_eq!(parse(&born.to_string()).unwrap().1, MarketCounts { unused: 1, ..MarketCounts::default() });
 }
@@ -106,7 +106,7 @@ fn fields_that_nobody_told_us_of_are_counted_and_skipped() {
 fn a_book_has_its_levels_in_the_order_of_the_frame() {
     let book = json!({"event_type": "book", "asset_id": UP, "timestamp": "1795424400123", "hash": "fd",
         "bids": [{"price": "0.3", "size": "500"}, {"size": "20.5", "price": "0.45"}], "asks": []});
-    // What a book of another token says is not even looked at.
+    // Books of other tokens are not parsed at all.
     let foreign = r#"{"event_type": "book", "asset_id": "7", "timestamp": "1", "bids": "?", "asks": "?"}"#;
     let (events, counts) = parse(&format!("[{book},{foreign}]")).unwrap();
     assert_eq!(counts.foreign, 1);
@@ -139,7 +139,7 @@ fn a_resolution_names_its_winner_or_tells_nothing() {
 }
 
 #[test]
-fn values_that_make_no_sense_refuse_the_whole_frame() {
+fn invalid_values_refuse_the_whole_frame() {
     let frame = |entry: Value| {
         json!({"event_type": "price_change", "price_changes": [change(UP, "0.43", "1", "BUY"), entry], "timestamp": "1"})
             .to_string()
@@ -177,7 +177,7 @@ fn what_is_odd_makes_its_token_blind_and_costs_no_other() {
         "old_tick_size": "0.01", "new_tick_size": tick, "timestamp": "1"})
     };
     for (frame, expected, reason) in [
-        // A level at a price that there is none at, beside one that is understood.
+        // A level at an impossible price, next to a valid one.
         (
             changes(&[change(UP, "1", "10", "SELL"), good.clone()]),
             vec![blind(0, false), known.clone()],
@@ -199,7 +199,7 @@ fn what_is_odd_makes_its_token_blind_and_costs_no_other() {
             vec![blind(0, false), blind(1, false)],
             "not the expected JSON at byte",
         ),
-        // A grid that is not understood is the market's.
+        // An invalid grid applies to the market.
         (tick(json!(UP), "0.02"), vec![blind(0, true), blind(1, true)], "field new_tick_size is \"0.02\""),
         (
             json!({"event_type": "book", "asset_id": DOWN, "timestamp": "1", "bids": [], "asks": [], "tick_size": "0.02"}),
@@ -237,7 +237,7 @@ fn what_does_not_say_what_it_is_about_is_vague_and_what_is_about_others_is_their
         (json!({"event_type": "tick_size_change", "new_tick_size": "0.02", "timestamp": "1"}), 1, 0),
         (json!({"event_type": "tick_size_change", "market": other, "new_tick_size": "0.02", "timestamp": "1"}), 0, 1),
         (json!({"event_type": "tick_size_change", "asset_id": {}, "market": other, "timestamp": "1"}), 0, 1),
-        // What is not used may say what it likes.
+        // Events that are not used may have any values.
         (json!({"event_type": "best_bid_ask", "asset_id": [1]}), 0, 0),
         (json!({"event_type": "weather", "price_changes": 5}), 0, 0),
     ] {
@@ -257,7 +257,7 @@ fn change_of(asset: &str) -> Value {
     json!({"event_type": "price_change", "price_changes": [change(asset, "0.43", "1", "BUY")], "timestamp": "1"})
 }
 
-/// What a slow reader with a JSON tree makes of a frame of level changes.
+/// Parses a frame of level changes with a slow reader that uses a JSON tree.
 fn slow(frame: &Value) -> Option<Vec<MarketEvent>> {
     let time = frame["timestamp"].as_str()?.parse().ok().map(Time::from_millis)?;
     let mut events = Vec::new();

@@ -1,10 +1,10 @@
-//! The venue's own answers, read as the client reads them.
+//! Responses recorded from the venue, read with the client's parsers.
 #![allow(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::super::shared::shared;
 use super::*;
 
-/// Reads a sample, if there are samples here.
+/// Reads a sample, if the samples folder is available.
 fn sample(name: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(shared(&format!("polymarket/samples/rest/{name}"))?).unwrap())
 }
@@ -62,7 +62,7 @@ fn markets_are_read_from_the_list_and_their_own_page() {
 }
 
 #[test]
-fn trades_are_read_for_whoever_took_part() {
+fn trades_are_read_for_every_party() {
     let Some(bytes) = sample("trades_page.json") else { return };
     let text: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
     let api_key = text["data"][0]["owner"].as_str().unwrap().to_owned();

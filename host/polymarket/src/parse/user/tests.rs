@@ -64,7 +64,7 @@ fn order_states_are_read_from_every_word_of_the_venue() {
         ("CANCELLATION", "MATCHED", VenueStatus::Matched),
     ];
     for (action, status, expected) in cases {
-        // Only of an order that is over the venue leaves it empty.
+        // The venue leaves it empty only for an order that is done.
         let is_over = matches!(expected, VenueStatus::Cancelled | VenueStatus::Invalid);
         assert_eq!(parse(&order(action, status, "")).is_ok(), is_over, "{action} {status}");
         let (events, _) = parse(&order(action, status, if is_over { "" } else { "0" })).unwrap();
@@ -75,7 +75,7 @@ fn order_states_are_read_from_every_word_of_the_venue() {
 }
 
 #[test]
-fn a_word_that_nobody_knows_is_an_error_and_not_a_guess() {
+fn an_unknown_status_is_an_error_and_not_a_guess() {
     let error = parse(&order("UPDATE", "SLEEPING", "0")).unwrap_err();
     assert_eq!(error.to_string(), r#"field status is "SLEEPING""#);
     assert!(parse(&order("DANCE", "LIVE", "0")).is_err());

@@ -1,21 +1,21 @@
-//! The entries of the strategies folder. Links are not read. What is not loaded is listed with its reason.
+//! Listing of the strategies folder. Links are not followed. Files that are not loaded are listed with the reason.
 
-use crate::supervisor::mark::Mark;
+use crate::supervisor::file_stamp::FileStamp;
 use crate::supervisor::name::{NAME_MAX, is_name};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// The most strategies, and the most files of settings.
+/// The maximum number of modules, and of settings files.
 pub(super) const FILES_MAX: usize = 256;
 
-/// The most files that are listed as not loaded.
+/// The maximum number of files that are listed as not loaded.
 pub(super) const SKIPPED_MAX: usize = 64;
 
-/// Why an entry that is no plain file is not read.
-const NO_FILE: &str = "it is a link, or no file";
+/// The reason for not reading an entry that is not a plain file.
+const NO_FILE: &str = "it is a link or not a plain file";
 
-/// The kinds of files in the folder. Settings come first: a strategy starts with its settings known.
+/// The kinds of files in the folder. Settings come first, so that they are known when the strategy starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     Settings,
@@ -40,7 +40,7 @@ pub(super) struct Key {
 }
 
 impl Key {
-    /// Returns the key of a path, or why the file does not belong to a strategy.
+    /// Returns the key of a path, or the reason why the file does not belong to a strategy.
     fn of(path: &Path) -> Result<Self, String> {
         let extension = path.extension().and_then(OsStr::to_str).unwrap_or_default();
         let Some(kind) = [Kind::Settings, Kind::Module].into_iter().find(|kind| kind.extension() == extension) else {
@@ -53,9 +53,7 @@ impl Key {
         let name = path.file_stem().and_then(OsStr::to_str);
         match name {
             Some(name) if is_name(name) => Ok(Self { kind, name: name.to_owned() }),
-            _ => Err(format!(
-                "a strategy's name has 1 to {NAME_MAX} characters, which are the letters a to z and A to Z, digits, - and _"
-            )),
+            _ => Err(format!("expected a strategy name of 1 to {NAME_MAX} characters from a-z, A-Z, 0-9, - and _")),
         }
     }
 
@@ -64,52 +62,52 @@ impl Key {
     }
 }
 
-/// What a scan found under a key.
+/// The result of a scan for one key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Entry {
-    /// A file.
-    File(Mark),
-    /// Settings that are there and cannot be used, with the reason. A strategy must not run as if there were none.
+    /// A plain file.
+    File(FileStamp),
+    /// An unusable settings file, with the reason. Its strategy must not run as if there were no settings.
     Unusable(String),
 }
 
-/// The files that one scan found.
+/// The result of one scan.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
     /// At most [`FILES_MAX`] of each kind.
     pub(super) files: BTreeMap<Key, Entry>,
-    /// The number of modules, with those that are left out.
+    /// The number of modules, including those above the limit.
     pub(super) modules: usize,
-    /// Names of files that are not loaded, with the reason; at most [`SKIPPED_MAX`], the first by name.
+    /// Names of files that are not loaded, with the reason; the first [`SKIPPED_MAX`] by name.
     pub(super) skipped: BTreeMap<String, String>,
 }
 
-/// Lists the files that belong to strategies. Where there are too many, those that `is_known` says are known stay, and then the first by
-/// name; the settings of modules that stay always do.
+/// Lists the files that belong to strategies. Above the limit, known files (by `is_known`) take precedence, then the
+/// order of names; the settings of listed modules are always listed.
 pub(super) fn list(dir: &Path, is_known: impl Fn(&Key) -> bool) -> std::io::Result<Entries> {
     let (mut files, mut skipped) = (BTreeMap::new(), BTreeMap::new());
     for entry in std::fs::read_dir(dir)? {
         let entry = entry?;
         let file = entry.file_name();
         let key = Key::of(Path::new(&file));
-        // Editors and copying programs hide what is not finished.
+        // Editors and copying programs use hidden names for unfinished files.
         if key.is_err() && file.as_encoded_bytes().starts_with(b".") {
             continue;
         }
-        // Of the entry itself: links are not followed.
+        // The metadata of the entry itself: links are not followed.
         let found = match entry.metadata() {
-            Ok(meta) if meta.is_file() => Ok(Mark::of(&meta)),
-            // What lies in folders is not looked for, and not missed.
+            Ok(meta) if meta.is_file() => Ok(FileStamp::of(&meta)),
+            // Other folders are ignored.
             Ok(meta) if meta.is_dir() && key.is_err() => continue,
             Ok(meta) => Err(no_file(&meta)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => Err(format!("looking at it: {error}")),
+            Err(error) => Err(format!("reading its metadata: {error}")),
         };
         match (key, found) {
             (Ok(key), Ok(mark)) => drop(files.insert(key, Entry::File(mark))),
             (Ok(key), Err(reason)) => {
                 skip(&mut skipped, &file, reason);
-                // A module that is no file is not there, and what it would be does not run.
+                // A module that is not a plain file counts as missing, so it does not run.
                 if key.kind == Kind::Settings {
                     files.insert(key, Entry::Unusable(NO_FILE.to_owned()));
                 }
@@ -120,7 +118,7 @@ pub(super) fn list(dir: &Path, is_known: impl Fn(&Key) -> bool) -> std::io::Resu
     Ok(limited(files, FILES_MAX, is_known, skipped))
 }
 
-/// Lists a file that is not loaded. Its name may be anything.
+/// Adds a file to those that are not loaded. Its name may contain anything.
 fn skip(skipped: &mut BTreeMap<String, String>, file: &OsStr, reason: String) {
     skipped.insert(file.to_string_lossy().escape_debug().to_string(), reason);
     if skipped.len() > SKIPPED_MAX {
@@ -132,7 +130,7 @@ fn no_file(meta: &std::fs::Metadata) -> String {
     let what = if meta.is_symlink() {
         "it is a link, and links are not followed; put the file itself here"
     } else if meta.is_dir() {
-        "it is a folder; strategies are the files beside it"
+        "it is a folder; expected a file"
     } else {
         "it is not a plain file"
     };
@@ -157,14 +155,14 @@ fn limited(
         skip(
             &mut skipped,
             file.as_os_str(),
-            format!("more than {limit} files of its kind are here, which is the most"),
+            format!("the folder has more than {limit} files of its kind, which is the limit"),
         );
     }
     files.retain(|key, _| !left_out(key));
     Entries { files, modules, skipped }
 }
 
-/// Returns the first `limit` keys by `rank`, and among those of one rank by name.
+/// Returns the first `limit` keys by `rank`, then by name.
 fn first<R: Ord>(keys: impl Iterator<Item = Key>, limit: usize, rank: impl Fn(&Key) -> R) -> BTreeSet<Key> {
     let mut keys: Vec<Key> = keys.collect();
     keys.sort_by_cached_key(|key| (rank(key), key.clone()));
@@ -172,8 +170,8 @@ fn first<R: Ord>(keys: impl Iterator<Item = Key>, limit: usize, rank: impl Fn(&K
     keys.into_iter().collect()
 }
 
-/// Reads at most `limit` bytes and one more, which shows that the file is too large. Refuses what is no regular file, also what took the
-/// file's place since it was listed.
+/// Reads at most `limit` bytes, plus one that shows that the file is too large. Rejects everything but a regular file,
+/// also if it replaced the file since the listing.
 pub(super) fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     use std::io::Read;
     let file = files::open(path, files::Links::Refuse).map_err(|error| format!("opening it: {error}"))?;
@@ -190,7 +188,7 @@ mod tests {
     use super::*;
     use testkit::Scratch;
 
-    /// Puts something in the place of a settings file after the folder was listed and before the file is read.
+    /// Replaces a settings file between the listing of the folder and the reading of the file.
     fn read_after(name: &str, put: impl Fn(&Path)) -> Result<Vec<u8>, String> {
         let dir = Scratch::new(name);
         let path = dir.join("one.toml");
@@ -206,7 +204,7 @@ mod tests {
     #[test]
     fn a_pipe_that_takes_a_listed_files_place_is_refused_at_once() {
         let put = |path: &Path| testkit::named_pipe(path);
-        assert_eq!(read_after("pipe-in-place", put).unwrap_err(), "opening it: it is no regular file");
+        assert_eq!(read_after("pipe-in-place", put).unwrap_err(), "opening it: not a regular file");
     }
 
     #[test]
@@ -216,7 +214,7 @@ mod tests {
             assert_eq!(read_after("link-in-place", put).unwrap_err(), "opening it: it is a link, not a file");
         }
         let put = |path: &Path| std::fs::create_dir(path).unwrap();
-        assert_eq!(read_after("folder-in-place", put).unwrap_err(), "opening it: it is no regular file");
+        assert_eq!(read_after("folder-in-place", put).unwrap_err(), "opening it: not a regular file");
     }
 
     fn key(kind: Kind, name: &str) -> Key {
@@ -239,6 +237,18 @@ mod tests {
     }
 
     #[test]
+    fn known_settings_without_a_module_come_before_new_ones_and_after_those_of_modules() {
+        let (settings, module) = (|name| key(Kind::Settings, name), |name| key(Kind::Module, name));
+        let all = [module("m"), settings("a"), settings("m"), settings("z")];
+        let files: BTreeMap<Key, Entry> = all.map(|key| (key, Entry::Unusable(String::new()))).into();
+        // A strategy whose module is being replaced keeps its settings, although newcomers precede it by name.
+        let kept = |limit| limited(files.clone(), limit, |key| key.name == "z", BTreeMap::new()).files;
+        assert!(kept(2).into_keys().eq([settings("m"), settings("z"), module("m")]));
+        assert!(kept(1).into_keys().eq([settings("m"), module("m")]));
+        assert_eq!(kept(3).len(), 4);
+    }
+
+    #[test]
     fn what_is_not_loaded_is_listed_with_its_reason() {
         let dir = Scratch::new("skipped");
         let put = |name: &OsStr| std::fs::write(dir.join(name), "").unwrap();
@@ -256,7 +266,7 @@ mod tests {
             ("README", "neither .wasm nor .toml"),
         ];
         expected.iter().for_each(|(name, _)| put(OsStr::new(name)));
-        // Hidden files are not finished, or not meant.
+        // Hidden files are ignored.
         expected.retain(|(name, _)| !name.starts_with('.'));
         put(OsStr::new("good_one-2.wasm"));
         put(OsStr::new("good_one-2.toml"));

@@ -1,16 +1,16 @@
-//! The state of one file, from a change to the report about it. Time is an argument.
+//! State machine of one file, from a change to its report. The current time is passed in.
 
 use super::entries::Kind;
 use crate::supervisor::Report;
+use crate::supervisor::file_stamp::FileStamp;
 use crate::supervisor::loading::{Early, Outcome, Ticket};
-use crate::supervisor::mark::Mark;
 use std::time::{Duration, Instant};
 
-/// How long a file must be left alone before it counts.
+/// Time for which a file must be unchanged before it is loaded.
 const DEBOUNCE: Duration = Duration::from_millis(50);
-/// The time between two loads of a file that cannot be loaded yet.
+/// The interval between attempts to load a file that cannot be loaded yet.
 const RETRY: Duration = Duration::from_millis(200);
-/// How long after its last change a file that cannot be loaded is tried again.
+/// Time after its last change during which a file that cannot be loaded is retried.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The SHA-256 of a module's bytes.
@@ -19,9 +19,9 @@ pub(super) type Hash = [u8; 32];
 /// The reason for loading a file now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum When {
-    /// It was left alone for long enough.
+    /// It has been unchanged for long enough.
     Due,
-    /// It was not yet, but compiling takes time.
+    /// It has not been unchanged for long enough, but compilation can start.
     Early,
 }
 
@@ -29,8 +29,8 @@ pub(super) enum When {
 #[derive(Debug)]
 pub(super) struct File {
     kind: Kind,
-    mark: Mark,
-    /// The last report about the module. It stands while the file settles again.
+    mark: FileStamp,
+    /// The last report about the module. It remains valid while the file settles again.
     verdict: Verdict,
     state: FileState,
 }
@@ -38,22 +38,22 @@ pub(super) struct File {
 /// The last report about a module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Verdict {
-    /// There is none, or the file is one of settings, which are not compared with those before.
+    /// There is none, or the file is a settings file, which is not compared with its previous version.
     None,
     /// The module is loaded.
     Loaded(Hash),
-    /// A later version was rejected.
+    /// The latest version was rejected.
     Rejected {
-        /// The module that was loaded before.
+        /// The previously loaded module.
         loaded: Option<Hash>,
     },
 }
 
 #[derive(Debug)]
 enum FileState {
-    /// It changed and is loaded when it was left alone for long enough.
+    /// It changed, and is loaded once it has been unchanged for long enough.
     Settling(Settling),
-    /// A thread loads it because it is due.
+    /// It was due, and a thread is loading it.
     Loading(Settling),
     /// It was reported; nothing happens until it changes.
     Settled,
@@ -63,26 +63,27 @@ enum FileState {
 struct Settling {
     changed: Instant,
     early: EarlyLoad,
-    /// When it could not be loaded although it was due.
+    /// The time of the last failed attempt to load it when it was due.
     failed: Option<Instant>,
 }
 
-/// The load before a file counts. It happens once until the file is settled: a file that is written slowly is not compiled again and again.
+/// The early load of a file that is not due yet. It happens once until the file is settled, so that a slowly written
+/// file is not compiled repeatedly.
 #[derive(Debug)]
 enum EarlyLoad {
     Untried,
-    /// With its result for the file as it is, if it has one by now.
+    /// With the result for the current content, if there is one yet.
     Tried(Option<Early>),
 }
 
 impl File {
-    pub(super) const fn new(kind: Kind, mark: Mark, changed: Instant) -> Self {
+    pub(super) const fn new(kind: Kind, mark: FileStamp, changed: Instant) -> Self {
         let settling = Settling { changed, early: EarlyLoad::Untried, failed: None };
         Self { kind, mark, verdict: Verdict::None, state: FileState::Settling(settling) }
     }
 
-    /// Returns whether this is the file as it was then.
-    pub(super) fn has(&self, mark: &Mark) -> bool {
+    /// Returns whether the file still has this stamp.
+    pub(super) fn has(&self, mark: &FileStamp) -> bool {
         self.mark == *mark
     }
 
@@ -91,7 +92,7 @@ impl File {
         self.mark.length()
     }
 
-    /// Returns the hash of the module that was loaded last.
+    /// Returns the hash of the last loaded module.
     pub(super) const fn loaded(&self) -> Option<Hash> {
         match self.verdict {
             Verdict::None => None,
@@ -101,7 +102,7 @@ impl File {
     }
 
     /// Records that the file changed, so that it settles again.
-    pub(super) fn change(&mut self, mark: Mark, changed: Instant) {
+    pub(super) fn change(&mut self, mark: FileStamp, changed: Instant) {
         let early = match &self.state {
             FileState::Settling(Settling { early: EarlyLoad::Tried(_), .. })
             | FileState::Loading(Settling { early: EarlyLoad::Tried(_), .. }) => EarlyLoad::Tried(None),
@@ -111,17 +112,17 @@ impl File {
         self.state = FileState::Settling(Settling { changed, early, failed: None });
     }
 
-    /// Returns how long the file must still be left alone; none if it waits for something else than time.
+    /// Returns the time until the file is due; none if it is not waiting for time to pass.
     pub(super) fn wait(&self, now: Instant) -> Option<Duration> {
         let FileState::Settling(settling) = &self.state else { return None };
-        // An empty file of settings is most likely one that is being written, and would mean the defaults.
+        // An empty settings file is most likely still being written, and would mean the defaults.
         let quiet = if self.kind == Kind::Settings && self.length() == 0 { PATIENCE } else { DEBOUNCE };
         let left = |since: Instant, wait: Duration| wait.saturating_sub(now.saturating_duration_since(since));
         let retry = settling.failed.map_or(Duration::ZERO, |failed| left(failed, RETRY));
         Some(left(settling.changed, quiet).max(retry))
     }
 
-    /// Returns whether the file is to be loaded now.
+    /// Returns whether the file is to be loaded now, and why.
     pub(super) fn due(&self, now: Instant) -> Option<When> {
         let FileState::Settling(settling) = &self.state else { return None };
         if self.wait(now)?.is_zero() {
@@ -139,7 +140,7 @@ impl File {
         }
     }
 
-    /// Records that a thread loads the file.
+    /// Records that a thread is loading the file.
     pub(super) fn begin(&mut self, when: When) {
         self.state = match (std::mem::replace(&mut self.state, FileState::Settled), when) {
             (FileState::Settling(settling), When::Due) => FileState::Loading(settling),
@@ -150,13 +151,13 @@ impl File {
         };
     }
 
-    /// Records that the file could not be read, so that it is tried again.
+    /// Records that the file could not be read, so that it is retried.
     pub(super) fn retry(&mut self, now: Instant) {
         self.state = FileState::Settling(Settling { changed: now, early: EarlyLoad::Untried, failed: Some(now) });
     }
 
-    /// Records that the file was reported, or given up.
-    pub(super) fn settle(&mut self) {
+    /// Records that the file was reported or given up.
+    pub(super) fn mark_reported(&mut self) {
         self.state = FileState::Settled;
     }
 
@@ -170,7 +171,7 @@ impl File {
                 None
             }
             Outcome::Failed { error, may_pass: true } if quiet < PATIENCE => {
-                tracing::debug!(name, error, "a strategy's file cannot be loaded yet; it is tried again");
+                tracing::debug!(name, error, "loading a strategy file failed; it is retried");
                 let changed = settling.changed;
                 self.state = FileState::Settling(Settling { changed, early: EarlyLoad::Untried, failed: Some(now) });
                 None
@@ -183,7 +184,7 @@ impl File {
                 self.conclude(Verdict::Loaded(module.hash()));
                 Some(Report::Ready { name, module })
             }
-            // Touched, or the same again: nothing has changed, unless another version was rejected meanwhile.
+            // The content is unchanged, so there is nothing to report, unless another version was rejected meanwhile.
             Outcome::Same => {
                 let before = self.verdict;
                 self.conclude(self.loaded().map_or(Verdict::None, Verdict::Loaded));
@@ -194,7 +195,7 @@ impl File {
 
     fn conclude(&mut self, verdict: Verdict) {
         self.verdict = verdict;
-        self.settle();
+        self.mark_reported();
     }
 }
 
@@ -206,15 +207,15 @@ mod tests {
         Duration::from_millis(count)
     }
 
-    /// The marks of two files that are not empty.
-    fn marks() -> [Mark; 2] {
+    /// Returns the stamps of two files that are not empty.
+    fn marks() -> [FileStamp; 2] {
         ["Cargo.toml", "src/lib.rs"].map(|path| {
             let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
-            Mark::of(&std::fs::metadata(path).unwrap())
+            FileStamp::of(&std::fs::metadata(path).unwrap())
         })
     }
 
-    fn ticket(mark: Mark, at: Instant) -> Ticket {
+    fn ticket(mark: FileStamp, at: Instant) -> Ticket {
         Ticket { name: "one".to_owned(), mark, at }
     }
 
@@ -230,17 +231,17 @@ mod tests {
         file.begin(When::Early);
         assert_eq!(file.due(start + millis(49)), None);
         file.change(second, start + millis(49));
-        assert_eq!(file.due(start + millis(50)), None, "it is not compiled again and again");
+        assert_eq!(file.due(start + millis(50)), None, "it is not compiled repeatedly");
         assert_eq!(file.wait(start + millis(50)), Some(millis(49)));
         assert_eq!(file.due(start + millis(99)), Some(When::Due));
         file.begin(When::Due);
-        assert_eq!((file.due(start + millis(200)), file.wait(start + millis(200))), (None, None), "a thread loads it");
+        assert_eq!((file.due(start + millis(200)), file.wait(start + millis(200))), (None, None), "being loaded");
         file.change(first, start + millis(200));
         assert_eq!(file.due(start + millis(200)), None);
         let same = file.finish(ticket(first, start + millis(250)), failed(false), start + millis(250));
         assert!(matches!(same, Some(Report::Rejected { .. })));
         file.change(second, start + millis(300));
-        assert_eq!(file.due(start + millis(300)), Some(When::Early), "it was settled meanwhile");
+        assert_eq!(file.due(start + millis(300)), Some(When::Early), "it was settled in between");
     }
 
     #[test]

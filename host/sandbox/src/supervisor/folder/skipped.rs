@@ -1,10 +1,11 @@
-//! Files of the folder that are not loaded, reported once they have been there for a moment: a copying program renames its file at the end.
+//! Files in the folder that are not loaded. They are reported with a delay, because copying programs rename their file
+//! at the end.
 
 use crate::supervisor::{Report, Sink, SkippedFile};
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// How long a file must have been there.
+/// Time for which a file must have existed before it is reported.
 const SETTLED: Duration = Duration::from_millis(500);
 
 /// The files that are not loaded, by name.
@@ -15,7 +16,7 @@ pub(super) struct Skipped {
 }
 
 impl Skipped {
-    /// Takes what a scan found and reports the whole list if it is another than before.
+    /// Records the result of a scan, and reports the whole list if it changed.
     pub(super) fn update(&mut self, found: BTreeMap<String, String>, now: Instant, sink: &Sink) {
         let mut before = std::mem::take(&mut self.files);
         for (file, reason) in found {

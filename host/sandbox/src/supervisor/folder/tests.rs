@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicU32;
 
 const SOON: Duration = Duration::from_secs(20);
-/// No scan comes by itself within a test.
+/// An interval longer than any test, so that no scan is due by time.
 const NEVER: Duration = Duration::from_secs(3600);
 
 struct Rig {
@@ -35,7 +35,7 @@ impl Rig {
         Self { dir, folder, reports }
     }
 
-    /// Writes a file of settings and asserts that it is reported.
+    /// Writes a settings file and asserts that it is reported.
     fn write(&self, text: &str) {
         std::fs::write(self.dir.join("one.toml"), text).unwrap();
         match self.next() {
@@ -71,7 +71,7 @@ fn an_event_wakes_the_scan_and_what_settles_is_looked_at_without_further_events(
     rig.wait_for(WatchKind::Events);
     rig.write("first");
     rig.write("second");
-    // What may still be written is tried for two seconds.
+    // A file that may still be incomplete is retried for two seconds.
     std::fs::write(rig.dir.join("junk.wasm"), b"junk").unwrap();
     assert!(matches!(rig.next(), Report::Rejected { name, .. } if name == "junk"));
     std::fs::rename(rig.dir.join("one.toml"), rig.dir.join("two.toml")).unwrap();
@@ -155,7 +155,7 @@ fn a_folder_in_which_nothing_happens_is_scanned_once_a_second() {
     std::fs::write(rig.dir.join("junk.wasm"), b"junk").unwrap();
     assert!(matches!(rig.next(), Report::Rejected { .. }));
     rig.write("first");
-    // The scan after the last report may still come from an event.
+    // The scan after the last report may still be triggered by an event.
     std::thread::sleep(Duration::from_millis(200));
     let (start, before) = (Instant::now(), rig.scans());
     while rig.scans() < before + 3 {

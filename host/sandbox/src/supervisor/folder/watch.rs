@@ -1,7 +1,8 @@
-//! The watch on the strategies folder: events of the file system that wake the scan. The scan stays the truth, so a watch that cannot be
-//! had or is lost is not an error: the folder is scanned more often until there is a watch again.
+//! The file-system watch on the strategies folder, whose events trigger the scan. The scan remains authoritative, so a
+//! watch that cannot be opened or is lost is not an error: the folder is scanned more often until there is a watch
+//! again.
 
-use crate::supervisor::mark::Mark;
+use crate::supervisor::file_stamp::FileStamp;
 use crate::supervisor::wake::Wake;
 use notify::event::{AccessKind, AccessMode, Event, EventKind, ModifyKind};
 use notify::{RecursiveMode, Watcher};
@@ -13,22 +14,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-/// The time between two attempts to get a watch.
+/// The interval between attempts to open a watch.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// The two ways in which the watcher learns of changes in the strategies folder.
+/// The way of detecting changes in the strategies folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WatchKind {
-    /// Events of the file system wake the scan, and the folder is scanned once a second besides: network drives and bind mounts may send
-    /// no events.
+    /// File-system events trigger the scan. The folder is also scanned once a second, because network drives and bind
+    /// mounts may send no events.
     Events,
-    /// There is no watch: the folder is scanned twenty times a second, and a watch is tried for once a second.
+    /// There is no watch: the folder is scanned twenty times a second, and opening a watch is retried once a second.
     Scan,
 }
 
-/// Called by a watch with each of its events.
+/// Callback for the events of a watch.
 pub(super) type Handler = Box<dyn FnMut(notify::Result<Event>) + Send>;
-/// A watch; it ends when it is dropped.
+/// A watch, which ends when dropped.
 pub(super) type Watch = Box<dyn Send>;
 /// Opens a watch on a folder.
 pub(super) type Open = Box<dyn FnMut(&Path, Handler) -> notify::Result<Watch> + Send>;
@@ -36,7 +37,7 @@ pub(super) type Open = Box<dyn FnMut(&Path, Handler) -> notify::Result<Watch> + 
 /// Opens the system's watch on a folder.
 pub(super) fn open(dir: &Path, handler: Handler) -> notify::Result<Watch> {
     let mut watcher = ManuallyDrop::new(notify::recommended_watcher(handler)?);
-    // The library panics if the system gave it no thread: here, and again when its watcher is dropped.
+    // The library panics if it cannot create its thread: here, and again when its watcher is dropped.
     match catch_unwind(AssertUnwindSafe(|| watcher.watch(dir, RecursiveMode::NonRecursive))) {
         Ok(watched) => {
             let watch: Watch = Box::new(ManuallyDrop::into_inner(watcher));
@@ -46,49 +47,49 @@ pub(super) fn open(dir: &Path, handler: Handler) -> notify::Result<Watch> {
     }
 }
 
-/// Closes a watch, whose thread may have ended before.
+/// Closes a watch, whose thread may have ended already.
 fn close(watch: Watch) {
     if catch_unwind(AssertUnwindSafe(|| drop(watch))).is_err() {
         tracing::debug!("the thread of the watch on the strategies folder had ended");
     }
 }
 
-/// The watch on the folder, opened again when it is lost.
+/// The watch on the folder, which is reopened when it is lost.
 pub(super) struct FolderWatch {
     open: Open,
     wake: mpsc::Sender<Wake>,
-    /// Whether a wake is on its way: a thousand events are one wake.
+    /// True while a wake is pending, so that a thousand events cause one wake.
     waking: Arc<AtomicBool>,
     watch: Option<Held>,
-    /// When a watch was last tried for.
+    /// The time of the last attempt to open a watch.
     tried: Option<Instant>,
 }
 
 /// An open watch.
 struct Held {
-    /// The folder as it was before the watch was opened.
-    folder: Mark,
+    /// The folder's stamp from before the watch was opened.
+    folder: FileStamp,
     lost: Arc<AtomicBool>,
     watch: Watch,
 }
 
 impl FolderWatch {
-    /// Watches nothing until [`FolderWatch::renew`] is called.
+    /// Returns a watch that is inactive until [`FolderWatch::renew`] is called.
     pub(super) fn new(open: Open, wake: mpsc::Sender<Wake>) -> Self {
         Self { open, wake, waking: Arc::default(), watch: None, tried: None }
     }
 
-    /// Accepts further wakes. Called before the scan for which the last one asked.
+    /// Accepts further wakes. Called before the scan that the last one triggered.
     pub(super) fn acknowledge(&self) {
-        // Not a plain store: the scan must see what the handler recorded before it asked.
+        // Not a plain store: the scan must see what the handler recorded before the wake.
         let _asked = self.waking.swap(false, Ordering::AcqRel);
     }
 
-    /// Drops a watch that was lost and opens one if there is none, at most once a second. Called before each scan, so that the scan finds
-    /// what changed before the watch was open.
+    /// Drops a lost watch and opens one if there is none, at most once a second. Called before each scan, so that the
+    /// scan finds changes from before the watch was opened.
     pub(super) fn renew(&mut self, dir: &Path, now: Instant) -> WatchKind {
-        let folder = std::fs::metadata(dir).ok().map(|meta| Mark::of(&meta));
-        // A folder whose parent was renamed sends no event.
+        let folder = std::fs::metadata(dir).ok().map(|meta| FileStamp::of(&meta));
+        // Renaming the folder's parent sends no event.
         let is_lost = |held: &Held| {
             held.lost.load(Ordering::Acquire) || folder.is_none_or(|folder| !folder.is_same_file(&held.folder))
         };
@@ -103,7 +104,7 @@ impl FolderWatch {
         if self.watch.is_some() { WatchKind::Events } else { WatchKind::Scan }
     }
 
-    fn try_open(&mut self, dir: &Path, folder: Mark, now: Instant) {
+    fn try_open(&mut self, dir: &Path, folder: FileStamp, now: Instant) {
         let first = self.tried.replace(now).is_none();
         let lost = Arc::new(AtomicBool::new(false));
         let handler = self.handler(dir, Arc::clone(&lost));
@@ -121,7 +122,7 @@ impl FolderWatch {
 
     fn handler(&self, dir: &Path, lost: Arc<AtomicBool>) -> Handler {
         let (wake, waking) = (self.wake.clone(), Arc::clone(&self.waking));
-        // The library names what it watches by absolute paths.
+        // The library reports absolute paths.
         let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
         Box::new(move |event| {
             match Signal::of(&event, &dir) {
@@ -130,7 +131,7 @@ impl FolderWatch {
                 Some(Signal::Lost) => lost.store(true, Ordering::Release),
             }
             if !waking.swap(true, Ordering::AcqRel) {
-                // The watcher has ended if it does not take it.
+                // Sending fails only if the watcher has ended.
                 let _sent = wake.send(Wake::Folder);
             }
         })
@@ -150,12 +151,12 @@ impl Drop for FolderWatch {
 enum Signal {
     /// Something changed in the folder.
     Changed,
-    /// The watch reports nothing more, or has not reported everything.
+    /// The watch no longer reports events, or has missed some.
     Lost,
 }
 
 impl Signal {
-    /// Returns the meaning of an event for the watch on `dir`; none if nothing follows from it.
+    /// Returns the meaning of an event for the watch on `dir`; none if it requires no action.
     fn of(event: &notify::Result<Event>, dir: &Path) -> Option<Self> {
         let Ok(event) = event else { return Some(Self::Lost) };
         let of_the_folder = event.paths.iter().any(|path| path == dir);
@@ -163,7 +164,7 @@ impl Signal {
             _ if event.need_rescan() => Some(Self::Lost),
             EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)) if of_the_folder => Some(Self::Lost),
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => Some(Self::Changed),
-            // A scan opens the folder, and a load opens files: these events would wake the next scan.
+            // A scan opens the folder and a load opens files; these events would trigger the next scan.
             EventKind::Access(_) => None,
             _ => Some(Self::Changed),
         }

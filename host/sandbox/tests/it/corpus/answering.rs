@@ -1,23 +1,23 @@
-//! Strategies that start well and answer with nonsense.
+//! Strategies that start correctly and give invalid answers.
 
 use super::{Fate, Row};
 use crate::guest::{Guest, answer};
 
-/// Where the intents of an answer lie; each is 88 bytes long.
+/// Address of an answer's intents; each is 88 bytes long.
 const INTENTS: u32 = 4096;
 
 fn body(on_events: &str) -> Vec<u8> {
     Guest { on_events: on_events.to_owned(), ..Guest::default() }.core()
 }
 
-/// Bytes of an intent: how wide, from which place, and what.
+/// Fields of an intent: width in bytes, offset, and value.
 pub(super) type Fields<'a> = &'a [(u8, u32, u64)];
 
 fn intent(fields: Fields<'_>) -> Vec<u8> {
     body(&one_intent(fields))
 }
 
-/// An answer of one intent with these fields.
+/// Returns an answer of one intent with these fields.
 pub(super) fn one_intent(fields: Fields<'_>) -> String {
     let stores = fields.iter().map(|(width, at, value)| {
         let at = INTENTS + at;
@@ -30,7 +30,8 @@ pub(super) fn one_intent(fields: Fields<'_>) -> String {
     stores.collect::<String>() + &answer(1, 1)
 }
 
-/// An order that would be good, and then something that is not. Of `place`: token 32, side 36, price 40, size 48, kind 56, until 64.
+/// Returns a guest that places a valid order in which these fields are overwritten. Offsets in `place`: token 32, side
+/// 36, price 40, size 48, kind 56, until 64.
 fn place(fields: Fields<'_>) -> Vec<u8> {
     body(&one_place(fields))
 }
@@ -44,7 +45,7 @@ pub(super) fn rows() -> Vec<Row> {
     [calls(), answers(), orders(), logs()].concat()
 }
 
-/// What goes wrong in the call itself.
+/// Failures in the call itself.
 fn calls() -> Vec<Row> {
     let fails = Fate::Fails;
     let table = Guest {
@@ -68,7 +69,7 @@ fn calls() -> Vec<Row> {
         ..Guest::default()
     };
     let post = "(func (export \"cabi_post_on-events\") (param i32) unreachable)";
-    // Fills all of its memory, again and again, for little fuel if that were counted as one instruction.
+    // Fills its whole memory repeatedly, which would cost little fuel if it counted as one instruction.
     let fills = "(loop $l (memory.fill (i32.const 0) (i32.const 7) (i32.const 262144)) (br $l)) unreachable";
     let floats = "(f64.store (i32.const 8) (f64.div (f64.const 0) (f64.const 0)))
         (f64.store (i32.const 16) (f64.sqrt (f64.const -1))) (f32.store (i32.const 24) (f32.const nan:0x200000))
@@ -95,7 +96,7 @@ fn calls() -> Vec<Row> {
     ]
 }
 
-/// A hundred intents whose reasons are all the same megabyte.
+/// Returns a guest whose answer has a hundred intents with the same megabyte as reason.
 pub(super) fn overlap(guest: Guest) -> Vec<u8> {
     let fill = "(func $fill (local $at i32) (local.set $at (i32.const 4096)) (loop $l
             (i32.store (i32.add (local.get $at) (i32.const 8)) (i32.const 131072))
@@ -107,7 +108,7 @@ pub(super) fn overlap(guest: Guest) -> Vec<u8> {
     Guest { memory, items, on_events: "(call $fill)".to_owned() + &answer(1, 100), ..guest }.core()
 }
 
-/// Answers that are no answers.
+/// Malformed answers.
 fn answers() -> Vec<Row> {
     let fails = Fate::Fails;
     let many = Guest { memory: "(memory (export \"memory\") 200)", on_events: answer(1, 140_000), ..Guest::default() };
@@ -134,7 +135,7 @@ fn answers() -> Vec<Row> {
     ]
 }
 
-/// Orders that nobody may place.
+/// Invalid orders and unusual valid ones.
 fn orders() -> Vec<Row> {
     let fails = Fate::Fails;
     vec![
@@ -159,7 +160,7 @@ fn orders() -> Vec<Row> {
         ("negative-size", place(&[(8, 48, u64::MAX - 4_999_999)]), Fate::Lives),
         ("size-of-nothing", place(&[(8, 48, 0)]), Fate::Lives),
         ("until-long-ago", place(&[(1, 64, 1), (8, 72, 1)]), Fate::Lives),
-        ("cancels-an-order-of-nobody", intent(&[(1, 24, 1), (8, 32, u64::MAX)]), Fate::Lives),
+        ("cancels-an-unknown-order", intent(&[(1, 24, 1), (8, 32, u64::MAX)]), Fate::Lives),
         ("cancels-the-first-order", intent(&[(1, 24, 1), (8, 32, 1)]), Fate::Lives),
         (
             "timer-at-the-end-of-time",
@@ -173,12 +174,12 @@ fn orders() -> Vec<Row> {
 
 const LOG: &str = r#"(import "$root" "log" (func $log (param i32 i32 i32)))"#;
 
-/// A guest that logs first, as a module of `pages` pages.
+/// Returns a guest that runs `calls` of the log function before it answers, with this memory.
 fn log(calls: &str, memory: &'static str) -> Vec<u8> {
     Guest { imports: LOG, memory, on_events: calls.to_owned() + &answer(1, 0), ..Guest::default() }.core()
 }
 
-/// What is done to the log.
+/// Abuse of the log.
 fn logs() -> Vec<Row> {
     let fails = Fate::Fails;
     let small = "(memory (export \"memory\") 4)";
@@ -189,7 +190,7 @@ fn logs() -> Vec<Row> {
     vec![
         ("logs-many-lines", log(&say(0, 8).repeat(2_000), small), Fate::Lives),
         ("logs-a-huge-line", log(&say(131_072, 100_000), small), Fate::Lives),
-        ("logs-more-than-may-be-told", log(&say(131_072, 9_000_000), large), fails("contract")),
+        ("logs-more-than-may-be-passed", log(&say(131_072, 9_000_000), large), fails("contract")),
         ("logs-from-nowhere", log(&say(0xffff_0000, 70_000), small), fails("contract")),
         ("logs-no-text", log(&no_text, small), fails("utf-8")),
         ("logs-at-a-level-that-is-none", log(level, small), fails("contract")),

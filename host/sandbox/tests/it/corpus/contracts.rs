@@ -1,4 +1,4 @@
-//! Files of other contracts, of the one before ours, and what ours lets a strategy say and hear that the one before did not.
+//! Files of other contract versions, and hostile uses of the features that are new in the current one.
 
 use super::answering::{one_intent, one_place, overlap};
 use super::loading::{describe, manifest};
@@ -9,10 +9,10 @@ use crate::guest::{Guest, LEVELS_BYTES, PARAMETERS_BYTES, REALLOC, SIGNAL_BYTES,
 const LARGE: &str = "(memory (export \"memory\") 200)";
 
 pub(super) fn rows() -> Vec<Row> {
-    [versions(), slugs(), subscriptions(), told(), old_files(), old_answers()].concat()
+    [versions(), slugs(), subscriptions(), oversized_inputs(), old_files(), old_answers()].concat()
 }
 
-/// A file in which one name of the contract is written over with another.
+/// Returns a file in which one name of the contract is replaced by another of the same length.
 fn renamed(mut file: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
     let mut found = 0;
@@ -26,7 +26,7 @@ fn renamed(mut file: Vec<u8>, from: &str, to: &str) -> Vec<u8> {
     file
 }
 
-/// A component that imports these of the contract.
+/// Returns a component that imports the contract's types in these versions.
 fn types(versions: &[&str]) -> Vec<u8> {
     let import = |version| format!("(import \"polytrader:strategy/types@{version}\" (instance))");
     text(&format!("(component {})", versions.iter().map(import).collect::<String>()))
@@ -41,31 +41,31 @@ fn versions() -> Vec<Row> {
         (
             "the-contract-of-tomorrow",
             of("0.3.0"),
-            refused("speaks polytrader:strategy@0.3.0; this host speaks 0.2 and 0.1"),
+            refused("follows polytrader:strategy@0.3.0; this host supports 0.2 and 0.1"),
         ),
-        ("a-contract-that-looks-like-ours", of("0.20.0"), refused("speaks polytrader:strategy@0.20.0; this host")),
-        ("a-contract-not-yet-made", of("0.2.0-rc.1"), refused("speaks polytrader:strategy@0.2.0-rc.1; this host")),
-        // It wants what nobody gets too: what it speaks comes first.
+        ("a-contract-that-looks-like-ours", of("0.20.0"), refused("follows polytrader:strategy@0.20.0; this host")),
+        ("a-contract-not-yet-made", of("0.2.0-rc.1"), refused("follows polytrader:strategy@0.2.0-rc.1; this host")),
+        // It also has a forbidden import; the version is checked first.
         (
             "the-contract-of-tomorrow-with-a-clock",
             Guest { version: "0.3.0", imports: clock, ..Guest::default() }.core(),
-            refused("speaks polytrader:strategy@0.3.0"),
+            refused("follows polytrader:strategy@0.3.0"),
         ),
-        ("types-of-another-contract", types(&["9.0.0"]), refused("speaks polytrader:strategy@9.0.0")),
+        ("types-of-another-contract", types(&["9.0.0"]), refused("follows polytrader:strategy@9.0.0")),
         ("types-of-two-contracts", types(&[VERSION, "9.0.0"]), refused("imports `polytrader:strategy/types@9.0.0`")),
         ("types-of-no-contract", types(&[VERSION, "0.2.x"]), refused("imports `polytrader:strategy/types@0.2.x`")),
         ("a-version-beyond-all", types(&["0.2.99999999999999999999999999"]), refused("invalid")),
-        ("new-under-the-old-name", renamed(new, "@0.2.0", "@0.1.0"), refused("what it is")),
-        ("old-under-the-new-name", renamed(old, "@0.1.0", "@0.2.0"), refused("what it is")),
+        ("new-under-the-old-name", renamed(new, "@0.2.0", "@0.1.0"), refused("`describe`")),
+        ("old-under-the-new-name", renamed(old, "@0.1.0", "@0.2.0"), refused("`describe`")),
     ]
 }
 
-/// Bytes 44 to 51 of a manifest: where the beginnings of slugs are, and how many.
+/// Returns a manifest with a list of slug prefixes, in its bytes 44 to 51: position and count.
 fn listed(at: u32, count: u32) -> Vec<u8> {
     manifest(&[(44, at), (48, count)])
 }
 
-/// So many beginnings of slugs that are all these bytes.
+/// Returns a guest with `count` slug prefixes that all point to the same bytes.
 fn the_same(count: u32, at: u32, length: u32) -> Guest {
     let fill = format!(
         "(local $at i32) (local.set $at (i32.const 8192)) (loop $l
@@ -92,54 +92,54 @@ fn slugs() -> Vec<Row> {
         (i32.store (i32.const 5004) (i32.const 1)) (i32.store (i32.const 1068) (i32.const 5000))
         (i32.store (i32.const 1072) (i32.const 1)) (i32.const 1024)";
     vec![
-        ("slugs-from-nowhere", listed(0xffff_0000, 4), refused("what it is")),
+        ("slugs-from-nowhere", listed(0xffff_0000, 4), refused("`describe`")),
         ("slugs-from-between", listed(65_537, 1), refused("aligned")),
-        ("slugs-without-end", listed(65_536, u32::MAX), refused("what it is")),
-        ("slugs-by-the-million", half_a_million.core(), refused("what it is")),
-        ("slugs-too-many", listed(65_536, 65), refused("beginnings of slugs: 65, and 64 is the limit")),
-        ("slugs-over-each-other", the_same(64, 65_536, 1 << 20).core(), refused("what it is")),
-        ("slug-too-long", the_same(64, 65_536, 257).core(), refused("slugs with bytes: 257, and 256 is the limit")),
+        ("slugs-without-end", listed(65_536, u32::MAX), refused("`describe`")),
+        ("slugs-by-the-million", half_a_million.core(), refused("`describe`")),
+        ("slugs-too-many", listed(65_536, 65), refused("slug prefixes: 65; the limit is 64")),
+        ("slugs-over-each-other", the_same(64, 65_536, 1 << 20).core(), refused("`describe`")),
+        ("slug-too-long", the_same(64, 65_536, 257).core(), refused("bytes in a slug prefix: 257; the limit is 256")),
         ("slug-is-no-text", describe(no_text), refused("utf-8")),
         ("slugs-as-many-and-as-long-as-may-be", the_same(64, 65_536, 256).core(), Fate::Lives),
     ]
 }
 
-/// Bytes of a manifest: 56 tops, 57 trades, 60 levels, 64 microseconds of the regular timer.
+/// Subscriptions. Bytes of a manifest: 56 tops, 57 trades, 60 levels, 64 microseconds of the regular timer.
 fn subscriptions() -> Vec<Row> {
     let refused = Fate::Refused;
     vec![
-        ("hears-a-level-too-many", manifest(&[(60, 21)]), refused("asks for levels: 21, and 20 is the limit")),
-        ("hears-all-levels", manifest(&[(60, u32::MAX)]), refused("asks for levels: 4294967295, and 20 is")),
-        ("wakes-all-the-time", manifest(&[(64, 1)]), refused("a regular timer after so few microseconds: 1, and")),
+        ("hears-a-level-too-many", manifest(&[(60, 21)]), refused("requests levels: 21; the limit is 20")),
+        ("hears-all-levels", manifest(&[(60, u32::MAX)]), refused("requests levels: 4294967295; the limit is")),
+        ("wakes-all-the-time", manifest(&[(64, 1)]), refused("a timer interval in microseconds: 1; the")),
         ("wakes-never", manifest(&[(64, u32::MAX), (68, u32::MAX)]), Fate::Lives),
         ("hears-seven-times", manifest(&[(56, 0x0707), (60, 20), (64, 100_000)]), Fate::Lives),
         ("wants-whole-events-of-nothing", manifest(&[(40, u32::MAX), (52, 0xffff)]), Fate::Lives),
     ]
 }
 
-/// A guest that does this as soon as it is to keep so many bytes or more.
-fn told_more_than(bytes: usize, does: &str) -> Vec<u8> {
+/// Returns a guest that runs `does` when it is to allocate `bytes` bytes or more.
+fn on_alloc_of_at_least(bytes: usize, does: &str) -> Vec<u8> {
     let realloc = format!("(if (i32.ge_u (local.get 3) (i32.const {bytes})) (then {does})) {REALLOC}");
     Guest { realloc, ..Guest::default() }.core()
 }
 
-/// A guest that does this when it is to keep exactly so many bytes.
-fn told_just(bytes: usize, does: &str) -> Vec<u8> {
+/// Returns a guest that runs `does` when it is to allocate exactly `bytes` bytes.
+fn on_alloc_of(bytes: usize, does: &str) -> Vec<u8> {
     let realloc = format!("(if (i32.eq (local.get 3) (i32.const {bytes})) (then {does})) {REALLOC}");
     Guest { realloc, ..Guest::default() }.core()
 }
 
-fn told() -> Vec<Row> {
+fn oversized_inputs() -> Vec<Row> {
     let fails = Fate::Fails;
     let grows = "(loop $l (br_if $l (i32.ne (memory.grow (i32.const 64)) (i32.const -1)))) unreachable";
     vec![
-        ("told-levels-and-traps", told_more_than(LEVELS_BYTES, "unreachable"), fails("crashed")),
-        ("told-parameters-and-loops", told_just(PARAMETERS_BYTES, "(loop $l (br $l))"), fails("fuel")),
-        ("told-parameters-out-of-range", told_just(PARAMETERS_BYTES, "(return (i32.const -16))"), fails("contract")),
-        ("told-parameters-at-the-end", told_just(PARAMETERS_BYTES, "(return (i32.const 262000))"), fails("contract")),
-        ("told-a-signal-and-traps", told_just(SIGNAL_BYTES, "unreachable"), fails("crashed")),
-        ("told-a-signal-and-grows", told_just(SIGNAL_BYTES, grows), fails("more memory than")),
-        ("told-a-signal-where-it-answers", told_just(SIGNAL_BYTES, "(return (i32.const 2048))"), Fate::Lives),
+        ("sent-levels-and-traps", on_alloc_of_at_least(LEVELS_BYTES, "unreachable"), fails("crashed")),
+        ("sent-parameters-and-loops", on_alloc_of(PARAMETERS_BYTES, "(loop $l (br $l))"), fails("fuel")),
+        ("sent-parameters-out-of-range", on_alloc_of(PARAMETERS_BYTES, "(return (i32.const -16))"), fails("contract")),
+        ("sent-parameters-at-the-end", on_alloc_of(PARAMETERS_BYTES, "(return (i32.const 262000))"), fails("contract")),
+        ("sent-a-signal-and-traps", on_alloc_of(SIGNAL_BYTES, "unreachable"), fails("crashed")),
+        ("sent-a-signal-and-grows", on_alloc_of(SIGNAL_BYTES, grows), fails("more memory than")),
+        ("sent-a-signal-where-it-answers", on_alloc_of(SIGNAL_BYTES, "(return (i32.const 2048))"), Fate::Lives),
     ]
 }
 
@@ -147,7 +147,7 @@ fn old(describe: &str) -> Guest {
     Guest { describe: describe.to_owned(), ..Guest::old() }
 }
 
-/// Files of the contract before this one, which are converted.
+/// Files of the previous contract version, whose data is converted.
 fn old_files() -> Vec<Row> {
     let (refused, fails) = (Fate::Refused, Fate::Fails);
     let no_text = "(i32.store8 (i32.const 5000) (i32.const 255)) (i32.store (i32.const 1024) (i32.const 5000))
@@ -162,9 +162,9 @@ fn old_files() -> Vec<Row> {
         ("old-and-wants-a-clock", Guest { imports: clock, ..Guest::old() }.core(), refused("$root::now")),
         ("old-layout-of-tomorrow", Guest { layout: 9, ..Guest::old() }.core(), refused("layout 9")),
         ("old-describe-traps", old("unreachable").core(), refused("crashed")),
-        ("old-describe-out-of-range", old("(i32.const -16)").core(), refused("what it is")),
+        ("old-describe-out-of-range", old("(i32.const -16)").core(), refused("`describe`")),
         ("old-name-is-no-text", old(no_text).core(), refused("utf-8")),
-        ("old-schema-of-megabytes", Guest { memory: LARGE, ..old(schema) }.core(), refused("what it is")),
+        ("old-schema-of-megabytes", Guest { memory: LARGE, ..old(schema) }.core(), refused("`describe`")),
         ("old-start-traps", Guest { start: "unreachable".to_owned(), ..Guest::old() }.core(), fails("crashed")),
         (
             "old-start-refuses-in-no-text",
@@ -176,7 +176,7 @@ fn old_files() -> Vec<Row> {
             Guest { realloc: "(i32.const -16)".to_owned(), ..Guest::old() }.core(),
             fails("contract"),
         ),
-        // Named as the others that fail only when their state is asked for.
+        // Its name begins like those of the other files that fail only when they save their state.
         (
             "save-of-an-old-one-beyond-its-limit",
             Guest { save: state.to_owned(), memory: LARGE, ..Guest::old() }.core(),

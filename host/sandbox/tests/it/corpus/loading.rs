@@ -1,4 +1,4 @@
-//! Files that are no strategies, want what strategies do not get, or fail as soon as they are asked what they are.
+//! Files that are not strategies, have forbidden imports, or fail in `describe`.
 
 use super::{Fate, Row, text};
 use crate::guest::{Guest, VERSION, answer};
@@ -15,7 +15,7 @@ pub(super) fn describe(describe: &str) -> Vec<u8> {
     Guest { describe: describe.to_owned(), ..Guest::default() }.core()
 }
 
-/// A manifest whose field at this place is this number.
+/// Returns a guest whose manifest has these values at these offsets.
 pub(super) fn manifest(fields: &[(u32, u32)]) -> Vec<u8> {
     let stores = fields.iter().map(|(at, value)| format!("(i32.store (i32.const {}) (i32.const {value}))", 1024 + at));
     describe(&(stores.collect::<String>() + "(i32.const 1024)"))
@@ -25,12 +25,12 @@ pub(super) fn rows() -> Vec<Row> {
     [nothing(), proposals(), wants(), asked(), written()].concat()
 }
 
-/// What is no module, or none that follows the contract.
+/// Files that are not modules, or do not follow the contract.
 fn nothing() -> Vec<Row> {
     let refused = Fate::Refused;
     let whole = Guest::default().core();
     let half = whole[..whole.len() / 2].to_vec();
-    // The last section says what the guest is.
+    // The last section describes the guest.
     let mut torn = whole.clone();
     torn.truncate(whole.len() - 20);
     // The first section's length and number.
@@ -38,22 +38,22 @@ fn nothing() -> Vec<Row> {
     corrupt[8..16].fill(0xff);
     let wrong = Guest { version: "9.0.0", ..Guest::default() };
     vec![
-        ("empty-file", Vec::new(), refused("no WebAssembly")),
-        ("no-module", b"#!/bin/sh\nrm -rf /\n".to_vec(), refused("no WebAssembly")),
-        ("another-version", b"\0asm\x02\0\0\0".to_vec(), refused("no WebAssembly")),
+        ("empty-file", Vec::new(), refused("not a WebAssembly module")),
+        ("no-module", b"#!/bin/sh\nrm -rf /\n".to_vec(), refused("not a WebAssembly module")),
+        ("another-version", b"\0asm\x02\0\0\0".to_vec(), refused("not a WebAssembly module")),
         ("half-a-file", half, refused("invalid")),
         ("torn-end", torn, refused("invalid")),
         ("corrupt-bytes", corrupt, refused("invalid")),
         ("badly-typed", text("(module (func (result i32)))"), refused("invalid")),
         ("empty-module", text("(module)"), refused("contract")),
-        ("empty-component", text("(component)"), refused("what it is")),
+        ("empty-component", text("(component)"), refused("`describe`")),
         ("senseless-description", text(r#"(module (@custom "component-type:x" "\ff\ff\ff\ff"))"#), refused("contract")),
-        ("another-contract", wrong.core(), refused("speaks polytrader:strategy@9.0.0; this host speaks 0.2 and 0.1")),
+        ("another-contract", wrong.core(), refused("follows polytrader:strategy@9.0.0; this host supports")),
         ("another-layout", Guest { layout: 9, ..Guest::default() }.core(), refused("layout 9")),
     ]
 }
 
-/// WebAssembly that this host has switched off.
+/// WebAssembly proposals that this host has disabled.
 fn proposals() -> Vec<Row> {
     let refused = Fate::Refused("invalid");
     let relaxed = "(func (param v128 v128) (result v128) (i8x16.relaxed_swizzle (local.get 0) (local.get 1)))";
@@ -68,7 +68,7 @@ fn proposals() -> Vec<Row> {
     ]
 }
 
-/// What asks for more than a log.
+/// Modules that import more than the log function.
 fn wants() -> Vec<Row> {
     let refused = Fate::Refused;
     let types = format!("polytrader:strategy/types@{VERSION}");
@@ -92,7 +92,7 @@ fn wants() -> Vec<Row> {
     ]
 }
 
-/// What fails before it trades anything.
+/// Modules that fail before they trade.
 fn asked() -> Vec<Row> {
     let refused = Fate::Refused;
     vec![
@@ -105,14 +105,14 @@ fn asked() -> Vec<Row> {
         ),
         ("describe-traps", describe("unreachable"), refused("crashed")),
         ("describe-loops", describe("(loop $l (br $l)) (i32.const 0)"), refused("fuel")),
-        ("describe-out-of-range", describe("(i32.const -16)"), refused("what it is")),
+        ("describe-out-of-range", describe("(i32.const -16)"), refused("`describe`")),
         ("describe-unaligned", describe("(i32.const 1025)"), refused("aligned")),
         (
             "describe-post-return-traps",
             items("(func (export \"cabi_post_describe\") (param i32) unreachable)"),
             refused("crashed"),
         ),
-        // The manifest itself begins with a byte that is no text after it was written over.
+        // The first byte of the name is overwritten with one that is not UTF-8.
         (
             "name-is-no-text",
             describe(
@@ -121,7 +121,7 @@ fn asked() -> Vec<Row> {
             ),
             refused("utf-8"),
         ),
-        ("name-out-of-range", manifest(&[(0, 0xffff_0000), (4, 0xffff)]), refused("what it is")),
+        ("name-out-of-range", manifest(&[(0, 0xffff_0000), (4, 0xffff)]), refused("`describe`")),
         (
             "schema-of-megabytes",
             Guest {
@@ -133,22 +133,22 @@ fn asked() -> Vec<Row> {
                 ..Guest::default()
             }
             .core(),
-            refused("what it is"),
+            refused("`describe`"),
         ),
         ("schema-is-no-json", manifest(&[(32, 65_536), (36, 5)]), Fate::Lives),
         ("wants-four-billion-markets", manifest(&[(40, u32::MAX)]), Fate::Lives),
     ]
 }
 
-/// Words that would clear a screen, forge a line of the log, and turn the direction of what follows.
+/// A text that would clear a screen, forge a log line, and change the text direction.
 const ESCAPES: &str = "\u{1b}[2J\u{1b}]0;mine\u{7}good\r\nforged line \u{202e}\u{9b}31m";
 
-/// What is made to be shown.
+/// Texts that attack their display.
 fn written() -> Vec<Row> {
     let bytes: String = ESCAPES.bytes().map(|byte| format!("\\{byte:02x}")).collect();
     let length = u32::try_from(ESCAPES.len()).unwrap();
     let at = 5_000u32;
-    // Name, version, author and description, each a place and a length.
+    // Name, version, author and description, each an address and a length.
     let texts = [0u32, 8, 16, 24].map(|field| [(field, at), (field + 4, length)]);
     let stores = texts.concat().into_iter().map(|(place, value)| {
         let place = 1024 + place;

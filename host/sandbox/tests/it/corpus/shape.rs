@@ -1,15 +1,15 @@
-//! Modules with too much of something.
+//! Modules with too many parts of one kind.
 
 use super::{Fate, Row, text};
 use crate::guest::Guest;
 
-/// A core module of so many of these, numbered.
+/// Returns a core module with `count` numbered items.
 fn many(count: usize, item: impl Fn(usize) -> String) -> Vec<u8> {
     let items: String = (0..count).map(item).collect();
     text(&format!("(module {items})"))
 }
 
-/// Components in each other. No text says so many of them.
+/// Returns components nested `depth` deep, built in binary because the text format cannot nest that deep.
 fn nested(depth: usize) -> Vec<u8> {
     let mut whole = Vec::new();
     for _ in 0..depth {
@@ -24,7 +24,7 @@ fn nested(depth: usize) -> Vec<u8> {
     whole
 }
 
-/// Writes the length of a section.
+/// Appends the length of a section.
 fn length(mut length: usize, to: &mut Vec<u8>) {
     while length >= 0x80 {
         to.push(u8::try_from(length & 0x7f).unwrap() | 0x80);
@@ -33,7 +33,7 @@ fn length(mut length: usize, to: &mut Vec<u8>) {
     to.push(u8::try_from(length).unwrap());
 }
 
-/// A file of so many bytes, all of them in one section that nobody reads.
+/// Returns a file with `bytes` bytes in a single ignored section.
 fn giant(bytes: usize) -> Vec<u8> {
     let mut module = b"\0asm\x01\0\0\0\0".to_vec();
     length(bytes, &mut module);
@@ -41,7 +41,7 @@ fn giant(bytes: usize) -> Vec<u8> {
     module
 }
 
-/// A guest of the contract with something else in it.
+/// Returns a valid guest with additional items.
 fn with(items: &str) -> Vec<u8> {
     Guest { items: items.to_owned(), ..Guest::default() }.core()
 }
@@ -66,7 +66,7 @@ pub(super) fn rows() -> Vec<Row> {
                 20_001,
                 |number| if number == 0 { "(func)".into() } else { format!("(export \"{number}\" (func 0))") },
             ),
-            // One short of too many; the guest's own are the rest.
+            // Exactly at the limit, so it fails at the contract instead.
             refused("contract"),
         ),
         (

@@ -1,4 +1,4 @@
-//! Strategies that fail when they start, get memory for what they are told, or save.
+//! Strategies that fail when they start, allocate memory for their input, or save their state.
 
 use super::{Fate, Row};
 use crate::guest::Guest;
@@ -15,14 +15,14 @@ fn realloc(realloc: &str) -> Vec<u8> {
     Guest { realloc: realloc.to_owned(), ..Guest::default() }.core()
 }
 
-/// What is saved: so many bytes from a place.
+/// Returns a guest that saves `length` bytes at an address.
 fn state(at: u32, length: u32) -> Vec<u8> {
     save(&format!(
         "(i32.store (i32.const 3000) (i32.const {at})) (i32.store (i32.const 3004) (i32.const {length})) (i32.const 3000)"
     ))
 }
 
-/// A start that is refused with this text.
+/// Returns a guest that refuses to start with this text.
 fn refusal(at: u32, length: u32, first: u32) -> Vec<u8> {
     start(&refuses(at, length, first))
 }

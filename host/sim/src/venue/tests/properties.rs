@@ -6,7 +6,7 @@ use proptest::prelude::*;
 const ACCOUNTS: u32 = 3;
 const DOLLARS: u32 = 200;
 
-/// One thing that may happen to the venue.
+/// One random action on the venue.
 #[derive(Debug, Clone)]
 enum Act {
     Place { account: usize, token: u32, buy: bool, cents: u32, size: u64, kind: OrderKind },
@@ -78,38 +78,38 @@ fn check_books_and_holds(venue: &Venue, accounts: &[AccountId]) {
             assert!(balance.free() >= 0, "{balance:?}");
         }
     }
-    // Nobody's order stands across anybody's; recorded depth alone may cross itself for a moment.
+    // No account's order crosses another order; only recorded depth may cross itself briefly.
     for own in accounts.iter().flat_map(|account| venue.orders(*account)) {
         let Some(best) = venue.best(own.token, own.side.opposite()) else { continue };
         let crossed = if own.side == Side::Buy { own.price >= best.price } else { own.price <= best.price };
-        assert!(!crossed, "{own:?} stands across {best:?}");
+        assert!(!crossed, "{own:?} crosses {best:?}");
     }
 }
 
-/// Replays the level events and compares with the books: who only listens sees the same.
-fn check_told(told: &mut [Book; 2], venue: &Venue, events: &[Event]) {
+/// Replays the level events and compares with the books: they must be equal.
+fn check_level_events(replayed: &mut [Book; 2], venue: &Venue, events: &[Event]) {
     for event in events {
         if let Event::Level { token, side, price, size, .. } = event {
-            told[token.index()].set(*side, *price, *size).unwrap();
+            replayed[token.index()].set(*side, *price, *size).unwrap();
         }
     }
-    assert_eq!(told[0], venue.book(YES));
-    assert_eq!(told[1], venue.book(NO));
+    assert_eq!(replayed[0], venue.book(YES));
+    assert_eq!(replayed[1], venue.book(NO));
 }
 
-/// Each maker part stands no worse than the next one, and nothing better or older was left behind.
+/// Checks that no maker part has a worse price than the next one, and that no better or older order was skipped.
 fn check_priority(before: &Venue, venue: &Venue, trade: &Trade) {
     for part in &trade.parts {
         let Some(met) = part.order.and_then(|id| before.order(id)) else { continue };
-        let spot = Spot::of(met.token, met.side, met.price);
+        let spot = BookKey::of(met.token, met.side, met.price);
         let rivals = before.orders.values().filter(|other| other.id != met.id);
         for rival in rivals.filter(|other| other.token.market() == met.token.market()) {
-            let stands = Spot::of(rival.token, rival.side, rival.price);
+            let stands = BookKey::of(rival.token, rival.side, rival.price);
             let better = match spot.side {
                 Side::Buy => stands.price > spot.price,
                 Side::Sell => stands.price < spot.price,
             };
-            // Ids rise with time here.
+            // Ids rise with time in this test.
             let older = stands.price == spot.price && rival.id < met.id;
             if stands.side == spot.side && (better || older) {
                 assert!(venue.order(rival.id).is_none(), "{rival:?} was passed over for {met:?}");
@@ -125,13 +125,13 @@ proptest! {
     fn money_and_shares_are_conserved_and_books_never_cross(acts in proptest::collection::vec(acts(), 1..100)) {
         let (mut venue, accounts) = venue(ACCOUNTS, DOLLARS);
         let funds = i128::from(ACCOUNTS) * i128::from(DOLLARS) * 1_000_000;
-        let mut told = [Book::default(), Book::default()];
+        let mut replayed = [Book::default(), Book::default()];
         for (number, act) in acts.iter().enumerate() {
             let before = venue.clone();
             perform(&mut venue, &accounts, u64::try_from(number).unwrap(), act);
             let events = venue.drain();
             check_books_and_holds(&venue, &accounts);
-            check_told(&mut told, &venue, &events);
+            check_level_events(&mut replayed, &venue, &events);
             trades(&events).into_iter().for_each(|trade| check_priority(&before, &venue, trade));
             let cash: i128 = everybody(&accounts).map(|account| i128::from(venue.cash(account).total)).sum();
             let sets = venue.sets(MarketIx(0));

@@ -97,17 +97,41 @@ fn a_buy_in_dollars_stops_at_the_dollars_and_at_the_exact_ratio() {
 }
 
 #[test]
+fn a_buy_in_dollars_is_judged_by_its_dollars() {
+    for kind in [OrderKind::Fak, OrderKind::Fok] {
+        let buy = |number, spend, shares| Order {
+            spend: Some(Usd(spend)),
+            ..order(number, YES, Side::Buy, 50, shares, kind)
+        };
+        let (mut venue, accounts) = venue(2, 100);
+        let (maker, taker) = (accounts[0], accounts[1]);
+        venue.place(NOW, maker, &order(1, YES, Side::Sell, 40, 100, GTC)).unwrap();
+        // Ten shares at its price would be five dollars.
+        let value = Usd(999_999);
+        assert_eq!(venue.place(NOW, taker, &buy(2, 999_999, 10)), Err(Reject::SmallMarketable { value }));
+        // Two hundred shares at its price would be 100 dollars.
+        let fee = market(1, None).fee.taker_fee_worst(price(50), Size::shares(200)).unwrap().micros();
+        let needed = 97_000_000 + fee;
+        assert!(needed > 100_000_000, "{fee}");
+        let refused = Reject::Balance { balance: 100_000_000, reserved: 0, needed };
+        assert_eq!(venue.place(NOW, taker, &buy(3, 97_000_000, 200)), Err(refused));
+        let placed = venue.place(NOW, taker, &buy(4, 4_000_000, 10)).unwrap();
+        assert_eq!((placed.matched, placed.value), (Size::shares(10), Usd::dollars(4)));
+    }
+}
+
+#[test]
 fn a_market_buy_spends_its_dollars_and_a_better_price_gives_more_shares() {
     for kind in [OrderKind::Fak, OrderKind::Fok] {
         let (mut venue, accounts) = venue(2, 1_000);
         venue.place(NOW, accounts[0], &order(1, YES, Side::Sell, 44, 20, GTC)).unwrap();
-        // Ten shares at 0.50 are five dollars; at 0.44 these are 11.363637 shares, and five dollars to the millionth.
+        // Ten shares at 0.50 are five dollars; at 0.44 that buys 11.363637 shares, for five dollars to the millionth.
         let placed = venue.place(NOW, accounts[1], &order(2, YES, Side::Buy, 50, 10, kind)).unwrap();
         assert_eq!((placed.matched, placed.value, placed.whole), (Size(11_363_637), Usd::dollars(5), true));
         assert_eq!(venue.cash(accounts[1]).total, 995_000_000 - placed.fee.micros());
         assert_eq!(venue.shares(accounts[1], YES).total, 1_011_363_637);
         venue.drain();
-        // What is left of that level, then one whose sellers bid for the other token: 3.80 dollars and 1.20 dollars.
+        // The rest of that level, then one whose sellers bid for the other token: 3.80 dollars and 1.20 dollars.
         venue.place(NOW, accounts[0], &order(3, NO, Side::Buy, 55, 20, GTC)).unwrap();
         let placed = venue.place(NOW, accounts[1], &order(4, YES, Side::Buy, 50, 10, kind)).unwrap();
         assert_eq!((placed.matched, placed.value), (Size(8_636_363 + 2_666_668), Usd::dollars(5)));
@@ -119,7 +143,7 @@ fn a_market_buy_spends_its_dollars_and_a_better_price_gives_more_shares() {
 fn a_market_buy_is_whole_when_its_dollars_are_spent_whatever_the_shares() {
     let (mut venue, accounts) = venue(2, 1_000);
     venue.place(NOW, accounts[0], &order(1, YES, Side::Sell, 40, 12, GTC)).unwrap();
-    // Twelve shares are more than the ten that it names, but only 4.80 of its five dollars.
+    // Twelve shares are more than the ten that it names, but cost only 4.80 of its five dollars.
     assert_eq!(
         venue.place(NOW, accounts[1], &order(2, YES, Side::Buy, 50, 10, OrderKind::Fok)),
         Err(Reject::FokKilled)
@@ -131,7 +155,7 @@ fn a_market_buy_is_whole_when_its_dollars_are_spent_whatever_the_shares() {
     // The very last share of the level is the last that its dollars buy.
     venue.place(NOW, accounts[0], &order_of(4, YES, Side::Sell, 40, Size(12_500_000), GTC)).unwrap();
     assert!(venue.place(NOW, accounts[1], &order(5, YES, Side::Buy, 50, 10, OrderKind::Fok)).unwrap().whole);
-    // A millionth of a share that is missing is rounding.
+    // A missing millionth of a share is rounding.
     venue.place(NOW, accounts[0], &order_of(6, YES, Side::Sell, 40, Size(12_499_999), GTC)).unwrap();
     assert!(venue.place(NOW, accounts[1], &order(7, YES, Side::Buy, 50, 10, OrderKind::Fok)).unwrap().whole);
 }
@@ -147,7 +171,7 @@ fn every_other_order_gets_no_more_shares_than_it_names() {
         let placed = venue.place(NOW, accounts[1], &order(number, YES, Side::Sell, 30, 10, kind)).unwrap();
         assert_eq!((placed.matched, placed.value), (Size::shares(10), Usd(3_900_000)));
     }
-    // A market BUY that names no dollars, and a resting one that does, are no orders.
+    // A market BUY without dollars, and a resting one with dollars, are invalid.
     let nameless = Order { spend: None, ..order(7, YES, Side::Buy, 50, 10, OrderKind::Fak) };
     assert_eq!(venue.place(NOW, accounts[1], &nameless), Err(Reject::Range));
 }
@@ -201,7 +225,7 @@ fn cancels_free_what_orders_held() {
     venue.place(NOW, accounts[0], &order(2, NO, Side::Sell, 80, 100, GTC)).unwrap();
     venue.place(NOW, accounts[0], &order(3, NO, Side::Buy, 10, 100, GTC)).unwrap();
     assert_eq!(venue.cash(accounts[0]).reserved, 50_000_000);
-    assert!(!venue.cancel(NOW, accounts[1], id(1)), "somebody else's order");
+    assert!(!venue.cancel(NOW, accounts[1], id(1)), "another account's order");
     assert_eq!(venue.cancel_market(NOW, accounts[0], MarketIx(0), Some(NO)), [id(2), id(3)]);
     assert_eq!(venue.cancel_all(NOW, accounts[0]), [id(1)]);
     assert_eq!((venue.cash(accounts[0]).reserved, venue.shares(accounts[0], NO).reserved), (0, 0));
@@ -236,7 +260,7 @@ fn an_order_with_an_end_is_cancelled_then_and_gives_back_what_it_held() {
             _ => None,
         })
         .collect();
-    assert_eq!(ended, [(end, id(1))], "the sale was filled, and the other bid has no end");
+    assert_eq!(ended, [(end, id(1))], "the sale was filled, and the other bid does not expire");
     assert_eq!(venue.cash(accounts[0]).reserved, 3_000_000);
     assert_eq!(venue.ending.len(), 0);
 }
@@ -261,7 +285,7 @@ fn a_resolved_market_ends_its_orders_pays_once_and_never_trades_again() {
     assert_eq!(venue.resolve(NOW, MarketIx(0), pays), Err(MarketError::Resolved));
     assert_eq!(venue.place(NOW, taker, &order(3, YES, Side::Buy, 40, 5, GTC)), Err(Reject::Closed));
     venue.set_external(NOW, YES, Side::Buy, price(20), Size::shares(7)).unwrap();
-    assert_eq!(venue.best(YES, Side::Buy), None, "a recording that goes on moves nothing");
+    assert_eq!(venue.best(YES, Side::Buy), None, "further events of the recording have no effect");
     // 95 and 105 shares of YES at a dollar each; NO pays nothing.
     venue.redeem(MarketIx(0)).unwrap();
     venue.redeem(MarketIx(0)).unwrap();

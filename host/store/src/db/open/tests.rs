@@ -1,5 +1,5 @@
-//! What a commit means on every connection that writes a decision. A process that is killed loses nothing that it wrote, synced or not; the
-//! power does.
+//! The durability of a commit on every connection that writes decisions. A killed process loses nothing that it wrote,
+//! synced or not; a power failure does.
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, reason = "test code may fail loudly")]
 
 #[path = "../../../tests/it/postgres.rs"]
@@ -18,7 +18,7 @@ const NORMAL: i64 = 1;
 async fn pragma(pool: &sqlx::Pool<sqlx::Sqlite>, sql: &'static str, connections: u32) -> Vec<String> {
     let mut held = Vec::new();
     let mut values = Vec::new();
-    // All at once, so that each is another connection.
+    // All at once, so that each uses a different connection.
     for _ in 0..connections {
         let mut connection = pool.acquire().await.unwrap();
         let (value,): (String,) = sqlx::query_as(sql).fetch_one(&mut *connection).await.unwrap();
@@ -38,7 +38,7 @@ async fn every_connection_that_writes_decisions_to_sqlite_syncs_each_commit() {
     assert_eq!(pragma(pool, synchronous, CONNECTIONS_MAX).await, expected);
     let journal = "SELECT journal_mode FROM pragma_journal_mode";
     assert_eq!(pragma(pool, journal, CONNECTIONS_MAX).await, vec!["wal"; expected.len()]);
-    // What the journal has, and it alone.
+    // Rows that the journal has as well, and nothing else.
     assert_eq!(pragma(fast, synchronous, 1).await, [NORMAL.to_string()]);
 }
 
@@ -76,15 +76,15 @@ async fn a_locked_database_is_opened_when_the_lock_goes_and_one_that_refuses_is_
     let missing = format!("sqlite:{}", dir.join("no-such-folder/test.sqlite").display());
     let refused = Db::open_when_there(&missing, Plaintext::Refused, Duration::from_secs(60)).await;
     assert!(matches!(refused, Err(DbError::Open(_))), "{refused:?}");
-    assert!(started.elapsed() < Duration::from_secs(30), "it was waited for");
+    assert!(started.elapsed() < Duration::from_secs(30), "it was retried");
 }
 
 #[tokio::test]
 async fn a_server_that_is_not_up_yet_is_waited_for_and_then_named() {
     let started = Instant::now();
-    // Nothing listens there.
-    let url = "postgres://nobody@127.0.0.1:1/none?sslmode=disable";
+    // No server listens there.
+    let url = "postgres://user@127.0.0.1:1/none?sslmode=disable";
     let refused = Db::open_when_there(url, Plaintext::Refused, Duration::from_secs(2)).await;
     assert!(matches!(&refused, Err(DbError::Open(_))), "{refused:?}");
-    assert!(started.elapsed() >= Duration::from_secs(2), "it was tried once only");
+    assert!(started.elapsed() >= Duration::from_secs(2), "it was tried only once");
 }

@@ -1,4 +1,4 @@
-//! Which connections must be encrypted, and which errors are a pooler's.
+//! Connections that must be encrypted, and errors that only a pooler sends.
 #![allow(clippy::unwrap_used, reason = "test code may fail loudly")]
 
 use super::*;
@@ -12,7 +12,7 @@ fn another_machine_gets_a_password_over_tls_alone_unless_that_was_allowed() {
     use Plaintext::{Allowed, Refused};
     for host in ["192.0.2.1", "db", "[2001:db8::1]", "0.0.0.0", "localhost.example.com", "[::ffff:192.0.2.1]"] {
         let url = |query: &str| format!("postgres://u:p@{host}:1/d{query}");
-        // The driver's default would do without.
+        // The driver's default would accept a connection without TLS.
         assert!(matches!(mode(&url(""), Refused), Ok(PgSslMode::Require)), "{host}");
         assert!(matches!(mode(&url("?sslmode=prefer"), Refused), Ok(PgSslMode::Require)), "{host}");
         assert!(matches!(mode(&url("?sslmode=verify-ca"), Refused), Ok(PgSslMode::VerifyCa)), "{host}");
@@ -30,7 +30,7 @@ fn another_machine_gets_a_password_over_tls_alone_unless_that_was_allowed() {
         assert!(matches!(mode(&url, Refused), Ok(PgSslMode::Disable)), "{host}");
     }
     assert!(matches!(mode("postgres://u:p@db/d?host=/run&sslmode=disable", Refused), Ok(PgSslMode::Disable)));
-    // The host of the last word counts.
+    // The last `host` counts.
     assert!(mode("postgres://u:p@localhost/d?host=db&sslmode=disable", Refused).is_err());
 }
 

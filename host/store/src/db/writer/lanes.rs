@@ -1,4 +1,4 @@
-//! Rows that wait, in lanes by what they are worth: no lane takes room from another, and none stands in front of one that matters more.
+//! Queued rows in lanes by importance: no lane uses the capacity of another, and none delays a more important one.
 
 use super::super::DbWrite;
 use std::collections::VecDeque;
@@ -6,14 +6,14 @@ use std::collections::VecDeque;
 /// The lanes, the most important first.
 pub(super) const LANES: [Lane; 3] = [Lane::Fills, Lane::Orders, Lane::Refusals];
 
-/// Rows of one worth.
+/// A class of rows of equal importance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lane {
     /// Fills and positions, with the sessions and modules that they belong to.
     Fills,
     /// Orders with their states, and breakers.
     Orders,
-    /// Refusals, which explain.
+    /// Refusals, which only explain.
     Refusals,
 }
 
@@ -21,13 +21,17 @@ impl Lane {
     /// Returns the lane of a row.
     pub(super) const fn of(row: &DbWrite) -> Self {
         match row {
-            DbWrite::Session(_) | DbWrite::Fill(_) | DbWrite::Position(_) | DbWrite::Strategy(..) => Self::Fills,
+            DbWrite::Session(_)
+            | DbWrite::Fill(_)
+            | DbWrite::Position(_)
+            | DbWrite::Move(_)
+            | DbWrite::Strategy(..) => Self::Fills,
             DbWrite::Order { .. } | DbWrite::Breaker(_) => Self::Orders,
             DbWrite::Refusal(_) => Self::Refusals,
         }
     }
 
-    /// Rows that may wait.
+    /// Returns the most rows that may wait.
     const fn room(self) -> u64 {
         match self {
             Self::Fills | Self::Orders => 16_384,
@@ -62,7 +66,7 @@ impl<T> ByLane<T> {
     }
 }
 
-/// The rows of all lanes, with how many each has taken and is done with.
+/// The rows of all lanes, with each lane's numbers of accepted and finished rows.
 #[derive(Debug, Default)]
 pub(super) struct Lanes {
     rows: ByLane<VecDeque<DbWrite>>,
@@ -72,7 +76,7 @@ pub(super) struct Lanes {
 }
 
 impl Lanes {
-    /// Adds a row; returns false if its lane has no room, or nothing is written any more.
+    /// Adds a row; returns false if its lane is full, or the queue is closed.
     pub(super) fn push(&mut self, row: DbWrite) -> bool {
         let lane = Lane::of(&row);
         if self.closed || self.waiting_in(lane) >= lane.room() {
@@ -84,22 +88,23 @@ impl Lanes {
         true
     }
 
-    /// Takes the oldest rows of a lane, at most `count`. Until they are done with or put back they go on taking room.
+    /// Takes the oldest rows of a lane, at most `count`. They count towards its capacity until they are finished or put
+    /// back.
     pub(super) fn take(&mut self, lane: Lane, count: usize) -> Vec<DbWrite> {
         let rows = self.rows.of_mut(lane);
         let count = count.min(rows.len());
         rows.drain(..count).collect()
     }
 
-    /// Puts rows back in front of those that came later.
-    pub(super) fn put_back(&mut self, lane: Lane, rows: Vec<DbWrite>) {
+    /// Puts rows back in front of the newer ones.
+    pub(super) fn requeue(&mut self, lane: Lane, rows: Vec<DbWrite>) {
         let all = self.rows.of_mut(lane);
         for row in rows.into_iter().rev() {
             all.push_front(row);
         }
     }
 
-    /// Counts rows that were taken and are written or lost, and returns how many each lane is done with.
+    /// Counts taken rows that were written or lost, and returns the number of finished rows of each lane.
     pub(super) const fn finish(&mut self, lane: Lane, rows: u64) -> ByLane<u64> {
         let done = self.done.of_mut(lane);
         *done = done.saturating_add(rows);
@@ -110,7 +115,7 @@ impl Lanes {
         self.rows.of(lane).is_empty()
     }
 
-    /// Returns how many rows each lane has taken since the start.
+    /// Returns the number of accepted rows of each lane since the start.
     pub(super) const fn taken(&self) -> ByLane<u64> {
         self.taken
     }

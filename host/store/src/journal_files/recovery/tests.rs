@@ -1,4 +1,4 @@
-//! Files of several sessions, whole, torn and damaged.
+//! Files of several sessions: complete, truncated and damaged.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -12,8 +12,8 @@ use ::journal::encode;
 use model::event::Reason;
 use model::input::{Mode, PlaceOutcome, SessionStart, Settlement, StrategyAnswer, StrategyChange, TradeUpdate};
 use model::{
-    Body, Intent, IntentKind, Level, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind, OrderState,
-    Price, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd, VenueOrderId,
+    InputKind, Intent, IntentKind, Level, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind,
+    OrderState, Price, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd, VenueOrderId,
 };
 use testkit::{input, market};
 
@@ -49,7 +49,7 @@ fn header(session: u64, follows: Option<u64>) -> Header {
 }
 
 /// A session that bought 10 at 0.40 and has one order pending, with or without a placement record.
-fn bodies(session: u64) -> Vec<Body> {
+fn bodies(session: u64) -> Vec<InputKind> {
     let price = |micros| Price::from_micros(micros).unwrap();
     let level = |micros| vec![Level { price: price(micros), size: Size::shares(100) }];
     let kind = MarketEventKind::Book { bids: level(400_000), asks: level(420_000) };
@@ -61,7 +61,7 @@ fn bodies(session: u64) -> Vec<Body> {
     let (strategy, instance) = (StrategyId(1), 1);
     let intents = vec![wanted(400_000), wanted(390_000)];
     vec![
-        Body::Session(SessionStart {
+        InputKind::Session(SessionStart {
             session: SessionId(session),
             mode: Mode::Demo,
             cash: Usd::dollars(1_000),
@@ -70,8 +70,8 @@ fn bodies(session: u64) -> Vec<Body> {
             salt_seed: 1,
             halted: false,
         }),
-        Body::Market(market(1)),
-        Body::Strategy(StrategyChange::Loaded {
+        InputKind::Market(market(1)),
+        InputKind::Strategy(StrategyChange::Loaded {
             strategy,
             name: "s".into(),
             hash: [0; 32],
@@ -82,11 +82,11 @@ fn bodies(session: u64) -> Vec<Body> {
             since: Time(1),
             parameters: String::new(),
         }),
-        Body::Event(MarketEvent { token: TokenIx(0), venue_time: Time(1), kind }),
-        Body::Command(model::input::Command::Start),
-        Body::Intents(StrategyAnswer::to_one(strategy, intents)),
-        Body::Placed { order: OrderId(1), outcome: PlaceOutcome::Live },
-        Body::Trade(TradeUpdate {
+        InputKind::Event(MarketEvent { token: TokenIx(0), venue_time: Time(1), kind }),
+        InputKind::Command(model::input::Command::Start),
+        InputKind::Intents(StrategyAnswer::to_one(strategy, intents)),
+        InputKind::Placed { order: OrderId(1), outcome: PlaceOutcome::Live },
+        InputKind::Trade(TradeUpdate {
             trade: TradeId([5; 16]),
             part: 0,
             order: OrderId(1),
@@ -100,7 +100,7 @@ fn bodies(session: u64) -> Vec<Body> {
 }
 
 /// The bytes of a session, with a placement record of each order in `left`.
-fn bytes(header: &Header, bodies: Vec<Body>, left: &[u64]) -> Vec<u8> {
+fn bytes(header: &Header, bodies: Vec<InputKind>, left: &[u64]) -> Vec<u8> {
     let mut bytes = super::super::beginning(header).unwrap();
     for order in left {
         let venue = VenueOrderId([u8::try_from(*order).unwrap(); 32]);
@@ -126,20 +126,20 @@ fn the_last_session_of_an_account_comes_back() {
     let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!((past.session, past.inputs, past.ended), (SessionId(7), 8, false));
     assert_eq!(past.carry.cash, Usd::dollars(996));
-    // The day counts from the session's cash; at the end there were 10 shares with a bid of 0.40.
+    // The day is measured from the session's cash; at the end there were 10 shares with a bid of 0.40.
     assert_eq!((past.day_start, past.value), ((0, Usd::dollars(1_000)), Usd::dollars(1_000)));
     let states: Vec<OrderState> = past.carry.orders.iter().map(|carried| carried.state).collect();
-    // The first is filled; the second left and was not answered.
+    // The first is filled; the second was sent and not answered.
     assert_eq!(states, [OrderState::Filled, OrderState::Unknown]);
     assert_eq!(past.placements.len(), 2);
-    assert!(last_of(&dir.0, "0xother").unwrap().is_none(), "another account has nothing here");
+    assert!(last_of(&dir.0, "0xother").unwrap().is_none(), "another account has no session here");
 }
 
 #[test]
 fn an_emergency_stop_comes_back_until_it_is_released() {
     use model::input::Command;
-    let stop = Body::Command(Command::EmergencyStop { reason: Reason::new() });
-    let release = Body::Command(Command::Release { reason: "checked".into() });
+    let stop = InputKind::Command(Command::EmergencyStop { reason: Reason::new() });
+    let release = InputKind::Command(Command::Release { reason: "checked".into() });
     let quiet = || bodies(7).into_iter().take(2);
     for (name, more, halted) in [
         ("halted", vec![stop.clone()], true),
@@ -150,6 +150,35 @@ fn an_emergency_stop_comes_back_until_it_is_released() {
         let dir = Folder::new(name);
         write(&dir.0, "7-0001.journal", &bytes(&header(7, None), quiet().chain(more).collect(), &[]));
         assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().halted, halted, "{name}");
+    }
+}
+
+#[test]
+fn the_bot_comes_back_as_operators_left_it_and_not_as_the_end_of_the_session_did() {
+    use model::input::Command;
+    let of = |sequence: &[Command], ended| {
+        let dir = Folder::new("left-as");
+        let commands = sequence.iter().map(|command| InputKind::Command(command.clone()));
+        let mut bytes = bytes(&header(7, None), bodies(7).into_iter().take(2).chain(commands).collect(), &[]);
+        if ended {
+            encode(&Record::End(Time(2_000_000)), &mut bytes).unwrap();
+        }
+        write(&dir.0, "7-0001.journal", &bytes);
+        last_of(&dir.0, ACCOUNT).unwrap().unwrap().bot
+    };
+    let (start, stop, pause) = (Command::Start, Command::Stop, Command::Pause);
+    let halt = Command::EmergencyStop { reason: Reason::new() };
+    for (words, ended, left) in [
+        (vec![start.clone(), stop.clone()], true, BotState::Running),
+        (vec![start.clone(), pause.clone(), stop.clone()], true, BotState::Paused),
+        (vec![start.clone(), stop.clone(), stop.clone()], true, BotState::Stopped),
+        (vec![stop.clone()], true, BotState::Stopped),
+        // Without an end in order a stop is an operator's.
+        (vec![start.clone(), stop.clone()], false, BotState::Stopped),
+        (vec![start.clone()], false, BotState::Running),
+        (vec![start, halt, stop], true, BotState::Stopped),
+    ] {
+        assert_eq!(of(&words, ended), left, "{words:?}, ended {ended}");
     }
 }
 
@@ -192,24 +221,24 @@ fn a_torn_end_is_tolerated_and_a_damaged_middle_is_refused_with_its_place() {
 }
 
 #[test]
-fn placements_of_orders_that_nobody_remembers_are_forgotten() {
+fn placements_of_orders_that_the_engine_dropped_are_removed() {
     let mut reading = Reading::default();
     for (seq, body) in (1u64..).zip(bodies(7)) {
-        reading.take(Step::Record(Record::Input(input(seq, Time(1_000_000 + seq), body))));
+        reading.on_step(Step::Record(Record::Input(input(seq, Time(1_000_000 + seq), body))));
     }
     for order in 1..=u64::try_from(PLACEMENTS_MAX).unwrap() + 5 {
         let (salt, timestamp_ms, venue) = (0, 0, VenueOrderId([0; 32]));
         let placement = ::journal::Placement { order: OrderId(order), salt, timestamp_ms, venue };
-        reading.take(Step::Record(Record::Placement(placement)));
+        reading.on_step(Step::Record(Record::Placement(placement)));
         let newest = reading.placements.last_key_value().map(|(order, _)| order.0);
-        assert_eq!(newest, Some(order), "its order may be told after it");
+        assert_eq!(newest, Some(order), "its order may be recorded after it");
     }
     assert!(reading.placements.len() < 10, "{}", reading.placements.len());
     let past = reading.past(SessionId(7));
     assert_eq!(past.placements.keys().map(|order| order.0).collect::<Vec<_>>(), [1, 2]);
 }
 
-/// What a walk comes to: the inputs, where it was torn, and the error.
+/// The results of a walk: the inputs, the offset of truncation, and the error.
 fn walked(file: &Path, last: bool, piece: u64) -> (Vec<u64>, Option<usize>, Option<String>) {
     let (mut inputs, mut torn) = (Vec::new(), None);
     let outcome = walk_file(file, last, piece, &mut |step| match step {
@@ -221,7 +250,7 @@ fn walked(file: &Path, last: bool, piece: u64) -> (Vec<u64>, Option<usize>, Opti
 }
 
 #[test]
-fn what_a_file_says_does_not_depend_on_how_it_is_cut_into_pieces() {
+fn a_files_records_do_not_depend_on_the_chunk_size() {
     let dir = Folder::new("pieces");
     let whole = bytes(&header(7, None), bodies(7), &[1, 2]);
     let file = folder(&dir.0).join("7-0001.journal");
@@ -257,7 +286,7 @@ fn a_packed_file_is_read_as_the_plain_one() {
     assert_eq!(walked(&gz, true, 64), walked(&plain, true, 64));
     write(&dir.0, "7-0001.journal.gz", &packed[..packed.len() / 2]);
     let (_, torn, error) = walked(&gz, true, 64);
-    assert_eq!(torn, None, "packed files are whole before they have their name");
+    assert_eq!(torn, None, "compressed files are complete before they get their name");
     assert!(error.unwrap().contains("reading"));
 }
 
@@ -281,8 +310,8 @@ fn a_session_that_had_not_taken_over_yet_is_passed_over() {
     let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!(past.session, SessionId(7));
     let carry = past.carry;
-    let mut taken: Vec<Body> = bodies(8).into_iter().take(2).collect();
-    taken.push(Body::TakeOver(Box::new(carry.clone())));
+    let mut taken: Vec<InputKind> = bodies(8).into_iter().take(2).collect();
+    taken.push(InputKind::CarryOver(Box::new(carry.clone())));
     write(&dir.0, "8-0001.journal", &bytes(&header(8, Some(7)), taken, &[1, 2]));
     let past = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!((past.session, past.carry.cash), (SessionId(8), carry.cash));
@@ -296,7 +325,7 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
         journal.input(&input(seq, Time(1_000_000 + seq), body)).unwrap();
-        // Written at once, so that files fill up between.
+        // Appended separately, so that files fill up in between.
         std::thread::sleep(std::time::Duration::from_millis(30));
     }
     journal.close(Time(9));
@@ -307,13 +336,13 @@ fn a_journal_goes_on_in_another_file_when_one_is_full() {
     assert_eq!((past.inputs, past.ended), (8, true));
 }
 
-/// A month, whatever there is.
+/// A month, without a size limit.
 const DAYS: crate::journal_files::Keep = crate::journal_files::Keep { days: 30, bytes: u64::MAX };
 
-/// Writes the session of `bodies` in files of about 300 bytes, with a keeper that covers and packs them.
+/// Writes the session of `bodies` in files of about 300 bytes, with retention that covers and compresses them.
 fn write_kept(dir: &Path) {
     let storage = super::super::segments::Segments::sized(&folder(dir), &header(7, None), 300).unwrap();
-    let storage = storage.told(crate::journal_files::retention::start(folder(dir), DAYS).unwrap());
+    let storage = storage.notify_full(crate::journal_files::retention::start(folder(dir), DAYS).unwrap());
     let journal = super::super::Journal::on(storage, &header(7, None)).unwrap();
     for (seq, body) in (1u64..).zip(bodies(7)) {
         journal.input(&input(seq, Time(1_000_000 + seq), body)).unwrap();
@@ -322,7 +351,7 @@ fn write_kept(dir: &Path) {
     journal.close(Time(9));
 }
 
-/// Waits until all files but the last are packed, and returns them all.
+/// Waits until all files but the last are compressed, and returns them all.
 fn packed(dir: &Path) -> Vec<std::path::PathBuf> {
     for _ in 0..500 {
         let files = segments_of(&folder(dir)).unwrap().remove(0).1;
@@ -332,11 +361,11 @@ fn packed(dir: &Path) -> Vec<std::path::PathBuf> {
         }
         std::thread::sleep(std::time::Duration::from_millis(10));
     }
-    panic!("the files are not packed");
+    panic!("the files were not compressed");
 }
 
 #[test]
-fn a_snapshot_and_what_follows_are_as_good_as_the_whole_journal() {
+fn a_snapshot_and_the_files_after_it_equal_the_whole_journal() {
     let dir = Folder::new("kept");
     write_kept(&dir.0);
     let files = packed(&dir.0);
@@ -348,13 +377,13 @@ fn a_snapshot_and_what_follows_are_as_good_as_the_whole_journal() {
     let without = last_of(&dir.0, ACCOUNT).unwrap().unwrap();
     assert_eq!((&with.carry, with.inputs, &with.placements), (&without.carry, without.inputs, &without.placements));
     assert_eq!((with.markets.len(), with.inputs), (1, 8));
-    // A damaged snapshot is not believed: the whole journal is there.
+    // A damaged snapshot is ignored: the whole journal is there.
     let mut damaged = bytes.clone();
     let last = damaged.len() - 1;
     damaged[last] ^= 1;
     std::fs::write(&snapshot, &damaged).unwrap();
     assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().carry, with.carry);
-    // Without it, and without the files that it covered, nobody knows what was.
+    // Without it, and without the files that it covered, the state is unknown.
     std::fs::remove_file(&snapshot).unwrap();
     std::fs::remove_file(&files[0]).unwrap();
     let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
@@ -376,12 +405,13 @@ fn old_files_go_and_what_a_start_needs_stays() {
     let journals = folder(&dir.0);
     let now = std::time::SystemTime::now();
     discard(&journals, DAYS, now).unwrap();
-    assert_eq!(segments_of(&journals).unwrap().len(), 3, "nothing is old yet");
+    assert_eq!(segments_of(&journals).unwrap().len(), 3, "no file is old yet");
     let later = now + std::time::Duration::from_secs(31 * 86_400);
     discard(&journals, DAYS, later).unwrap();
     let left = segments_of(&journals).unwrap();
     let sessions: Vec<(u64, usize)> = left.iter().map(|(session, files)| (session.0, files.len())).collect();
-    // Of the last session only what the snapshot does not cover; the other account's last session; nothing of what was followed.
+    // Only the last session's files that its snapshot does not cover, and the other account's last session; no session
+    // that was followed.
     assert_eq!(sessions, [(7, 1), (6, 1)], "of {kept} files");
     assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().inputs, 8);
     assert!(last_of(&dir.0, "0xother").unwrap().is_some());
@@ -410,9 +440,10 @@ fn above_the_ceiling_the_oldest_files_go_and_what_a_start_needs_stays() {
     assert_eq!(sessions(), [(7, all), (6, 1), (5, 1), (4, 1), (3, 1)]);
     let most = total() - 1;
     discard(&journals, Keep { bytes: most, ..DAYS }, now).unwrap();
-    assert_eq!(sessions(), [(7, all), (6, 1), (5, 1), (4, 1)], "the oldest, and no more than that");
+    assert_eq!(sessions(), [(7, all), (6, 1), (5, 1), (4, 1)], "the oldest only");
     discard(&journals, Keep { bytes: 0, ..DAYS }, now).unwrap();
-    // The last, what its snapshot does not cover, and the one before, to which a start may go back.
+    // The last session's files that its snapshot does not cover, and the session before, to which a start may fall
+    // back.
     assert_eq!(sessions(), [(7, 1), (6, 1)]);
     assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().inputs, 8);
 }

@@ -19,13 +19,13 @@ use tokio::net::TcpListener;
 const KEY: &str = "59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
 const START_S: u64 = 1_795_424_400;
 
-/// A relayer that answers as the test says, and what it was asked.
+/// A relayer that answers as the test sets, and the requests it received.
 #[derive(Default)]
 struct Fake {
     nonce: AtomicU64,
-    /// Answers that it fails to give to the next questions for it.
+    /// The number of next requests that it answers with an error.
     failing: AtomicU64,
-    /// The answer to a submission; none hangs up.
+    /// The answer to a submission; `None` drops the connection.
     submit: Mutex<Option<(u16, &'static str)>>,
     transaction: Mutex<(u16, &'static str)>,
     submitted: Mutex<Vec<serde_json::Value>>,
@@ -44,7 +44,7 @@ impl Fake {
                     let length = socket.read(&mut more).await.unwrap();
                     bytes.extend_from_slice(&more[..length]);
                 }
-                let Some((status, body)) = this.answer(&String::from_utf8(bytes).unwrap()) else { continue };
+                let Some((status, body)) = this.respond(&String::from_utf8(bytes).unwrap()) else { continue };
                 let head =
                     format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
                 socket.write_all(format!("{head}{body}").as_bytes()).await.unwrap();
@@ -53,7 +53,7 @@ impl Fake {
         address
     }
 
-    fn answer(&self, request: &str) -> Option<(u16, String)> {
+    fn respond(&self, request: &str) -> Option<(u16, String)> {
         let (head, body) = request.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("relayer_api_key: k"), "{head}");
         if head.starts_with("POST /relayer/submit ") {
@@ -74,7 +74,7 @@ impl Fake {
     }
 }
 
-/// Says whether a request is there with its body.
+/// Returns true if a request is complete, including its body.
 fn whole(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).to_lowercase();
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
@@ -111,7 +111,7 @@ async fn rig(name: &str) -> Rig {
     let sign = |batch: Batch| -> Signing {
         Box::pin(async move { Ok(batch.sign(Chain::Polygon, &SigningKey::parse(KEY).unwrap())) })
     };
-    let picture = Picture::new(&Begin { mode: ModeView::Demo, session: 1, at: Time(1) });
+    let picture = ReadModel::new(&Begin { mode: ModeView::Demo, session: 1, at: Time(1) });
     picture.market(&market());
     let executor = Executor {
         relayer: Relayer::new(&fake.start().await, Timeouts::default(), key).unwrap(),
@@ -123,7 +123,7 @@ async fn rig(name: &str) -> Rig {
         wallet: Address([9; 20]),
         chain: Chain::Polygon,
         inbox: Inbox::default(),
-        listing: Listing::new(&[market()]),
+        listing: MarketRegistry::new(&[market()]),
         picture,
         automatic: false,
         now: Arc::new(move || Time::from_millis(clock.load(Ordering::Relaxed) * 1_000)),
@@ -137,15 +137,15 @@ const CONFIRMED: &str = r#"{"transaction_id":"t1","transaction_hash":"0xAA","sta
 const FAILED: &str = r#"{"transaction_id":"t1","state":"STATE_FAILED","error_msg":"reverted"}"#;
 
 impl Rig {
-    fn wanted(claim: Claim) -> Wanted {
+    fn wanted(claim: Claim) -> ClaimRequest {
         let (market, condition, neg_risk) = ("rain".to_owned(), ConditionId([7; 32]), false);
         let (size, worth, who) = (Size::shares(30), Usd::dollars(30), "ann".to_owned());
-        Wanted { market, condition, neg_risk, claim, size, worth, who }
+        ClaimRequest { market, condition, neg_risk, claim, size, worth, who }
     }
 
-    /// Takes a step, with what is asked for, and returns the newest row's state and reason.
+    /// Takes a step with this request, and returns the newest row's state and reason.
     async fn step(&self, wanted: Option<Claim>) -> (&'static str, String) {
-        let mut waiting: VecDeque<Wanted> = wanted.map(Self::wanted).into_iter().collect();
+        let mut waiting: VecDeque<ClaimRequest> = wanted.map(Self::wanted).into_iter().collect();
         self.executor.step(&mut waiting, false).await.unwrap();
         let row = self.executor.db.claims("0xwallet", 1).await.unwrap().rows.remove(0);
         (row.state.as_str(), row.reason)
@@ -187,14 +187,16 @@ impl Rig {
         self.now_s.fetch_add(seconds, Ordering::Relaxed);
     }
 
-    fn heard(&self) -> Vec<Activity> {
+    fn activities(&self) -> Vec<Activity> {
         let mut taken = Taken::default();
-        self.executor.inbox.take(&mut taken, 10, Duration::ZERO);
+        self.executor.inbox.next_round(&mut taken, 10, Duration::ZERO);
         let bodies = taken.arrivals.into_iter().map(|arrival| arrival.body);
-        bodies.map(|body| if let Body::Activity(activity) = body { activity } else { panic!("{body:?}") }).collect()
+        bodies
+            .map(|body| if let InputKind::Activity(activity) = body { activity } else { panic!("{body:?}") })
+            .collect()
     }
 
-    fn says(&self, status: u16, body: &'static str) {
+    fn set_response(&self, status: u16, body: &'static str) {
         *self.fake.transaction.lock().unwrap() = (status, body);
     }
 
@@ -205,23 +207,23 @@ impl Rig {
 }
 
 #[tokio::test]
-async fn a_claim_is_handed_over_once_and_the_engine_hears_of_its_transaction_once() {
+async fn a_claim_is_submitted_once_and_its_transaction_is_reported_to_the_engine_once() {
     let rig = rig("once").await;
     assert_eq!(rig.state(Some(Claim::Merge(Size::shares(30)))).await, "sent");
     let sent = rig.fake.submitted.lock().unwrap()[0].clone();
     assert_eq!(sent["depositWalletParams"]["deadline"], (START_S + GOOD_FOR_S).to_string());
     let data = sent["depositWalletParams"]["calls"][0]["data"].as_str().unwrap();
     assert!(data.starts_with("0x9e7212ad"), "{data}");
-    assert_eq!(rig.heard(), []);
+    assert_eq!(rig.activities(), []);
     for (body, state) in [(SENT, "sent"), (MINED, "sent"), (MINED, "sent"), (CONFIRMED, "confirmed")] {
-        rig.says(200, body);
+        rig.set_response(200, body);
         assert_eq!(rig.state(None).await, state);
     }
-    let [told] = &rig.heard()[..] else { panic!("told more than once, or never") };
+    let [found] = &rig.activities()[..] else { panic!("expected one activity") };
     let merged = TransferKind::Merge { market: MarketIx(0), size: Size::shares(30) };
-    assert_eq!((told.kind, &*told.reference), (ActivityKind::Transfer(merged), "0xAA"));
-    // The records will tell the same under the same key.
-    assert_eq!(told.key, activity::key("0xaa", Recorded::Merge, Some(&ConditionId([7; 32]))));
+    assert_eq!((found.kind, &*found.reference), (ActivityKind::Transfer(merged), "0xAA"));
+    // The data API will report the same activity under the same key.
+    assert_eq!(found.key, activity::key("0xaa", Recorded::Merge, Some(&ConditionId([7; 32]))));
     assert_eq!((rig.state(None).await, rig.nonces()), ("confirmed", vec!["0".to_owned()]));
 }
 
@@ -230,7 +232,7 @@ async fn a_batch_of_unknown_outcome_is_not_sent_again() {
     let rig = rig("unknown").await;
     *rig.fake.submit.lock().unwrap() = None;
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "unknown");
-    // Whatever else is wanted waits for it.
+    // Any other request waits for it.
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "unknown");
     rig.later(GOOD_FOR_S + GRACE_S);
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "unknown");
@@ -249,10 +251,10 @@ async fn after_its_deadline_a_batch_whose_number_is_unused_is_over() {
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "unknown");
     rig.later(GOOD_FOR_S + GRACE_S + 1);
     let (state, reason) = rig.step(None).await;
-    assert_eq!((state, &*reason), ("failed", "its deadline is over and its number was not used"));
-    // One that the relayer has and never sends is over too.
+    assert_eq!((state, &*reason), ("failed", "its deadline has passed and its nonce was not used"));
+    // One that the relayer has and never sends expires too.
     *rig.fake.submit.lock().unwrap() = Some((200, SENT));
-    rig.says(200, SENT);
+    rig.set_response(200, SENT);
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "sent");
     assert_eq!(rig.state(None).await, "sent");
     rig.later(GOOD_FOR_S + GRACE_S + 1);
@@ -274,7 +276,7 @@ async fn what_a_crash_cut_off_is_looked_for_by_its_number() {
 }
 
 #[tokio::test]
-async fn what_is_refused_or_fails_is_told_with_the_relayers_words() {
+async fn a_refusal_or_failure_carries_the_relayers_message() {
     let rig = rig("refused").await;
     *rig.fake.submit.lock().unwrap() = Some((400, r#"{"error":"call blocked"}"#));
     let (state, reason) = rig.step(Some(Claim::Redeem)).await;
@@ -282,17 +284,17 @@ async fn what_is_refused_or_fails_is_told_with_the_relayers_words() {
     *rig.fake.submit.lock().unwrap() = Some((200, SENT));
     rig.later(1);
     assert_eq!(rig.state(Some(Claim::Redeem)).await, "sent");
-    rig.says(200, FAILED);
+    rig.set_response(200, FAILED);
     let (state, reason) = rig.step(None).await;
-    assert_eq!((state, &*reason), ("failed", "the relayer says Failed: reverted"));
-    assert_eq!(rig.heard(), []);
+    assert_eq!((state, &*reason), ("failed", "the relayer reports Failed: reverted"));
+    assert_eq!(rig.activities(), []);
 }
 
 #[tokio::test]
 async fn nothing_is_redeemed_unasked_while_a_claim_cannot_be_read() {
     let rig = rig("unreadable").await;
     assert_eq!(rig.state(Some(Claim::Merge(Size::shares(30)))).await, "sent");
-    rig.says(200, CONFIRMED);
+    rig.set_response(200, CONFIRMED);
     assert_eq!(rig.state(None).await, "confirmed");
     rig.write("UPDATE claims SET state = 'dreamt'").await;
     rig.pays();
@@ -310,37 +312,40 @@ async fn nothing_is_redeemed_unasked_while_a_claim_cannot_be_read() {
 
 #[tokio::test]
 async fn a_closed_door_says_why() {
-    let door = Door::closed("claims.execute is off");
+    let door = ClaimRequests::closed("claims.execute is off");
     let refused = ControlError::Refused("claims.execute is off".to_owned());
-    assert_eq!(door.ask(Rig::wanted(Claim::Redeem)), Err(refused));
+    assert_eq!(door.submit(Rig::wanted(Claim::Redeem)), Err(refused));
 }
 
 #[test]
-fn a_batch_that_the_signer_may_not_sign_is_told_with_what_lets_it() {
+fn a_batch_that_the_signer_may_not_sign_names_the_limit_to_raise() {
     let none = signer::Value::None;
-    let told = |rule| unsigned(&AskError::Refused(Refusal { rule, value: none, limit: none }));
+    let found = |rule| unsigned(&AskError::Refused(Refusal { rule, value: none, limit: none }));
     for rule in [Rule::Batches, Rule::BatchesPerMinute] {
-        assert!(told(rule).contains("polytrader keys limits --set batches_per_minute="), "{}", told(rule));
+        assert!(found(rule).contains("polytrader keys limits --set batches_per_minute="), "{}", found(rule));
     }
-    assert_eq!(told(Rule::Locked), "the signer does not sign the batch: the signer refuses by locked: - against -");
+    assert_eq!(
+        found(Rule::Locked),
+        "the signer does not sign the batch: the signer refused by rule locked: value -, limit -"
+    );
 }
 
 #[tokio::test]
 async fn a_relayer_that_cannot_be_reached_costs_neither_a_claim_nor_a_try() {
     let rig = rig("unreachable").await;
-    let mut waiting: VecDeque<Wanted> = [Claim::Redeem, Claim::Redeem].map(Rig::wanted).into();
+    let mut waiting: VecDeque<ClaimRequest> = [Claim::Redeem, Claim::Redeem].map(Rig::wanted).into();
     rig.fake.failing.store(6, Ordering::Relaxed);
     for _ in 0..6 {
         assert_eq!(rig.executor.step(&mut waiting, false).await.unwrap(), Stepped::Later);
-        assert_eq!(waiting.len(), 2, "it is the first again");
+        assert_eq!(waiting.len(), 2, "it is back at the front");
     }
-    assert!(rig.executor.db.claims("0xwallet", 5).await.unwrap().rows.is_empty(), "nothing was signed or given up");
+    assert!(rig.executor.db.claims("0xwallet", 5).await.unwrap().rows.is_empty(), "nothing was signed or dropped");
     assert_eq!(rig.executor.step(&mut waiting, false).await.unwrap(), Stepped::Done);
     let rows = rig.executor.db.claims("0xwallet", 5).await.unwrap().rows;
     assert_eq!((rows.len(), rows[0].state, waiting.len()), (1, ClaimState::Sent, 1));
-    // An automatic redemption is not kept: it is found again as it is then.
+    // An automatic redemption is not kept: it is computed again.
     rig.fake.failing.store(1, Ordering::Relaxed);
-    let mut by_host = VecDeque::from([Wanted { who: HOST.to_owned(), ..Rig::wanted(Claim::Redeem) }]);
+    let mut by_host = VecDeque::from([ClaimRequest { who: HOST.to_owned(), ..Rig::wanted(Claim::Redeem) }]);
     *rig.fake.transaction.lock().unwrap() = (200, CONFIRMED);
     assert_eq!(rig.executor.step(&mut by_host, false).await.unwrap(), Stepped::Done, "the first is confirmed");
     assert_eq!(rig.executor.step(&mut by_host, false).await.unwrap(), Stepped::Later);

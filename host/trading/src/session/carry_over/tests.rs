@@ -1,4 +1,4 @@
-//! A year of markets that last five minutes, one session a day.
+//! A year of markets that last five minutes, with one session a day.
 #![allow(
     clippy::arithmetic_side_effects,
     clippy::indexing_slicing,
@@ -27,7 +27,7 @@ fn cents(cents: u32) -> Price {
     Price::from_micros(cents * 10_000).unwrap()
 }
 
-/// One session, and what it began with.
+/// One session, and the state it began with.
 struct Day {
     engine: Engine,
     effects: Effects,
@@ -36,25 +36,25 @@ struct Day {
     seq: u64,
     /// Markets beyond those that it trades.
     carried: usize,
-    /// Bytes of its first inputs in the journal, apart from the markets.
+    /// Bytes of its first inputs in the journal, without the markets.
     bytes: usize,
     trades: u64,
 }
 
 impl Day {
     /// Begins the session of a day that trades the markets with these numbers.
-    fn begin(day: u32, numbers: std::ops::Range<u32>, past: Option<&Past>) -> Self {
+    fn begin(day: u32, numbers: std::ops::Range<u32>, past: Option<&RecoveredSession>) -> Self {
         let mut markets: Vec<Market> = numbers.map(market).collect();
         let chosen = markets.len();
         let resumed = past.map(|past| renumbered(past, &mut markets).unwrap());
         let at = Time((20_000 + u64::from(day)) * 86_400_000_000);
-        let (engine, effects) = (Engine::new(Purpose::Rehearse), Effects::new());
+        let (engine, effects) = (Engine::new(Purpose::Simulate), Effects::new());
         let carried = markets.len() - chosen;
         let trades = u64::from(day) * 1_000_000;
         let mut this = Self { engine, effects, markets, at, seq: 0, carried, bytes: 0, trades };
         let limits = Limits { max_open_orders: 100, max_orders_per_minute: 1_000_000, ..Limits::WIDE };
         let (session, mode, day_start) = (SessionId(u64::from(day) + 1), Mode::Demo, None);
-        this.step(Body::Session(SessionStart {
+        this.step(InputKind::Session(SessionStart {
             session,
             mode,
             cash: CASH,
@@ -64,23 +64,23 @@ impl Day {
             halted: false,
         }));
         for market in this.markets.clone() {
-            this.step(Body::Market(market));
+            this.step(InputKind::Market(market));
         }
         if let Some(Resumed { carry, realised }) = resumed {
             let view = AccountView {
                 cash: carry.cash,
                 shares: carry.positions.iter().map(|(token, position)| (*token, position.size)).collect(),
             };
-            for body in [Body::RealisedBefore(realised), Body::TakeOver(Box::new(carry))] {
+            for body in [InputKind::RealisedBefore(realised), InputKind::CarryOver(Box::new(carry))] {
                 let mut bytes = Vec::new();
                 journal::encode_input(&input(1, at, body.clone()), &mut bytes).unwrap();
                 this.bytes += bytes.len();
                 this.step(body);
             }
-            this.step(Body::Account(view));
+            this.step(InputKind::Account(view));
         }
         let markets = (0..u32::try_from(this.markets.len()).unwrap()).map(MarketIx).collect();
-        this.step(Body::Strategy(StrategyChange::Loaded {
+        this.step(InputKind::Strategy(StrategyChange::Loaded {
             strategy: WHO,
             name: "five-minutes".into(),
             hash: [0; 32],
@@ -91,19 +91,19 @@ impl Day {
             since: at,
             parameters: String::new(),
         }));
-        this.step(Body::Feed { channel: Channel::User, up: true });
-        this.step(Body::Command(Command::Start));
+        this.step(InputKind::Feed { channel: Channel::User, up: true });
+        this.step(InputKind::Command(Command::Start));
         this
     }
 
-    fn step(&mut self, body: Body) {
+    fn step(&mut self, body: InputKind) {
         self.seq += 1;
         self.at = self.at.plus_micros(100_000);
         self.engine.step(&input(self.seq, self.at, body), &mut self.effects);
     }
 
     fn event(&mut self, token: TokenIx, kind: MarketEventKind) {
-        self.step(Body::Event(MarketEvent { token, venue_time: self.at, kind }));
+        self.step(InputKind::Event(MarketEvent { token, venue_time: self.at, kind }));
     }
 
     /// Trades ten shares; the order is filled and the trade settles.
@@ -111,18 +111,18 @@ impl Day {
         let (size, kind) = (Size::shares(10), OrderKind::Fak);
         let kind = IntentKind::Place { token, side, price, size, kind };
         let intents = vec![Intent { tag: 1, reason: String::new(), fair: None, kind }];
-        self.step(Body::Intents(StrategyAnswer::to_one(WHO, intents)));
+        self.step(InputKind::Intents(StrategyAnswer::to_one(WHO, intents)));
         let order = self.engine.open_orders().next().expect("an order was refused").0.id;
-        self.step(Body::Placed { order, outcome: PlaceOutcome::Matched { matched: size } });
+        self.step(InputKind::Placed { order, outcome: PlaceOutcome::Matched { matched: size } });
         self.trades += 1;
         let mut trade = [0; 16];
         trade[..8].copy_from_slice(&self.trades.to_be_bytes());
         let (trade, part, settlement) = (TradeId(trade), 0, Settlement::Confirmed);
         let (maker_price, maker, crossed) = (price, false, false);
-        self.step(Body::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
+        self.step(InputKind::Trade(TradeUpdate { trade, part, order, settlement, maker_price, size, maker, crossed }));
     }
 
-    /// The life of a market: some are sold before the end, some win, and some lose.
+    /// Runs one market: some positions are sold before the end, some win, and some lose.
     fn live(&mut self, number: u32) {
         let token = MarketIx(number).token(0);
         let level = |price| vec![Level { price, size: Size::shares(1_000) }];
@@ -134,15 +134,16 @@ impl Day {
                 self.event(token, MarketEventKind::Resolved { pays: Usd::dollars(1) });
                 let (size, paid) = (Size::shares(10), Usd::dollars(10));
                 let kind = TransferKind::Redeem { token, size, paid };
-                self.step(Body::Transfer(Transfer { kind, reference: String::new() }));
+                self.step(InputKind::Transfer(Transfer { kind, reference: String::new() }));
             }
             _ => self.event(token, MarketEventKind::Resolved { pays: Usd::ZERO }),
         }
     }
 
-    /// Returns what the next session goes on from.
-    fn end(&self) -> Past {
-        Past {
+    /// Returns the state from which the next session continues.
+    fn end(&self) -> RecoveredSession {
+        RecoveredSession {
+            bot: engine::BotState::Stopped,
             session: SessionId(1),
             carry: self.engine.carry(|_| true),
             day_start: self.engine.summary().day_start,
@@ -163,12 +164,12 @@ impl Day {
 #[test]
 fn a_host_that_traded_288_markets_a_day_for_a_year_starts_as_on_its_second_day() {
     const MARKETS: u32 = 288;
-    let (mut past, mut second): (Option<Past>, Option<(usize, usize)>) = (None, None);
+    let (mut past, mut second): (Option<RecoveredSession>, Option<(usize, usize)>) = (None, None);
     for day in 0..365 {
         let first = day * MARKETS;
         let mut session = Day::begin(day, first..first + MARKETS, past.as_ref());
         (0..MARKETS - 1).for_each(|number| session.live(number));
-        // The last one is held over the night, and its end is seen on no day.
+        // The last one is held overnight, and no day sees its end.
         let token = MarketIx(MARKETS - 1).token(0);
         if day == 0 {
             let level = |price| vec![Level { price, size: Size::shares(1_000) }];
@@ -179,11 +180,11 @@ fn a_host_that_traded_288_markets_a_day_for_a_year_starts_as_on_its_second_day()
             let began = (session.carried, session.bytes);
             assert_eq!(*second.get_or_insert(began), began, "day {day}");
         }
-        // All that was ever gained is in the account, and the strategy made it.
+        // The account has all P&L so far, and the strategy made it.
         let summary = session.engine.summary();
         let gained = summary.realised.saturating_add(summary.unrealised).saturating_sub(summary.fees);
         assert_eq!(gained, summary.portfolio.saturating_sub(CASH), "day {day}");
-        assert_eq!(session.engine.gain_of(WHO).total(), gained, "day {day}");
+        assert_eq!(session.engine.strategy_pnl(WHO).total(), gained, "day {day}");
         session.engine.audit().unwrap();
         past = Some(session.end());
     }
@@ -193,7 +194,8 @@ fn a_host_that_traded_288_markets_a_day_for_a_year_starts_as_on_its_second_day()
 #[test]
 fn what_is_left_behind_is_flat_settled_and_not_traded_any_more() {
     let mut session = Day::begin(0, 0..7, None);
-    // Sold, won and claimed, lost, then one that is held, one that won and is not claimed, and one that is flat and restricted.
+    // Sold, won and claimed, lost, then one that is held, one that won and is not claimed, and one that is flat and
+    // restricted.
     (0..3).for_each(|number| session.live(number));
     let level = |price| vec![Level { price, size: Size::shares(1_000) }];
     for number in [3, 4, 5] {
@@ -204,7 +206,7 @@ fn what_is_left_behind_is_flat_settled_and_not_traded_any_more() {
     session.event(MarketIx(4).token(0), MarketEventKind::Resolved { pays: Usd::dollars(1) });
     session.trade(MarketIx(5).token(0), Side::Sell, cents(40));
     let (scope, restriction) = (Scope::Market(MarketIx(5)), Restriction::CancelOnly);
-    session.step(Body::Command(Command::Restrict { scope, restriction }));
+    session.step(InputKind::Command(Command::Restrict { scope, restriction }));
     let past = session.end();
     let slugs = |from: u32| -> Vec<String> {
         let mut markets = vec![market(from)];
@@ -212,7 +214,7 @@ fn what_is_left_behind_is_flat_settled_and_not_traded_any_more() {
         markets.into_iter().map(|market| market.slug).collect()
     };
     assert_eq!(slugs(100), ["synthetic-100", "synthetic-3", "synthetic-4", "synthetic-5"]);
-    // One that is traded again goes on with what was realised there.
+    // One that is traded again continues with the P&L realised there.
     assert_eq!(slugs(0), ["synthetic-0", "synthetic-3", "synthetic-4", "synthetic-5"]);
     let mut markets = vec![market(0)];
     let Resumed { carry, realised } = renumbered(&past, &mut markets).unwrap();

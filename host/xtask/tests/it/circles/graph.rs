@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// The nodes that each node points to.
 pub(super) type Arrows = BTreeMap<usize, BTreeSet<usize>>;
 
-/// Returns the sets of two or more nodes of which each reaches each other.
+/// Returns the sets of two or more nodes in which every node reaches every other.
 pub(super) fn circles(arrows: &Arrows) -> Vec<BTreeSet<usize>> {
     let reached: BTreeMap<usize, BTreeSet<usize>> =
         arrows.keys().map(|node| (*node, reached_from(*node, arrows))).collect();
@@ -30,7 +30,7 @@ fn reached_from(start: usize, arrows: &Arrows) -> BTreeSet<usize> {
     reached
 }
 
-/// Returns the nodes of a shortest way, both ends included.
+/// Returns the nodes of a shortest path, both ends included.
 pub(super) fn shortest_way(from: usize, to: usize, arrows: &Arrows) -> Option<Vec<usize>> {
     let mut ways = VecDeque::from([vec![from]]);
     let mut seen = BTreeSet::from([from]);

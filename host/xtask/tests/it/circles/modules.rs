@@ -1,10 +1,10 @@
-//! The module files of our crates, and which of them names which.
+//! The module files of the host's crates, and the ties between them.
 
 use super::names::{Names, Segments};
 use crate::source::File;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A name is followed through at most this many imports.
+/// Maximum number of imports through which a name is followed.
 const HOPS_MAX: usize = 16;
 
 /// A file of a crate's `src`.
@@ -16,7 +16,7 @@ pub(super) struct Module {
     names: Names,
 }
 
-/// A part of a crate's drawing: a top-level folder with the file of its name, or a file that stands alone.
+/// A node of a crate's graph: a top-level folder with the file of its name, or a file that stands alone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
     pub(super) of_crate: String,
@@ -25,12 +25,12 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// Returns the name of a folder.
+    /// Returns the name, if the place is a folder.
     pub(super) fn folder(&self) -> Option<&str> {
         self.is_folder.then_some(self.name.as_str())
     }
 
-    /// Whether the two are not both files of one crate's root.
+    /// Returns false if both places are files of one crate's root.
     pub(super) fn is_apart_from(&self, other: &Self) -> bool {
         self.of_crate != other.of_crate || self.is_folder || other.is_folder
     }
@@ -42,7 +42,7 @@ impl std::fmt::Display for Place {
     }
 }
 
-/// A file names an item of another.
+/// A reference of one file to an item of another.
 #[derive(Debug)]
 pub(super) struct Tie {
     pub(super) from: usize,
@@ -51,7 +51,7 @@ pub(super) struct Tie {
     pub(super) name: String,
 }
 
-/// The end of a path: a module itself, an item of a module, or something that is not ours or not in another file.
+/// The end of a path: a module itself, an item of a module, or something outside the workspace or in the same file.
 #[derive(Debug, Clone, Copy)]
 enum Target {
     Module(usize),
@@ -59,7 +59,7 @@ enum Target {
     Elsewhere,
 }
 
-/// All module files, without those of tests.
+/// All module files, without test modules.
 #[derive(Debug)]
 pub(super) struct Modules {
     pub(super) all: Vec<Module>,
@@ -83,7 +83,7 @@ impl Modules {
         Self { all, by_path }
     }
 
-    /// Returns the place of a module in the drawing of its crate.
+    /// Returns the place of a module in the graph of its crate.
     pub(super) fn place(&self, module: usize) -> Place {
         let path = &self.all[module].path;
         let (name, is_folder) = match path.as_slice() {
@@ -100,7 +100,7 @@ impl Modules {
         children.next().is_some_and(|other| other.starts_with(path))
     }
 
-    /// Returns each pair of files once, with a name that ties them.
+    /// Returns each pair of tied files once, with a name that ties them.
     pub(super) fn ties(&self) -> Vec<Tie> {
         let mut ties = Vec::new();
         for from in 0..self.all.len() {
@@ -120,7 +120,8 @@ impl Modules {
         ties
     }
 
-    /// Returns the paths that a file names for itself, and whether it takes everything below. A re-export is not for itself.
+    /// Returns the paths that a file uses itself, each with true if it imports everything below it. A re-export is not
+    /// a use.
     fn named_in(&self, module: usize) -> impl Iterator<Item = (&Segments, bool)> {
         let names = &self.all[module].names;
         let imports = names.imports.iter().filter(|import| !import.exported);
@@ -146,7 +147,7 @@ impl Modules {
         target
     }
 
-    /// Finds a name that a module does not define itself: a module below or above, or an import.
+    /// Finds a name that a module does not define itself: a child or parent module, or an import.
     fn inside(&self, module: usize, name: &str, last: bool, hops: usize) -> Option<Target> {
         let Module { path, names, .. } = &self.all[module];
         match name {
@@ -157,7 +158,7 @@ impl Modules {
         let child = self.at(&[path.as_slice(), &[name.to_owned()]].concat());
         let import = names.imports.iter().find(|import| import.name == name && import.path != [name]);
         match (child, import) {
-            // `mod digest; pub use digest::digest;`: at the end of a path, the function is meant.
+            // `mod digest; pub use digest::digest;`: at the end of a path the name means the function.
             (Some(_), Some(import)) if last => Some(self.resolve(module, &import.path, hops)),
             (None, Some(import)) => Some(self.resolve(module, &import.path, hops)),
             (child, _) => child,
@@ -169,7 +170,7 @@ impl Modules {
     }
 }
 
-/// Returns the path of the module in a file of `host/*/src`, but for files of tests.
+/// Returns the module path of a file of `host/*/src`; none for test files.
 fn module_path(file: &str, all: &BTreeSet<&str>) -> Option<Segments> {
     let (name, inside) = file.strip_prefix("host/")?.split_once("/src/")?;
     let inside = inside.strip_suffix(".rs")?;

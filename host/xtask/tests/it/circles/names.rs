@@ -1,5 +1,5 @@
-//! The names that a Rust file uses, read from its tokens. Tokens are enough and, unlike a syntax tree, include what is
-//! written inside macros.
+//! The names that a Rust file uses, read from its tokens. Tokens are sufficient and, unlike a syntax tree, include the
+//! contents of macros.
 
 use crate::source::File;
 use proc_macro2::{TokenStream, TokenTree};
@@ -14,7 +14,7 @@ pub(super) struct Import {
     pub(super) path: Segments,
     /// The name in this file; `*` for everything below the path.
     pub(super) name: String,
-    /// Whether the import is also an export, with any `pub`.
+    /// True if the import is also an export, with any `pub`.
     pub(super) exported: bool,
 }
 
@@ -22,7 +22,7 @@ pub(super) struct Import {
 #[derive(Debug, Default)]
 pub(super) struct Names {
     pub(super) imports: Vec<Import>,
-    /// The paths in code, also those of one segment.
+    /// The paths in code, including those of one segment.
     pub(super) paths: BTreeSet<Segments>,
     /// The modules that exist in tests only.
     pub(super) test_modules: Vec<String>,
@@ -47,7 +47,7 @@ impl Names {
         }
     }
 
-    /// Reads what `rest` begins with, and returns the number of its tokens.
+    /// Reads the item at the start of `rest`, and returns its number of tokens.
     fn read_one(&mut self, before: &[TokenTree], rest: &[TokenTree], inline: bool) -> usize {
         match rest {
             [TokenTree::Punct(hash), TokenTree::Group(attribute), item @ ..]
@@ -110,7 +110,7 @@ impl Names {
     }
 }
 
-/// Returns the path at the begin of the tokens, and the number of its tokens.
+/// Returns the path at the start of the tokens, and its number of tokens.
 fn path(tokens: &[TokenTree], inline: bool) -> (Segments, usize) {
     let mut path = Vec::new();
     let mut length = 0;
@@ -125,14 +125,14 @@ fn path(tokens: &[TokenTree], inline: bool) -> (Segments, usize) {
     (path, length)
 }
 
-/// Returns a segment as text. Above an inline module is the file that it stands in.
+/// Returns a segment as text. The parent of an inline module is the file that contains it.
 fn segment(word: &proc_macro2::Ident, first_of_inline: bool) -> String {
     let word = word.to_string();
     let word = word.trim_start_matches("r#");
     if first_of_inline && word == "super" { "self".to_owned() } else { word.to_owned() }
 }
 
-/// Whether a name behind these tokens is a field, a method, a lifetime, or the end of a path that is no plain path.
+/// Returns true if a name after these tokens is a field, a method, a lifetime, or the end of a qualified path.
 fn continues(before: &[TokenTree]) -> bool {
     match before {
         [.., two, one] if is(one, '.') => !is(two, '.'),
@@ -142,7 +142,7 @@ fn continues(before: &[TokenTree]) -> bool {
     }
 }
 
-/// Whether these tokens end with `pub` or `pub(..)`.
+/// Returns true if these tokens end with `pub` or `pub(..)`.
 fn is_exported(before: &[TokenTree]) -> bool {
     match before {
         [.., TokenTree::Ident(word), TokenTree::Group(_)] | [.., TokenTree::Ident(word)] => word == "pub",
@@ -150,14 +150,14 @@ fn is_exported(before: &[TokenTree]) -> bool {
     }
 }
 
-/// Whether this is what stands between the brackets of `#[cfg(test)]`, or of a narrower one.
+/// Returns true if this is the content of `#[cfg(test)]`, or of a narrower `cfg`.
 fn is_test(attribute: &TokenStream) -> bool {
     let text = attribute.to_string();
     let mut words = text.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     words.next() == Some("cfg") && words.clone().any(|word| word == "test") && !words.any(|word| word == "not")
 }
 
-/// Returns the number of tokens of the item at the begin: up to its `;` or its body.
+/// Returns the number of tokens of the item at the start, up to its `;` or its body.
 fn length_of_item(tokens: &[TokenTree]) -> usize {
     let ends = |token: &TokenTree| match token {
         TokenTree::Group(group) => group.delimiter() == proc_macro2::Delimiter::Brace,

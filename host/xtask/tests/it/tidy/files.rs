@@ -1,14 +1,14 @@
-//! Rules over the files as a whole.
+//! Rules over all files together.
 
 use crate::source::File;
 
-/// Returns the Rust files that no `mod` line reaches: code that is never compiled.
+/// Returns the Rust files that no `mod` line declares: code that is never compiled.
 pub(super) fn unreached(files: &[File]) -> Vec<String> {
     let rust = files.iter().filter(|file| file.is_rust() && !is_root(&file.path));
     rust.filter(|file| !declared(file, files)).map(|file| file.path.clone()).collect()
 }
 
-/// Whether cargo finds this file by itself.
+/// Returns true if cargo finds this file without a `mod` line.
 fn is_root(path: &str) -> bool {
     let mut parts = path.rsplit('/');
     let (name, folder) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
@@ -16,7 +16,7 @@ fn is_root(path: &str) -> bool {
         || matches!(folder, "tests" | "benches" | "examples" | "compile_fail")
 }
 
-/// Whether the file's parent module declares it.
+/// Returns true if the file's parent module declares it.
 fn declared(file: &File, files: &[File]) -> bool {
     let Some((folder, name)) = file.path.rsplit_once('/') else { return false };
     let stem = name.trim_end_matches(".rs");
@@ -29,7 +29,7 @@ fn declares(text: &str, stem: &str) -> bool {
     text.lines().map(str::trim).any(|line| line == wanted || line.ends_with(&format!(" {wanted}")))
 }
 
-/// Returns the migrations that only one of the two databases has.
+/// Returns the migrations that exist for only one of the two databases.
 pub(super) fn lone_migrations(files: &[File]) -> Vec<String> {
     let of = |kind: &str| -> Vec<String> {
         let folder = format!("migrations/{kind}/");

@@ -2,17 +2,17 @@
 
 use crate::source::File;
 
-/// The most lines of a file, its inline tests apart.
+/// Maximum number of lines of a file, without its inline tests.
 const LINES_MAX: usize = 500;
 const PURE: [&str; 5] = ["model", "engine", "journal", "sim", "order"];
 
-/// Returns the lines in which `breaks` holds.
+/// Returns the lines for which `breaks` is true.
 fn lines(file: &File, what: &str, breaks: impl Fn(&str) -> bool) -> Vec<String> {
     let numbered = file.text.lines().zip(1..);
     numbered.filter(|(line, _)| breaks(line)).map(|(_, number)| format!("{number}: {what}")).collect()
 }
 
-/// Words are put together here, so that the rules do not find themselves.
+/// Joins the parts of a word, so that the rules do not match their own source.
 fn word(parts: [&str; 2]) -> String {
     parts.concat()
 }
@@ -26,10 +26,10 @@ pub(super) fn too_long(file: &File) -> Vec<String> {
 }
 
 pub(super) fn mod_rs(file: &File) -> Vec<String> {
-    if file.name() == "mod.rs" { vec!["1: name it after the folder".to_owned()] } else { Vec::new() }
+    if file.name() == "mod.rs" { vec!["1: name the file after its folder".to_owned()] } else { Vec::new() }
 }
 
-/// Product code that opens a file to read it, other than one whose name is written there.
+/// Returns the lines of product code that open a file for reading by a name that is not a literal.
 pub(super) fn opened_by_name(file: &File) -> Vec<String> {
     let inside = file.path.strip_prefix("host/").and_then(|path| path.split_once("/src/"));
     let Some((krate, inside)) = inside else { return Vec::new() };
@@ -40,19 +40,19 @@ pub(super) fn opened_by_name(file: &File) -> Vec<String> {
     let marks = ["File::op", "fs::re", "fs::re"].into_iter().zip(["en(", "ad(", "ad_to_string("]);
     let marks: Vec<String> = marks.map(|(start, end)| word([start, end])).collect();
     let code = file.text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    lines(&File::new(&file.path, code), "a pipe or a device under this name hangs it", |line| {
+    lines(&File::new(&file.path, code), "hangs if a pipe or a device has this name", |line| {
         marks.iter().any(|mark| line.contains(mark.as_str())) && !line.contains("\"/")
     })
 }
 
 pub(super) fn left_for_later(file: &File) -> Vec<String> {
     let marks = [word(["TO", "DO"]), word(["FIX", "ME"]), word(["XX", "X:"]), word(["unimplem", "ented!("])];
-    lines(file, "do it now or leave it out", |line| marks.iter().any(|mark| line.contains(mark.as_str())))
+    lines(file, "a marker for unfinished work", |line| marks.iter().any(|mark| line.contains(mark.as_str())))
 }
 
 pub(super) fn switched_off(file: &File) -> Vec<String> {
     let marks = [word(["#[ign", "ore"]), word(["#[should_", "panic"])];
-    lines(file, "a test that does not run, or passes for any panic", |line| {
+    lines(file, "a disabled test, or one that passes for any panic", |line| {
         file.is_rust() && marks.iter().any(|mark| line.trim_start().starts_with(mark.as_str()))
     })
 }
@@ -61,7 +61,7 @@ pub(super) fn not_pure(file: &File) -> Vec<String> {
     let Some(inside) = PURE.iter().find_map(|name| file.path.strip_prefix(&format!("host/{name}/src/"))) else {
         return Vec::new();
     };
-    // A program around a pure crate reads arguments and prints.
+    // The binary of a pure crate reads arguments and prints.
     if inside == "main.rs" {
         return Vec::new();
     }
@@ -89,7 +89,7 @@ pub(super) fn without_doc(file: &File) -> Vec<String> {
     let head = matches!(file.name(), "lib.rs" | "main.rs") && file.is_rust();
     let bare_main = file.path.ends_with("src/main.rs") && file.text.lines().count() < 4;
     if head && !bare_main && !file.text.starts_with("//!") {
-        return vec!["1: say with //! what this is for".to_owned()];
+        return vec!["1: a `//!` comment with its purpose is missing".to_owned()];
     }
     Vec::new()
 }
@@ -98,7 +98,7 @@ pub(super) fn allowed_without_reason(file: &File) -> Vec<String> {
     if !file.is_rust() {
         return Vec::new();
     }
-    lines(file, "say why", |line| {
+    lines(file, "`reason = ..` is missing", |line| {
         let line = line.trim();
         let allows = ["#[allow(", "#![allow(", "#[expect("].iter().any(|start| line.starts_with(start));
         allows && line.ends_with(")]") && !line.contains("reason =")

@@ -1,4 +1,5 @@
-//! The whole way on the local exchange: the relayer does it, the account and the records show it, the engine books it once.
+//! The whole path on the local exchange: the relayer executes, the account and the data API show it, the engine books
+//! it once.
 
 use super::*;
 use crate::account::activity::{Records, Witness};
@@ -50,14 +51,14 @@ async fn log_in(address: &str) -> (AccountClient, RelayerKey) {
     (AccountClient::new(client, Credentials::new(api_key, secret, passphrase).unwrap(), account), relayer)
 }
 
-/// Our side: an engine that hears what the host would give it.
+/// Our side: an engine that receives the host's inputs.
 struct Books {
     engine: Engine,
     seq: u64,
 }
 
 impl Books {
-    fn hear(&mut self, body: Body) {
+    fn apply(&mut self, body: InputKind) {
         self.seq += 1;
         self.engine.step(&input(self.seq, clock::now(), body), &mut Effects::new());
     }
@@ -80,7 +81,7 @@ impl Venue {
         let executor = &mut rig.executor;
         executor.relayer = Relayer::new(&format!("{address}/relayer"), Timeouts::default(), relayer).unwrap();
         executor.wallet = Wallet::Deposit.of(executor.owner);
-        executor.listing = Listing::new(std::slice::from_ref(&market));
+        executor.listing = MarketRegistry::new(std::slice::from_ref(&market));
         executor.now = Arc::new(clock::now);
         let records = Records {
             api: DataApi::new(&format!("{address}/data-api"), Timeouts::default()).unwrap(),
@@ -92,21 +93,21 @@ impl Venue {
             since: Time(0),
             sent: BTreeSet::new(),
         };
-        let mut books = Books { engine: Engine::new(Purpose::Rehearse), seq: 0 };
+        let mut books = Books { engine: Engine::new(Purpose::Simulate), seq: 0 };
         let (cash, limits, day_start) = (client.cash().await.unwrap(), Limits::DEFAULT, None);
         let (session, mode, salt_seed, halted) = (SessionId(1), Mode::Live, 1, false);
-        books.hear(Body::Session(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted }));
-        books.hear(Body::Market(market.clone()));
+        books.apply(InputKind::Session(SessionStart { session, mode, cash, day_start, limits, salt_seed, halted }));
+        books.apply(InputKind::Market(market.clone()));
         Self { rig, client, records, books, market }
     }
 
-    fn wanted(&self, claim: Claim, shares: u64, dollars: i64) -> Wanted {
+    fn wanted(&self, claim: Claim, shares: u64, dollars: i64) -> ClaimRequest {
         let (size, worth) = (Size::shares(shares), Usd::dollars(dollars));
-        Wanted { condition: self.market.condition, claim, size, worth, ..Rig::wanted(Claim::Redeem) }
+        ClaimRequest { condition: self.market.condition, claim, size, worth, ..Rig::wanted(Claim::Redeem) }
     }
 
-    /// Lets the executor work until it is done with what is wanted; returns how that ended.
-    async fn execute(&self, wanted: Wanted) -> String {
+    /// Runs the executor until it is done with the request; returns the result.
+    async fn execute(&self, wanted: ClaimRequest) -> String {
         let mut waiting = VecDeque::from([wanted]);
         for _ in 0..500 {
             self.rig.executor.step(&mut waiting, false).await.unwrap();
@@ -119,19 +120,19 @@ impl Venue {
         panic!("no end")
     }
 
-    /// Gives the engine all that is told by now, the records twice, and the account before and after.
-    async fn tell(&mut self) {
+    /// Sends the engine all activities so far, the data API's twice, and the account before and after.
+    async fn feed_engine(&mut self) {
         for _ in 0..2 {
             self.records.read(&mut Default::default(), &mut Witness::default()).await.unwrap();
             self.records.sent.clear();
-            for activity in self.rig.heard() {
-                self.books.hear(Body::Activity(activity));
+            for activity in self.rig.activities() {
+                self.books.apply(InputKind::Activity(activity));
             }
             let view = self.view().await;
-            self.books.hear(Body::Account(view));
+            self.books.apply(InputKind::Account(view));
         }
         let (view, engine) = (self.view().await, &self.books.engine);
-        assert_eq!((engine.ledger().cash(), engine.told().count()), (view.cash, 0));
+        assert_eq!((engine.ledger().cash(), engine.pending_activities().count()), (view.cash, 0));
         let held = |token| view.shares.iter().find(|(held, _)| *held == token).map_or(Size::ZERO, |(_, size)| *size);
         for token in [MarketIx(0).token(0), MarketIx(0).token(1)] {
             assert_eq!(engine.ledger().position(token).size, held(token));
@@ -147,7 +148,7 @@ impl Venue {
         AccountView { cash: self.client.cash().await.unwrap(), shares }
     }
 
-    /// Splits by hand, as the wallet's owner may.
+    /// Splits outside the host, as the wallet's owner may.
     async fn split(&self, shares: u64) {
         let executor = &self.rig.executor;
         let claim = Claim::Split(Size::shares(shares));
@@ -173,21 +174,21 @@ async fn what_the_relayer_does_is_in_the_account_and_booked_once() {
     let mut venue = Venue::new(&address).await;
     let cash = venue.client.cash().await.unwrap();
     venue.split(100).await;
-    venue.tell().await;
+    venue.feed_engine().await;
     assert_eq!(venue.view().await.cash, cash.saturating_sub(Usd::dollars(100)));
     assert_eq!(venue.execute(venue.wanted(Claim::Merge(Size::shares(30)), 30, 30)).await, "confirmed");
-    venue.tell().await;
+    venue.feed_engine().await;
     assert_eq!(venue.view().await.cash, cash.saturating_sub(Usd::dollars(70)));
-    // More pairs than there are: the chain does not do it, and nothing is booked.
+    // More pairs than there are: the chain refuses it, and nothing is booked.
     let failed = venue.execute(venue.wanted(Claim::Merge(Size::shares(500)), 500, 500)).await;
-    assert!(failed.starts_with("failed the relayer says Failed"), "{failed}");
+    assert!(failed.starts_with("failed the relayer reports Failed"), "{failed}");
     let end = format!(r#"{{"condition":"{}","pays":"1"}}"#, venue.market.condition);
     let http = reqwest::Client::new();
     assert!(http.post(format!("{address}/exchange/resolve")).body(end).send().await.unwrap().status().is_success());
     assert_eq!(venue.execute(venue.wanted(Claim::Redeem, 140, 70)).await, "confirmed");
-    // What failed explains nothing; it waits until the account agreed for a while. The rest is booked.
-    let merge_that_failed = venue.rig.heard().into_iter().find(|told| told.kind.as_str() == "merge");
+    // The failed merge explains nothing; it waits until the account has agreed for a while. The rest is booked.
+    let merge_that_failed = venue.rig.activities().into_iter().find(|reported| reported.kind.as_str() == "merge");
     assert!(merge_that_failed.is_some());
-    venue.tell().await;
+    venue.feed_engine().await;
     assert_eq!(venue.view().await, AccountView { cash, shares: Vec::new() });
 }

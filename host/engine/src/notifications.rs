@@ -1,0 +1,159 @@
+//! Notifications to strategies about markets and the session, by subscription.
+
+use crate::effect::{BotState, Effect, Effects, EngineEvent, Restriction};
+use crate::markets::{Applied, Listener};
+use crate::step::Engine;
+use alloc::vec::Vec;
+use model::event::Reason;
+use model::input::{Scope, VenueState};
+use model::{
+    InputKind, MarketEvent, MarketIx, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, StrategyId, Time,
+    TokenIx, Wants,
+};
+
+impl Engine {
+    pub(crate) fn on_event(&mut self, event: &MarketEvent, effects: &mut Effects) {
+        let (token, at) = (event.token, event.venue_time);
+        match self.markets.apply(event, self.now) {
+            Applied::Quiet | Applied::Unknown => {}
+            Applied::Lost => effects.push(Effect::Resnapshot { token }),
+            Applied::Book(rank) => self.notify_book(token, at, rank, effects),
+            Applied::Traded(kind) => self.notify_subscribers(token, at, &kind, |wants| wants.trades, effects),
+            Applied::State(kind) => self.notify_subscribers(token, at, &kind, |_| true, effects),
+            Applied::Regridded(kind) => {
+                effects.push(Effect::Resnapshot { token });
+                self.notify_subscribers(token, at, &kind, |_| true, effects);
+            }
+        }
+    }
+
+    fn notify_subscribers(
+        &self,
+        token: TokenIx,
+        venue_time: Time,
+        kind: &NoteKind,
+        hears: impl Fn(&Wants) -> bool,
+        effects: &mut Effects,
+    ) {
+        let Some(entry) = self.markets.of_token(token) else { return };
+        for Listener { strategy, .. } in entry.listeners.iter().filter(|listener| hears(&listener.wants)) {
+            let note = MarketNote { token, venue_time, host_time: self.now, kind: kind.clone() };
+            effects.push(Effect::NotifyMarket { strategy: *strategy, note });
+        }
+    }
+
+    /// Notifies each listener, according to its subscriptions, of a book that changed from level `rank` of a side on.
+    fn notify_book(&self, token: TokenIx, venue_time: Time, rank: usize, effects: &mut Effects) {
+        let (Some(entry), Some(state)) = (self.markets.of_token(token), self.markets.token(token)) else { return };
+        let mut made = None;
+        for Listener { strategy, wants } in &entry.listeners {
+            for kind in state.changes(rank, wants, &mut made).into_iter().flatten() {
+                let note = MarketNote { token, venue_time, host_time: self.now, kind };
+                effects.push(Effect::NotifyMarket { strategy: *strategy, note });
+            }
+        }
+    }
+
+    /// Sends the initial state to a new instance: the session state, and the state of every market.
+    pub(crate) fn notify_start(
+        &mut self,
+        strategy: StrategyId,
+        markets: &[MarketIx],
+        wants: &Wants,
+        effects: &mut Effects,
+    ) {
+        let state = self.session_state(strategy);
+        self.strategies.notified.insert(strategy, state);
+        effects.push(Effect::NotifyOwn { strategy, event: OwnEvent::Session { state } });
+        let (now, paused) = (self.now, self.paused_markets());
+        let mut tell = |token, kind| {
+            let note = MarketNote { token, venue_time: now, host_time: now, kind };
+            effects.push(Effect::NotifyMarket { strategy, note });
+        };
+        for token in markets.iter().flat_map(|market| [market.token(0), market.token(1)]) {
+            let (Some(entry), Some(book)) = (self.markets.of_token(token), self.markets.token(token)) else { continue };
+            let state = if entry.resolved {
+                MarketState::Resolved
+            } else {
+                book.market_state(paused.contains(&token.market()), now, self.limits.stale_after_micros)
+            };
+            if state != MarketState::Open {
+                let pays = if state == MarketState::Resolved { book.payout() } else { None };
+                tell(token, NoteKind::Status { tick: entry.market.tick, state, pays });
+            }
+            if matches!(state, MarketState::Open | MarketState::Paused) {
+                book.changes(0, wants, &mut None).into_iter().flatten().for_each(|kind| tell(token, kind));
+            }
+        }
+    }
+
+    /// Notifies listeners of markets whose state changed.
+    pub(crate) fn notify_market_states(&mut self, effects: &mut Effects) {
+        let (now, paused) = (self.now, self.paused_markets());
+        for (token, kind) in self.markets.news(&paused, now, self.limits.stale_after_micros) {
+            self.notify_subscribers(token, now, &kind, |_| true, effects);
+        }
+    }
+
+    /// Sends a loaded strategy an external event, and answers the command with whether the strategy is loaded.
+    pub(crate) fn notify_loaded(&self, strategy: StrategyId, event: OwnEvent, effects: &mut Effects) {
+        let loaded = self.strategies.has(strategy);
+        if loaded {
+            effects.push(Effect::NotifyOwn { strategy, event });
+        }
+        let refused = (!loaded).then(|| Reason::from("the strategy is not running"));
+        effects.push(Effect::Answered { refused });
+    }
+
+    /// Returns the session state of a strategy: the actions that its intents may lead to.
+    pub(crate) fn session_state(&self, strategy: StrategyId) -> SessionState {
+        let venue = match self.venue {
+            VenueState::Open | VenueState::PostOnly => Restriction::None,
+            VenueState::CancelOnly | VenueState::Restarting => Restriction::CancelOnly,
+        };
+        match self.state {
+            BotState::Stopped => SessionState::Stopped,
+            BotState::Paused => SessionState::Paused,
+            BotState::Running => {
+                match self.restriction().max(self.breakers.local(Scope::Strategy(strategy))).max(venue) {
+                    Restriction::None => SessionState::Running,
+                    Restriction::ReduceOnly => SessionState::ReduceOnly,
+                    Restriction::CancelOnly => SessionState::CancelOnly,
+                    Restriction::Halted => SessionState::Stopped,
+                }
+            }
+        }
+    }
+
+    /// Notifies every strategy whose session state was changed by this step.
+    pub(crate) fn notify_sessions(&mut self, body: &InputKind, effects: &mut Effects) {
+        if !self.may_change_session(body, effects) {
+            return;
+        }
+        let ids: Vec<StrategyId> = self.strategies.ids().collect();
+        for strategy in ids {
+            let state = self.session_state(strategy);
+            if self.strategies.notified.insert(strategy, state) != Some(state) {
+                effects.push(Effect::NotifyOwn { strategy, event: OwnEvent::Session { state } });
+            }
+        }
+    }
+
+    /// Returns true if a step may have changed a session state: such changes are recorded, except for those by time and
+    /// by the venue's state.
+    fn may_change_session(&self, body: &InputKind, effects: &Effects) -> bool {
+        match body {
+            InputKind::Event(_) | InputKind::BookConfirmed { .. } => false,
+            InputKind::Venue { .. } => true,
+            InputKind::Clock if self.breakers.is_grace_running() => true,
+            _ => effects.iter().any(|effect| {
+                let Effect::Event(record) = effect else { return false };
+                match record {
+                    EngineEvent::State { .. } => true,
+                    EngineEvent::Breaker { scope, .. } => !matches!(scope, Scope::Market(_)),
+                    _ => false,
+                }
+            }),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Price jumps: news moves a market faster than quotes follow, so quotes are cancelled until the market is calm again.
+
+use crate::breakers::Trip;
+use crate::effect::Effects;
+use crate::markets::TokenState;
+use crate::step::Engine;
+use alloc::collections::VecDeque;
+use alloc::format;
+use alloc::vec::Vec;
+use model::input::{Breaker, Scope};
+use model::{MarketIx, Time, Usd};
+
+/// The window within which a jump is detected.
+const WINDOW_MICROS: u64 = 10_000_000;
+/// The interval at which the mid price of a book is recorded.
+const NOTE_MICROS: u64 = 1_000_000;
+/// The time that a market must have been calm.
+const CALM_MICROS: u64 = 60_000_000;
+
+/// The mid prices of a market's book over the last seconds.
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct MidPrices {
+    noted: VecDeque<(Time, u32)>,
+    jumped: Option<Time>,
+}
+
+impl MidPrices {
+    /// Records the current mid price, and returns its largest distance from those of the last ten seconds, in
+    /// micro-dollars.
+    fn record(&mut self, now: Time, middle: u32) -> u32 {
+        while self.noted.front().is_some_and(|(at, _)| now.since(*at) > WINDOW_MICROS) {
+            self.noted.pop_front();
+        }
+        if self.noted.back().is_none_or(|(at, _)| now.since(*at) >= NOTE_MICROS) {
+            self.noted.push_back((now, middle));
+        }
+        self.noted.iter().map(|(_, then)| then.abs_diff(middle)).max().unwrap_or(0)
+    }
+}
+
+/// Returns the mid price of a known, uncrossed book, in micro-dollars.
+fn mid_price(state: &TokenState) -> Option<u32> {
+    let [bid, ask] = [state.book.best_bid()?.price, state.book.best_ask()?.price].map(model::Price::micros);
+    (state.known && bid < ask).then(|| bid.midpoint(ask))
+}
+
+impl Engine {
+    /// Checks every market that a strategy trades.
+    pub(crate) fn watch_jumps(&mut self, effects: &mut Effects) {
+        let (now, limit) = (self.now, self.limits.max_jump);
+        let mut jumped: Vec<(MarketIx, u32)> = Vec::new();
+        let mut calm = Vec::new();
+        for (market, entry, yes) in self.markets.watched_mut() {
+            let Some(middle) = mid_price(yes) else { continue };
+            let moved = entry.middles.record(now, middle);
+            if Usd(i64::from(moved)) > limit {
+                if entry.middles.jumped.replace(now).is_none() {
+                    jumped.push((market, moved));
+                }
+            } else if entry.middles.jumped.is_some_and(|at| now.since(at) >= CALM_MICROS) {
+                entry.middles.jumped = None;
+                calm.push(market);
+            }
+        }
+        for (market, moved) in jumped {
+            let reason = format!("the price moved by {} within 10 s, the limit is {limit}", Usd(i64::from(moved)));
+            self.trip(Trip::market(Breaker::PriceJump, market, reason), effects);
+        }
+        calm.into_iter().for_each(|market| self.close(Breaker::PriceJump, Scope::Market(market), effects));
+    }
+
+    /// Returns the reason if a market is not calm yet.
+    pub(crate) fn still_jumping(&self) -> Option<model::event::Reason> {
+        let jumping = self.markets.iter().filter(|(_, entry)| entry.middles.jumped.is_some()).count();
+        (jumping > 0).then(|| format!("{jumping} markets jumped within the last minute; closes automatically"))
+    }
+}

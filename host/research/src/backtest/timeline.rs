@@ -1,0 +1,321 @@
+//! The two clocks of a run: each event of a tape acts at the venue at the venue's time, and is heard at its time of
+//! receipt. The timeline turns a source, which is in the order of receipt, into moments in the order of time. It reads
+//! ahead as far as events may be late, and keeps the events of moments that may be repeated.
+
+use super::job::Delay;
+use crate::events::{EventSource, TapeEvent, TapeEventKind};
+use model::Time;
+use model::event::MarketEventKind;
+use sim::Rng;
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// The longest feed latency for which an event acts at its own venue time; of later ones the venue's time is that of
+/// their reading. The recordings have up to 6.6 s.
+const LATE_MAX_MICROS: u64 = 10_000_000;
+/// The interval of moments after the end of the source.
+const IDLE_MICROS: u64 = 1_000_000;
+
+/// A moment of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Moment {
+    pub(super) at: Time,
+    /// Number of the event.
+    pub(super) number: u64,
+    pub(super) phase: Phase,
+    /// True for the last event of a frame.
+    pub(super) ends_frame: bool,
+}
+
+/// The kinds of moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The event acts at the venue.
+    Venue,
+    /// The host receives the event.
+    Heard,
+    /// Only time passes.
+    Idle,
+}
+
+/// The moments of a source.
+pub(super) struct Timeline<'a> {
+    source: &'a mut dyn EventSource,
+    feed: Delay,
+    rng: Rng,
+    to: Option<Time>,
+    /// Events that are still needed, from number `base` on, each with its time of receipt.
+    events: VecDeque<(Time, TapeEvent)>,
+    base: u64,
+    /// Events that have not acted at the venue, in the order of the venue's time.
+    to_venue: VecDeque<(Time, u64)>,
+    /// The next event to be heard.
+    to_hear: u64,
+    /// The moments since the last call of [`Timeline::release`].
+    moments: VecDeque<Moment>,
+    last: Time,
+    /// True if an event had no time of receipt.
+    pub(super) assumed: bool,
+    /// Time spent in the source, if it is measured.
+    pub(super) decode: Option<Duration>,
+    read_until: Time,
+    window: u64,
+    /// The same for events with a time of receipt.
+    late_max: u64,
+    ended: bool,
+    idle_until: Time,
+}
+
+impl std::fmt::Debug for Timeline<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timeline").field("last", &self.last).field("base", &self.base).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Timeline<'a> {
+    /// Returns the moments of a source up to `to`; `feed` is the latency of events without a time of receipt.
+    pub(super) fn new(source: &'a mut dyn EventSource, feed: &Delay, seed: u64, to: Option<Time>) -> Self {
+        let window = match feed {
+            Delay::Fixed(micros) => *micros,
+            Delay::Samples(samples) => samples.iter().copied().max().unwrap_or(0),
+        };
+        let late_max = source.late_max_us().min(LATE_MAX_MICROS);
+        Self {
+            source,
+            feed: feed.clone(),
+            rng: Rng::new(seed),
+            to,
+            events: VecDeque::new(),
+            base: 0,
+            to_venue: VecDeque::new(),
+            to_hear: 0,
+            moments: VecDeque::new(),
+            last: Time(0),
+            assumed: false,
+            decode: None,
+            read_until: Time(0),
+            window,
+            late_max,
+            ended: false,
+            idle_until: Time(0),
+        }
+    }
+
+    /// Returns the moment at a place since the last release; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the source.
+    pub(super) fn get(&mut self, place: usize) -> anyhow::Result<Option<Moment>> {
+        while self.moments.len() <= place {
+            let Some(moment) = self.next()? else { return Ok(None) };
+            self.moments.push_back(moment);
+        }
+        Ok(self.moments.get(place).copied())
+    }
+
+    /// Returns an event by its number, as long as its moments are not released.
+    pub(super) fn event(&self, number: u64) -> Option<&TapeEvent> {
+        let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
+        self.events.get(place).map(|(_, event)| event)
+    }
+
+    /// Forgets the first `count` moments; the others are counted from there.
+    pub(super) fn release(&mut self, count: usize) {
+        for moment in self.moments.drain(..count.min(self.moments.len())) {
+            // An event is heard after it acted, and events are heard in their order.
+            if moment.phase == Phase::Heard {
+                self.events.pop_front();
+                self.base = self.base.saturating_add(1);
+            }
+        }
+    }
+
+    /// Returns the number of events that were heard.
+    pub(super) const fn heard(&self) -> u64 {
+        self.base
+    }
+
+    /// Returns true if the run ends at a given time rather than with its source.
+    pub(super) const fn has_end(&self) -> bool {
+        self.to.is_some()
+    }
+
+    /// Appends moments after the end of the source, in which only time passes.
+    pub(super) const fn idle_until(&mut self, until: Time) {
+        self.idle_until = until;
+    }
+
+    fn next(&mut self) -> anyhow::Result<Option<Moment>> {
+        self.read_ahead()?;
+        let heard = self.received(self.to_hear);
+        let moment = match (self.to_venue.front().copied(), heard) {
+            (Some((at, number)), heard) if heard.is_none_or(|heard| at <= heard) => {
+                self.to_venue.pop_front();
+                Moment { at, number, phase: Phase::Venue, ends_frame: self.ends_frame(number) }
+            }
+            (_, Some(at)) => {
+                let number = self.to_hear;
+                self.to_hear = number.saturating_add(1);
+                Moment { at, number, phase: Phase::Heard, ends_frame: false }
+            }
+            _ if self.last < self.idle_until && self.last > Time(0) => {
+                let at = self.last.plus_micros(IDLE_MICROS).min(self.idle_until);
+                Moment { at, number: self.base, phase: Phase::Idle, ends_frame: false }
+            }
+            _ => return Ok(None),
+        };
+        // An event that is later than the window acts when it is read.
+        self.last = self.last.max(moment.at);
+        Ok(Some(Moment { at: self.last, ..moment }))
+    }
+
+    /// Reads until no unread event can act before the next moment, and the next frame has begun.
+    fn read_ahead(&mut self) -> anyhow::Result<()> {
+        while !self.ended {
+            let venue = self.to_venue.front().copied();
+            let next = match (venue.map(|(at, _)| at), self.received(self.to_hear)) {
+                (Some(venue), Some(heard)) => Some(venue.min(heard)),
+                (venue, heard) => venue.or(heard),
+            };
+            let follows = venue.is_none_or(|(_, number)| self.frame_is_whole(number));
+            if follows && next.is_some_and(|next| self.read_until >= next.plus_micros(self.window)) {
+                return Ok(());
+            }
+            self.read()?;
+        }
+        Ok(())
+    }
+
+    fn read(&mut self) -> anyhow::Result<()> {
+        let began = self.decode.is_some().then(Instant::now);
+        let event = self.source.next_event()?;
+        if let (Some(sum), Some(began)) = (&mut self.decode, began) {
+            *sum = sum.saturating_add(began.elapsed());
+        }
+        let Some(event) = event.filter(|event| self.to.is_none_or(|to| event.venue_at < to)) else {
+            self.ended = true;
+            return Ok(());
+        };
+        self.assumed |= event.received_at.is_none();
+        let received = match (event.received_at, &self.feed) {
+            (Some(received), _) => {
+                self.window = self.window.max(self.late_max);
+                received
+            }
+            (None, Delay::Fixed(micros)) => event.venue_at.plus_micros(*micros),
+            (None, Delay::Samples(samples)) => {
+                let place = usize::try_from(self.rng.below(u64::try_from(samples.len())?.max(1))).unwrap_or(0);
+                event.venue_at.plus_micros(samples.get(place).copied().unwrap_or(0))
+            }
+        };
+        let received = received.max(self.read_until);
+        self.read_until = received;
+        let number = self.base.saturating_add(u64::try_from(self.events.len())?);
+        if !is_heard_only(&event) {
+            // A venue's clock that is ahead of ours does not make an event act after it was heard.
+            let key = (event.venue_at.min(received), number);
+            let behind = self.to_venue.iter().rev().take_while(|other| **other > key).count();
+            if behind == 0 {
+                self.to_venue.push_back(key);
+            } else {
+                self.to_venue.insert(self.to_venue.len().saturating_sub(behind), key);
+            }
+        }
+        self.events.push_back((received, event));
+        Ok(())
+    }
+
+    fn received(&self, number: u64) -> Option<Time> {
+        let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
+        self.events.get(place).map(|(received, _)| *received)
+    }
+
+    /// Returns the next event after `number` that is of another frame or acts at the venue.
+    fn next_that_acts(&self, number: u64) -> Option<&TapeEvent> {
+        let frame = self.event(number).map(|event| event.frame);
+        let following = (number.saturating_add(1)..).map_while(|number| self.event(number));
+        following.into_iter().find(|event| Some(event.frame) != frame || !is_heard_only(event))
+    }
+
+    fn frame_is_whole(&self, number: u64) -> bool {
+        self.next_that_acts(number).is_some()
+    }
+
+    fn ends_frame(&self, number: u64) -> bool {
+        let frame = |event: &TapeEvent| event.frame;
+        self.event(number).map(frame) != self.next_that_acts(number).map(frame)
+    }
+
+    /// Returns true if the moment is a listing, or the news that a market closed.
+    pub(super) fn changes_markets(&self, moment: Moment) -> bool {
+        let kind = self.event(moment.number).map(|event| &event.kind);
+        match moment.phase {
+            Phase::Venue => matches!(kind, Some(TapeEventKind::Listed(_))),
+            Phase::Heard => matches!(kind, Some(TapeEventKind::Closed { .. })),
+            Phase::Idle => false,
+        }
+    }
+}
+
+/// Returns true for a change of a second token's book: the paper venue has one book a market, that of the first token.
+const fn is_heard_only(event: &TapeEvent) -> bool {
+    let TapeEventKind::Market(event) = &event.kind else { return false };
+    event.token.outcome() == 1 && matches!(event.kind, MarketEventKind::Book { .. } | MarketEventKind::Level { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::MemoryEvents;
+    use model::MarketIx;
+
+    fn event(frame: u64, venue: u64, received: Option<u64>) -> TapeEvent {
+        let kind = TapeEventKind::Blind { markets: vec![MarketIx(0)], cause: crate::events::GapCause::Silence };
+        TapeEvent { frame, venue_at: Time(venue), received_at: received.map(Time), kind }
+    }
+
+    fn moments(events: &[TapeEvent], feed: Delay) -> Vec<(u64, u64, Phase, bool)> {
+        let mut source = MemoryEvents::new(events.to_vec(), Vec::new());
+        let mut timeline = Timeline::new(&mut source, &feed, 1, None);
+        let mut all = Vec::new();
+        while let Some(moment) = timeline.get(0).unwrap() {
+            assert!(timeline.event(moment.number).is_some());
+            all.push((moment.at.0, moment.number, moment.phase, moment.ends_frame));
+            timeline.release(1);
+        }
+        assert_eq!(timeline.heard(), u64::try_from(events.len()).unwrap());
+        all
+    }
+
+    #[test]
+    fn events_act_at_the_venues_time_and_are_heard_later() {
+        use Phase::{Heard, Venue};
+        let tape = [event(0, 1_000, None), event(0, 1_000, None), event(1, 1_150, None)];
+        let got = moments(&tape, Delay::Fixed(125));
+        let expected = [
+            (1_000, 0, Venue, false),
+            (1_000, 1, Venue, true),
+            (1_125, 0, Heard, false),
+            (1_125, 1, Heard, false),
+            (1_150, 2, Venue, true),
+            (1_275, 2, Heard, false),
+        ];
+        assert_eq!(got, expected);
+    }
+
+    #[test]
+    fn an_event_that_was_received_late_acts_before_one_that_was_received_earlier() {
+        use Phase::{Heard, Venue};
+        let tape = [event(0, 9_000_000, Some(9_000_100)), event(1, 3_000_000, Some(9_500_000))];
+        let order: Vec<(u64, Phase)> =
+            moments(&tape, Delay::Fixed(0)).into_iter().map(|(_, number, phase, _)| (number, phase)).collect();
+        assert_eq!(order, [(1, Venue), (0, Venue), (0, Heard), (1, Heard)]);
+        // Beyond the window it acts when it is read, and time does not fall.
+        let tape = [event(0, 90_000_000, Some(90_000_100)), event(1, 3_000_000, Some(190_500_000))];
+        let got = moments(&tape, Delay::Fixed(0));
+        assert!(got.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{got:?}");
+        // A venue's clock that is ahead.
+        let got = moments(&[event(0, 500, Some(400))], Delay::Fixed(0));
+        assert_eq!(got, [(400, 0, Venue, true), (400, 0, Heard, false)]);
+    }
+}

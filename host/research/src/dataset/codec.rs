@@ -1,0 +1,276 @@
+//! Encoding of parsed frames in the cache: numbers as LEB128, times as differences to the frame before in the block.
+
+use crate::events::{GapCause, TapeEventKind};
+use anyhow::{Context, bail};
+use model::event::{MarketEvent, MarketEventKind};
+use model::{Level, MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
+
+/// A frame of the venue after parsing, with market numbers of its tape. Books and levels are those of first tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Parsed {
+    /// Highest time of the tape up to it, by which tapes are merged.
+    pub(super) order_us: u64,
+    /// The venue's time.
+    pub(super) venue_us: u64,
+    /// Time of receipt.
+    pub(super) received_us: Option<u64>,
+    /// Its events, none of which is a listing.
+    pub(super) kinds: Vec<TapeEventKind>,
+}
+
+/// Number of markets that a blind event can name in the cache; more are all.
+const NAMED_MAX: usize = 1_000;
+
+const BOOK: u64 = 0;
+const LEVEL: u64 = 1;
+const TRADE: u64 = 2;
+const TICK: u64 = 3;
+const RESOLVED: u64 = 4;
+const UNREAD: u64 = 5;
+const BLIND: u64 = 6;
+const CLOSED: u64 = 7;
+const SIGNAL: u64 = 8;
+
+/// Appends a frame; `before_us` is the order time of the frame before in the block.
+pub(super) fn encode(frame: &Parsed, before_us: u64, out: &mut Vec<u8>) {
+    number(out, frame.order_us.wrapping_sub(before_us));
+    difference(out, frame.venue_us, frame.order_us);
+    // Times of receipt are the order times, except for late frames of merged tapes.
+    match frame.received_us {
+        None => number(out, 0),
+        Some(at) => {
+            number(out, 1);
+            difference(out, at, frame.order_us);
+        }
+    }
+    number(out, u64::try_from(frame.kinds.len()).unwrap_or(u64::MAX));
+    frame.kinds.iter().for_each(|kind| event(out, kind, frame.venue_us));
+}
+
+fn event(out: &mut Vec<u8>, kind: &TapeEventKind, venue_us: u64) {
+    match kind {
+        TapeEventKind::Market(event) => market(out, event, venue_us),
+        TapeEventKind::Blind { markets, cause } => {
+            number(out, BLIND);
+            number(out, cause_code(*cause));
+            let named = if markets.len() > NAMED_MAX { &[] } else { markets.as_slice() };
+            number(out, u64::try_from(named.len()).unwrap_or(0));
+            named.iter().for_each(|market| number(out, u64::from(market.0)));
+        }
+        TapeEventKind::Closed { market } => {
+            number(out, CLOSED);
+            number(out, u64::from(market.0));
+        }
+        TapeEventKind::Signal { name, value } => {
+            number(out, SIGNAL);
+            text(out, name);
+            text(out, value);
+        }
+        // A tape's listings are in its manifest.
+        TapeEventKind::Listed(_) => {
+            number(out, BLIND);
+            number(out, cause_code(GapCause::Damaged));
+            number(out, 0);
+        }
+    }
+}
+
+fn market(out: &mut Vec<u8>, event: &MarketEvent, venue_us: u64) {
+    // Kind, side and whether the time differs from the frame's share one number.
+    let (kind, flag) = match &event.kind {
+        MarketEventKind::Book { .. } => (BOOK, 0),
+        MarketEventKind::Level { side, .. } => (LEVEL, side_code(*side)),
+        MarketEventKind::Trade { side, .. } => (TRADE, side_code(*side)),
+        MarketEventKind::TickSize { .. } => (TICK, 0),
+        MarketEventKind::Resolved { .. } => (RESOLVED, 0),
+        MarketEventKind::Unread { grid } => (UNREAD, u64::from(*grid)),
+    };
+    let other_time = u64::from(event.venue_time.0 != venue_us);
+    number(out, kind | flag << 4 | other_time << 5);
+    number(out, u64::from(event.token.0));
+    if other_time == 1 {
+        difference(out, event.venue_time.0, venue_us);
+    }
+    match &event.kind {
+        MarketEventKind::Book { bids, asks } => [bids, asks].iter().for_each(|levels| {
+            number(out, u64::try_from(levels.len()).unwrap_or(0));
+            levels.iter().for_each(|level| price_and_size(out, level.price, level.size));
+        }),
+        MarketEventKind::Level { price, size, .. } | MarketEventKind::Trade { price, size, .. } => {
+            price_and_size(out, *price, *size);
+        }
+        MarketEventKind::TickSize { tick } => number(out, u64::from(tick.micros())),
+        MarketEventKind::Resolved { pays } => number(out, u64::try_from(pays.0).unwrap_or(0)),
+        MarketEventKind::Unread { .. } => {}
+    }
+}
+
+fn price_and_size(out: &mut Vec<u8>, price: Price, size: Size) {
+    number(out, u64::from(price.micros()));
+    number(out, size.0);
+}
+
+const fn side_code(side: Side) -> u64 {
+    match side {
+        Side::Buy => 0,
+        Side::Sell => 1,
+    }
+}
+
+const fn cause_code(cause: GapCause) -> u64 {
+    match cause {
+        GapCause::Silence => 0,
+        GapCause::Disconnected => 1,
+        GapCause::Dropped => 2,
+        GapCause::Damaged => 3,
+        GapCause::Stopped => 4,
+    }
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    number(out, u64::try_from(text.len()).unwrap_or(0));
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn number(out: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        out.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
+        value >>= 7;
+    }
+    out.push(u8::try_from(value).unwrap_or(0));
+}
+
+/// Appends the signed difference of two times.
+fn difference(out: &mut Vec<u8>, value: u64, from: u64) {
+    let difference = value.wrapping_sub(from).cast_signed();
+    number(out, (difference.wrapping_shl(1) ^ (difference >> 63)).cast_unsigned());
+}
+
+/// Reads frames from a block.
+#[derive(Debug, Default)]
+pub(super) struct Decoder {
+    bytes: Vec<u8>,
+    at: usize,
+    before_us: u64,
+}
+
+impl Decoder {
+    /// Takes the next block, which begins at this time; returns the buffer of the last one.
+    pub(super) fn block(&mut self, bytes: Vec<u8>) -> Vec<u8> {
+        (self.at, self.before_us) = (0, 0);
+        std::mem::replace(&mut self.bytes, bytes)
+    }
+
+    /// Reads the next frame of the block into `frame`; false at the end.
+    pub(super) fn next(&mut self, frame: &mut Parsed) -> anyhow::Result<bool> {
+        if self.at >= self.bytes.len() {
+            return Ok(false);
+        }
+        frame.order_us = self.before_us.wrapping_add(self.number()?);
+        self.before_us = frame.order_us;
+        frame.venue_us = self.difference(frame.order_us)?;
+        frame.received_us = if self.number()? == 0 { None } else { Some(self.difference(frame.order_us)?) };
+        let count = self.length()?;
+        frame.kinds.clear();
+        frame.kinds.reserve(count.min(4_096));
+        for _ in 0..count {
+            let kind = self.event(frame.venue_us)?;
+            frame.kinds.push(kind);
+        }
+        Ok(true)
+    }
+
+    fn event(&mut self, venue_us: u64) -> anyhow::Result<TapeEventKind> {
+        let head = self.number()?;
+        Ok(match head & 0xf {
+            BLIND => {
+                let cause = cause(self.number()?)?;
+                let count = self.length()?;
+                let markets = (0..count).map(|_| self.small().map(MarketIx)).collect::<anyhow::Result<_>>()?;
+                TapeEventKind::Blind { markets, cause }
+            }
+            CLOSED => TapeEventKind::Closed { market: MarketIx(self.small()?) },
+            SIGNAL => TapeEventKind::Signal { name: self.text()?, value: self.text()? },
+            kind => TapeEventKind::Market(self.market(kind, head, venue_us)?),
+        })
+    }
+
+    fn market(&mut self, kind: u64, head: u64, venue_us: u64) -> anyhow::Result<MarketEvent> {
+        let token = TokenIx(self.small()?);
+        let venue_time = Time(if head & 0x20 == 0 { venue_us } else { self.difference(venue_us)? });
+        let side = if head & 0x10 == 0 { Side::Buy } else { Side::Sell };
+        let kind = match kind {
+            BOOK => MarketEventKind::Book { bids: self.levels()?, asks: self.levels()? },
+            LEVEL => MarketEventKind::Level { side, price: self.price()?, size: Size(self.number()?) },
+            TRADE => MarketEventKind::Trade { side, price: self.price()?, size: Size(self.number()?) },
+            TICK => MarketEventKind::TickSize { tick: TickSize::from_micros(self.small()?).context("tick size")? },
+            RESOLVED => MarketEventKind::Resolved { pays: Usd(i64::try_from(self.number()?)?) },
+            UNREAD => MarketEventKind::Unread { grid: head & 0x10 != 0 },
+            _ => bail!("unknown event {kind} in the cache"),
+        };
+        Ok(MarketEvent { token, venue_time, kind })
+    }
+
+    fn levels(&mut self) -> anyhow::Result<Vec<Level>> {
+        let count = self.length()?;
+        (0..count).map(|_| Ok(Level { price: self.price()?, size: Size(self.number()?) })).collect()
+    }
+
+    fn price(&mut self) -> anyhow::Result<Price> {
+        Price::from_micros(self.small()?).context("price in the cache")
+    }
+
+    fn small(&mut self) -> anyhow::Result<u32> {
+        Ok(u32::try_from(self.number()?)?)
+    }
+
+    /// Reads a count, which the block's length bounds.
+    fn length(&mut self) -> anyhow::Result<usize> {
+        let count = usize::try_from(self.number()?)?;
+        anyhow::ensure!(count <= self.bytes.len(), "a count in the cache exceeds its block");
+        Ok(count)
+    }
+
+    fn text(&mut self) -> anyhow::Result<String> {
+        let length = self.length()?;
+        let end = self.at.saturating_add(length);
+        let bytes = self.bytes.get(self.at..end).context("text in the cache")?;
+        self.at = end;
+        Ok(std::str::from_utf8(bytes)?.to_owned())
+    }
+
+    fn number(&mut self) -> anyhow::Result<u64> {
+        // Most numbers have one byte.
+        if let Some(byte) = self.bytes.get(self.at).filter(|byte| **byte < 0x80) {
+            self.at = self.at.saturating_add(1);
+            return Ok(u64::from(*byte));
+        }
+        let (mut value, mut shift) = (0u64, 0u32);
+        loop {
+            let byte = *self.bytes.get(self.at).context("the cache is cut")?;
+            self.at = self.at.saturating_add(1);
+            value |= u64::from(byte & 0x7f).checked_shl(shift).context("number in the cache")?;
+            if byte < 0x80 {
+                return Ok(value);
+            }
+            shift = shift.saturating_add(7);
+        }
+    }
+
+    fn difference(&mut self, from: u64) -> anyhow::Result<u64> {
+        let value = self.number()?;
+        let difference = (value >> 1) ^ 0u64.wrapping_sub(value & 1);
+        Ok(from.wrapping_add(difference))
+    }
+}
+
+fn cause(code: u64) -> anyhow::Result<GapCause> {
+    Ok(match code {
+        0 => GapCause::Silence,
+        1 => GapCause::Disconnected,
+        2 => GapCause::Dropped,
+        3 => GapCause::Damaged,
+        4 => GapCause::Stopped,
+        _ => bail!("unknown cause {code} in the cache"),
+    })
+}

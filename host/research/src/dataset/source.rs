@@ -1,0 +1,363 @@
+//! The caches of several tapes as one source of events: merged by order of receipt, with the listings, silences and
+//! derived events of second tokens that the caches do not contain.
+
+use super::book::mirrored;
+use super::cache::Cache;
+use super::codec::Parsed;
+use super::markets::{self, DatasetMarket};
+use super::{Quality, SILENCE_US};
+use crate::events::{EventSource, GapCause, Hindsight, TapeEvent, TapeEventKind, Terms};
+use crate::run::TapeDescription;
+use anyhow::{Context, ensure};
+use model::event::{MarketEvent, MarketEventKind};
+use model::{ConditionId, MarketIx, Time};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
+use std::path::PathBuf;
+use tape::Manifest;
+
+/// An opened tape.
+pub(super) struct Part {
+    pub(super) path: PathBuf,
+    pub(super) manifest: Manifest,
+    pub(super) cache: Cache,
+}
+
+/// One or several tapes as one source of events.
+#[derive(Debug)]
+pub struct Dataset {
+    readers: Vec<Reader>,
+    descriptions: Vec<TapeDescription>,
+    markets: Vec<DatasetMarket>,
+    hindsight: Vec<Hindsight>,
+    terms: Terms,
+    states: Vec<State>,
+    /// Number of markets listed so far, and the time of each listing.
+    listed: usize,
+    listings_us: Vec<u64>,
+    /// Times at which markets are unknown if nothing arrives, earliest first.
+    silences: BinaryHeap<Reverse<(u64, u32)>>,
+    /// True if every tape marks its gaps.
+    gaps_marked: bool,
+    from_us: u64,
+    to_us: u64,
+    /// True if the last frame had a time of receipt.
+    received: bool,
+    frame: u64,
+    out: VecDeque<TapeEvent>,
+    /// A frame that waits for the silences and listings before it.
+    waiting: Option<usize>,
+}
+
+#[derive(Debug)]
+struct Reader {
+    cache: Cache,
+    /// The dataset's numbers of the tape's markets.
+    markets: Vec<MarketIx>,
+    frame: Parsed,
+    has_frame: bool,
+}
+
+/// The state of a market while it is read.
+#[derive(Debug, Clone, Copy, Default)]
+struct State {
+    last_us: u64,
+    is_watched: bool,
+    is_over: bool,
+    has_book: bool,
+}
+
+impl Dataset {
+    pub(super) fn new(parts: Vec<Part>, from: Option<Time>, to: Option<Time>) -> anyhow::Result<Self> {
+        let (from_us, to_us) = (from.map_or(0, |at| at.0), to.map_or(u64::MAX, |at| at.0));
+        let mut manifest = Manifest::default();
+        let mut firsts: BTreeMap<String, u64> = BTreeMap::new();
+        let mut owners: BTreeMap<String, (usize, [String; 2])> = BTreeMap::new();
+        let gaps_marked = parts.iter().all(|part| part.manifest.gaps_marked);
+        for (part, number) in parts.iter().zip(0usize..) {
+            for ((condition, entry), first) in part.manifest.markets.iter().zip(&part.cache.footer.first_us) {
+                if let Some(first) = first {
+                    let known = firsts.entry(condition.clone()).or_insert(*first);
+                    *known = (*known).min(*first);
+                }
+                let (owner, tokens) = owners.entry(condition.clone()).or_insert((number, entry.tokens.clone()));
+                let earlier = parts.get(*owner).map(|part| part.path.display().to_string()).unwrap_or_default();
+                let path = part.path.display();
+                ensure!(
+                    *tokens == entry.tokens,
+                    "{path}: market {condition} has other tokens or another order of them than in {earlier}"
+                );
+            }
+            manifest.merge(part.manifest.clone());
+        }
+        let begin = parts.iter().filter_map(|part| part.cache.footer.span).map(|(first, _)| first).min();
+        let numbered = numbered(&manifest, &firsts, begin.unwrap_or(0))?;
+        let numbers: BTreeMap<ConditionId, MarketIx> =
+            numbered.iter().zip(0u32..).map(|((_, m), ix)| (m.listed.market.condition, MarketIx(ix))).collect();
+        let descriptions = parts.iter().map(describe).collect();
+        let mut readers = Vec::with_capacity(parts.len());
+        for part in parts {
+            let ids = part.manifest.markets.keys().map(|id| ConditionId::parse(id).and_then(|id| numbers.get(&id)));
+            let markets =
+                ids.map(|ix| ix.copied().context("a market without number")).collect::<anyhow::Result<_>>()?;
+            let mut reader = Reader { cache: part.cache, markets, frame: Parsed::default(), has_frame: false };
+            reader.cache.skip_to(from_us)?;
+            reader.advance(from_us)?;
+            readers.push(reader);
+        }
+        let (listings_us, markets): (Vec<u64>, Vec<DatasetMarket>) = numbered.into_iter().unzip();
+        Ok(Self {
+            readers,
+            descriptions,
+            states: vec![State::default(); markets.len()],
+            markets,
+            hindsight: markets::hindsight(&manifest),
+            terms: markets::terms(&manifest),
+            listed: 0,
+            listings_us,
+            silences: BinaryHeap::new(),
+            gaps_marked,
+            from_us,
+            to_us,
+            received: false,
+            frame: 0,
+            out: VecDeque::new(),
+            waiting: None,
+        })
+    }
+
+    /// Returns the descriptions of the tapes, in the order of the paths.
+    pub fn descriptions(&self) -> &[TapeDescription] {
+        &self.descriptions
+    }
+
+    /// Returns the markets by their numbers, also those that are listed later than the span.
+    pub fn markets(&self) -> &[DatasetMarket] {
+        &self.markets
+    }
+
+    /// Makes the next events; false at the end.
+    fn fill(&mut self) -> anyhow::Result<bool> {
+        let place = match self.waiting {
+            Some(place) => place,
+            None => match self.earliest() {
+                Some(place) => place,
+                None => return Ok(false),
+            },
+        };
+        self.waiting = Some(place);
+        let Some(reader) = self.readers.get(place) else { return Ok(false) };
+        let (at_us, received) = (reader.frame.order_us, reader.frame.received_us.is_some());
+        if at_us >= self.to_us {
+            return Ok(false);
+        }
+        if self.before(at_us) {
+            return Ok(true);
+        }
+        self.received = received;
+        self.waiting = None;
+        let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
+        let mut frame = std::mem::take(&mut reader.frame);
+        let mut kinds = std::mem::take(&mut frame.kinds);
+        for kind in kinds.drain(..) {
+            self.deliver(place, &frame, kind);
+        }
+        self.frame = self.frame.saturating_add(1);
+        let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
+        // The allocation is reused, because this runs for every frame.
+        frame.kinds = kinds;
+        reader.frame = frame;
+        reader.advance(self.from_us)?;
+        Ok(true)
+    }
+
+    fn earliest(&self) -> Option<usize> {
+        let waiting = self.readers.iter().enumerate().filter(|(_, reader)| reader.has_frame);
+        waiting.min_by_key(|(_, reader)| reader.frame.order_us).map(|(place, _)| place)
+    }
+
+    /// Makes the listing or silence that comes before a frame at this time; false if there is none.
+    fn before(&mut self, at_us: u64) -> bool {
+        let listing = self.listings_us.get(self.listed).map(|at| (*at).max(self.from_us)).filter(|at| *at <= at_us);
+        let silence = self.silences.peek().map(|Reverse((at, _))| *at).filter(|at| *at < at_us);
+        match (listing, silence) {
+            (None, None) => false,
+            (Some(at), silence) if silence.is_none_or(|silence| at <= silence) => {
+                if let Some(market) = self.markets.get(self.listed) {
+                    let kind = TapeEventKind::Listed(Box::new(market.listed.clone()));
+                    self.push(Time(at), kind);
+                }
+                self.listed = self.listed.saturating_add(1);
+                true
+            }
+            _ => {
+                self.silence();
+                true
+            }
+        }
+    }
+
+    /// Handles the earliest deadline of a silence.
+    fn silence(&mut self) {
+        let Some(Reverse((at_us, number))) = self.silences.pop() else { return };
+        let market = MarketIx(number);
+        let Some(state) = self.states.get_mut(market.index()) else { return };
+        state.is_watched = false;
+        if state.is_over {
+            return;
+        }
+        let due = state.last_us.saturating_add(SILENCE_US);
+        if due > at_us {
+            state.is_watched = true;
+            return self.silences.push(Reverse((due, number)));
+        }
+        self.push(Time(at_us), TapeEventKind::Blind { markets: vec![market], cause: GapCause::Silence });
+    }
+
+    /// Adds an event that is not in a frame of the venue.
+    fn push(&mut self, at: Time, kind: TapeEventKind) {
+        let received_at = self.received.then_some(at);
+        self.out.push_back(TapeEvent { frame: self.frame, venue_at: at, received_at, kind });
+        self.frame = self.frame.saturating_add(1);
+    }
+
+    fn deliver(&mut self, place: usize, frame: &Parsed, kind: TapeEventKind) {
+        let Some(reader) = self.readers.get(place) else { return };
+        let run = |market: MarketIx| reader.markets.get(market.index()).copied();
+        let kind = match kind {
+            TapeEventKind::Market(event) => {
+                let Some(market) = run(event.token.market()) else { return };
+                let event = MarketEvent { token: market.token(event.token.outcome()), ..event };
+                return self.market(frame, market, event);
+            }
+            TapeEventKind::Blind { markets, cause } => {
+                let named = if markets.is_empty() {
+                    reader.markets.clone()
+                } else {
+                    markets.into_iter().filter_map(run).collect()
+                };
+                self.lose(&named);
+                let all = named.len() == self.markets.len();
+                TapeEventKind::Blind { markets: if all { Vec::new() } else { named }, cause }
+            }
+            TapeEventKind::Closed { market } => {
+                let Some(market) = run(market) else { return };
+                if let Some(state) = self.states.get_mut(market.index()) {
+                    state.is_over = true;
+                }
+                TapeEventKind::Closed { market }
+            }
+            kind => kind,
+        };
+        self.event(frame, kind);
+    }
+
+    /// Forgets the books of markets behind a gap.
+    fn lose(&mut self, markets: &[MarketIx]) {
+        for market in markets {
+            if let Some(state) = self.states.get_mut(market.index()) {
+                state.has_book = false;
+            }
+        }
+    }
+
+    fn market(&mut self, frame: &Parsed, market: MarketIx, event: MarketEvent) {
+        let Some(state) = self.states.get_mut(market.index()) else { return };
+        state.last_us = frame.order_us;
+        match event.kind {
+            MarketEventKind::Book { .. } => state.has_book = true,
+            MarketEventKind::Level { .. } if !state.has_book => return,
+            MarketEventKind::Resolved { .. } => state.is_over = true,
+            _ => {}
+        }
+        if !state.is_watched && !self.gaps_marked && !state.is_over {
+            state.is_watched = true;
+            self.silences.push(Reverse((frame.order_us.saturating_add(SILENCE_US), market.0)));
+        }
+        let derived = mirrored(&event.kind).filter(|_| event.token.outcome() == 0);
+        let other = derived.map(|kind| MarketEvent { token: market.token(1), venue_time: event.venue_time, kind });
+        self.event(frame, TapeEventKind::Market(event));
+        if let Some(other) = other {
+            self.event(frame, TapeEventKind::Market(other));
+        }
+    }
+
+    fn event(&mut self, frame: &Parsed, kind: TapeEventKind) {
+        let (venue_at, received_at) = (Time(frame.venue_us), frame.received_us.map(Time));
+        self.out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
+    }
+}
+
+impl EventSource for Dataset {
+    fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>> {
+        loop {
+            if let Some(event) = self.out.pop_front() {
+                return Ok(Some(event));
+            }
+            if !self.fill()? {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn hindsight(&self) -> &[Hindsight] {
+        &self.hindsight
+    }
+
+    fn late_max_us(&self) -> u64 {
+        self.readers.iter().map(|reader| reader.cache.footer.late_us).max().unwrap_or(0)
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms.clone()
+    }
+}
+
+impl Reader {
+    /// Reads the next frame at `from_us` or later.
+    fn advance(&mut self, from_us: u64) -> anyhow::Result<()> {
+        loop {
+            self.has_frame = self.cache.next(&mut self.frame)?;
+            if !self.has_frame || self.frame.order_us >= from_us {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Returns the markets in the order of their numbers, each with the time of its listing event.
+fn numbered(
+    manifest: &Manifest,
+    firsts: &BTreeMap<String, u64>,
+    begin_us: u64,
+) -> anyhow::Result<Vec<(u64, DatasetMarket)>> {
+    let mut markets = Vec::with_capacity(manifest.markets.len());
+    for (condition, entry) in &manifest.markets {
+        let listed = markets::listed(condition, entry)?;
+        let first = firsts.get(condition).copied();
+        let known = entry.listed_us.or(first).unwrap_or(begin_us);
+        // A market that traded before its listing time was listed by then.
+        let at_us = known.min(first.unwrap_or(known)).max(begin_us);
+        let group = listed.market.event.map_or_else(|| condition.clone(), |event| event.to_string());
+        markets.push((at_us, DatasetMarket { listed, listed_at: Time(known), group }));
+    }
+    markets.sort_by_key(|(at_us, market)| (*at_us, market.listed.market.condition.0));
+    Ok(markets)
+}
+
+fn describe(part: &Part) -> TapeDescription {
+    let footer = &part.cache.footer;
+    let (first, last) = footer.span.unwrap_or_default();
+    let quality: &Quality = &footer.quality;
+    let mut rows: Vec<(String, u64)> = quality.rows().map(|(kind, count, _)| (kind.to_owned(), count)).collect();
+    rows.extend(part.manifest.damage.iter().map(|(kind, count)| (format!("import_{kind}"), *count)));
+    TapeDescription {
+        path: part.path.display().to_string(),
+        hash: footer.identity.clone(),
+        span: (Time(first), Time(last)),
+        events: footer.events,
+        invented: part.manifest.invented,
+        quality: rows,
+        selection: part.manifest.selection.clone(),
+    }
+}

@@ -1,0 +1,185 @@
+//! Events of tapes as backtests read them: parsed, numbered by market, in the order of receipt.
+
+use model::event::MarketEvent;
+use model::{ConditionId, EventId, Market, MarketIx, Size, Time, Usd};
+use std::collections::BTreeMap;
+
+/// One event of a tape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TapeEvent {
+    /// Number of the venue's frame that it stands in, from 0 and over all tapes of a run. The events of a frame are
+    /// applied together.
+    pub frame: u64,
+    /// The venue's time; the paper venue matches at it.
+    pub venue_at: Time,
+    /// Time of receipt by the recorder. `None` if it was not recorded: the assumed feed latency then applies.
+    pub received_at: Option<Time>,
+    /// The content.
+    pub kind: TapeEventKind,
+}
+
+/// The content of a [`TapeEvent`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TapeEventKind {
+    /// A market was listed. Its number is the number of markets listed before it in the run.
+    Listed(Box<ListedMarket>),
+    /// The venue sent an event of a market.
+    Market(MarketEvent),
+    /// Nothing is known about these markets from now on, until their next book; see RESEARCH 1 on the time of a gap.
+    Blind {
+        /// The markets; empty for all.
+        markets: Vec<MarketIx>,
+        /// The reason, for the report.
+        cause: GapCause,
+    },
+    /// Orders are no longer accepted, as published by the venue.
+    Closed {
+        /// The market.
+        market: MarketIx,
+    },
+    /// A value of an external series, delivered as a signal.
+    Signal {
+        /// Name of the series, e.g. `price.btcusd`.
+        name: String,
+        /// Its value as text.
+        value: String,
+    },
+}
+
+/// A market as it was known at its listing. It contains nothing that was published later.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedMarket {
+    /// The market with its tick size at listing. The fee rate is zero where [`Self::fee_known`] is false.
+    pub market: Market,
+    /// True if the tape has the fee rate.
+    pub fee_known: bool,
+    /// Assumptions that stand in for values that the tape lacks, one sentence each; the report lists them.
+    pub assumed: Vec<String>,
+    /// False for price series without books: a backtest that needs a book refuses the market by name.
+    pub has_books: bool,
+    /// True if its books were invented from prices.
+    pub invented: bool,
+}
+
+/// The cause of a gap in a tape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GapCause {
+    /// Longer than 60 s without a frame.
+    Silence,
+    /// The recorder lost its connection.
+    Disconnected,
+    /// The recorder's queue was full.
+    Dropped,
+    /// Part of the tape is damaged.
+    Damaged,
+    /// The recorder was stopped.
+    Stopped,
+}
+
+/// Outcome of a market, which was published after its close. Read by settlement and by reports only.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Hindsight {
+    /// The market.
+    pub condition: ConditionId,
+    /// Payout per share of the first token in micro-dollars; `None` if it is unresolved.
+    pub pays_micros: Option<i64>,
+    /// Time of the resolution, in microseconds since 1970.
+    pub resolved_us: Option<u64>,
+    /// True if the outcome is read off the last book instead of the venue's resolution.
+    pub implied: bool,
+}
+
+/// Terms of the venue that no strategy sees, for settlement and reports.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Terms {
+    /// Parameters of liquidity rewards, each with the time from which it was valid.
+    pub rewards: BTreeMap<ConditionId, Vec<RewardTerms>>,
+    /// The part of a taker's fee that the resting order gets back, in millionths.
+    pub rebates: BTreeMap<ConditionId, u32>,
+    /// Negative-risk events.
+    pub groups: Vec<Group>,
+}
+
+/// Parameters of liquidity rewards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RewardTerms {
+    /// Valid from this time on.
+    pub from: Time,
+    /// The largest distance from the mid price that counts, in micro-dollars.
+    pub max_spread_micros: u32,
+    /// The smallest order that counts.
+    pub min_size: Size,
+    /// Dollars a day.
+    pub daily: Usd,
+}
+
+/// A negative-risk event: one of its markets at most pays.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Its id.
+    pub event: EventId,
+    /// All its markets, recorded or not.
+    pub members: Vec<ConditionId>,
+    /// True if one of the members always pays.
+    pub complete: bool,
+}
+
+/// A source of events in the order of receipt, of one tape or several merged.
+pub trait EventSource {
+    /// Returns the next event, `None` at the end.
+    ///
+    /// # Errors
+    /// If the tape cannot be read on; the message names file and place.
+    fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>>;
+
+    /// Returns the outcomes, for settlement and reports.
+    fn hindsight(&self) -> &[Hindsight];
+
+    /// Returns the maximum time in microseconds from an event at the venue to its receipt, if it is known in advance.
+    /// The run reads ahead that far.
+    fn late_max_us(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Returns the terms of the venue, as far as they are known.
+    fn terms(&self) -> Terms {
+        Terms::default()
+    }
+}
+
+/// Events in memory.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryEvents {
+    events: std::collections::VecDeque<TapeEvent>,
+    hindsight: Vec<Hindsight>,
+    terms: Terms,
+}
+
+impl MemoryEvents {
+    /// Returns a source of these events.
+    pub fn new(events: impl IntoIterator<Item = TapeEvent>, hindsight: Vec<Hindsight>) -> Self {
+        Self { events: events.into_iter().collect(), hindsight, terms: Terms::default() }
+    }
+
+    /// Adds the terms of the venue.
+    #[must_use]
+    pub fn with_terms(mut self, terms: Terms) -> Self {
+        self.terms = terms;
+        self
+    }
+}
+
+impl EventSource for MemoryEvents {
+    fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>> {
+        Ok(self.events.pop_front())
+    }
+
+    fn hindsight(&self) -> &[Hindsight] {
+        &self.hindsight
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms.clone()
+    }
+}
