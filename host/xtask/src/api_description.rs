@@ -25,6 +25,8 @@ const ROLES: [(&str, &str); 3] =
     [("viewer", "examples,fuzzing"), ("trader", "examples,fuzzing"), ("admin", "examples,coverage,fuzzing,stateful")];
 /// The most exclusions.
 const EXCLUSIONS_MAX: usize = 5;
+/// The most lines of the report of failures that the error repeats.
+const FAILURE_LINES_MAX: usize = 60;
 
 /// Runs Schemathesis once for each role.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
@@ -36,7 +38,7 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
         Err(missing) => return Ok(Checked::not_run(&missing)),
     };
     let host = Host::start(repo)?;
-    let mut cases = 0_u64;
+    let mut report = Report::default();
     for (role, phases) in ROLES {
         let token = host.token(repo, role)?;
         let program = python.with_file_name("schemathesis");
@@ -51,14 +53,40 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
             "--header",
         ]);
         run.arg(format!("Authorization: Bearer {token}")).arg(format!("{}/openapi.json", host.api));
-        let before = cases;
+        let before = report.cases;
         let what = format!("Schemathesis as {role}");
-        command::run_watched(&mut run, &what, |line| cases = cases.saturating_add(generated(line)))?;
-        ensure!(cases > before, "{what} succeeded but reported no test case");
+        command::run_watched(&mut run, &what, |line| report.read(line)).map_err(|error| report.explain(error))?;
+        ensure!(report.cases > before, "{what} succeeded but reported no test case");
         host.still_opens(repo, role)?;
     }
     host.end()?;
-    Ok(Checked::with(&format!("{cases} requests, {excluded} exclusions"), Vec::new()))
+    Ok(Checked::with(&format!("{} requests, {excluded} exclusions", report.cases), Vec::new()))
+}
+
+/// The part of Schemathesis' output that the gate repeats.
+#[derive(Debug, Default)]
+struct Report {
+    /// The test cases of all runs.
+    cases: u64,
+    /// The section of failures, at most [`FAILURE_LINES_MAX`] lines of it.
+    failures: Vec<String>,
+    in_failures: bool,
+}
+
+impl Report {
+    fn read(&mut self, line: &str) {
+        self.cases = self.cases.saturating_add(generated(line));
+        if line.starts_with("====") {
+            self.in_failures = line.contains(" FAILURES ") || line.contains(" ERRORS ");
+        } else if self.in_failures && !line.trim().is_empty() && self.failures.len() < FAILURE_LINES_MAX {
+            self.failures.push(line.to_owned());
+        }
+    }
+
+    /// Adds the section of failures to the error: the summary at the end of a long log then names the request.
+    fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        if self.failures.is_empty() { error } else { anyhow::anyhow!("{error:#}\n{}", self.failures.join("\n")) }
+    }
 }
 
 /// Returns the number of test cases in a line of the summary: `  1436 generated, 1436 passed`.
@@ -175,6 +203,26 @@ mod tests {
         assert_eq!(generated("  1436 generated, 1436 passed"), 1_436);
         assert_eq!(generated("Test cases:"), 0);
         assert_eq!(generated("58 operations generated"), 0);
+    }
+
+    #[test]
+    fn the_error_repeats_the_section_of_failures() {
+        let mut report = Report::default();
+        for line in [
+            "==== FAILURES ====",
+            "____ POST /v1/positions/close ____",
+            "",
+            "- Undocumented HTTP status code",
+            "==== SUMMARY ====",
+            "  7 generated, 1 found 1 unique failure",
+        ] {
+            report.read(line);
+        }
+        assert_eq!(report.cases, 7);
+        assert_eq!(
+            report.explain(anyhow::anyhow!("it failed")).to_string(),
+            "it failed\n____ POST /v1/positions/close ____\n- Undocumented HTTP status code"
+        );
     }
 
     #[test]

@@ -25,7 +25,7 @@ struct Policy {
     banned: BTreeSet<String>,
 }
 
-/// Checks licences, sources and bans. Needs no network, because the packages have been downloaded for the build.
+/// Checks licences, sources and bans. Needs a network only for packages that were not downloaded yet.
 pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
     let text = fs::read_to_string(repo.root.join("deny.toml")).context("reading deny.toml")?;
     let policy = Policy::parse(&text)?;
@@ -36,6 +36,7 @@ pub(crate) fn check(repo: &Repo) -> anyhow::Result<Checked> {
         let lock = lock.with_context(|| format!("reading the lock file of {}", place.display()))?;
         let mut found = policy.locked(&lock, ships)?;
         if ships {
+            download(&place)?;
             found.extend(policy.described(&metadata(&place)?)?);
         }
         breaches.extend(
@@ -71,6 +72,13 @@ pub(crate) fn audit(repo: &Repo) -> anyhow::Result<()> {
 pub(crate) fn host_triple(folder: &Path) -> anyhow::Result<String> {
     let host = command::read(command::new("rustc", folder).arg("-vV"))?;
     Ok(host.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc -vV names no host")?.to_owned())
+}
+
+/// Downloads the packages of a workspace for this machine's target that are not there yet. On a new machine the steps
+/// before have downloaded only those that they build.
+fn download(folder: &Path) -> anyhow::Result<()> {
+    let host = host_triple(folder)?;
+    command::run(command::new("cargo", folder).args(["fetch", "--locked", "--target", &host]), "cargo fetch")
 }
 
 /// Returns cargo's metadata of a workspace and its dependencies for this machine's target.
