@@ -5,8 +5,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{
-    Book, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price, StrategyId, Time,
-    TokenIx, Usd, Wants,
+    Book, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price, Shared, StrategyId,
+    Time, TokenIx, Usd, Wants,
 };
 
 /// The most markets of one session.
@@ -69,7 +69,7 @@ pub(crate) struct Listener {
 /// One market.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct MarketEntry {
-    pub(crate) market: Market,
+    pub(crate) market: Shared<Market>,
     /// True if the outcome is known.
     pub(crate) resolved: bool,
     /// Strategies that receive its events.
@@ -109,8 +109,8 @@ pub(crate) enum Applied {
 /// All markets of the session.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Markets {
-    entries: Vec<MarketEntry>,
-    tokens: Vec<TokenState>,
+    entries: Vec<Shared<MarketEntry>>,
+    tokens: Vec<Shared<TokenState>>,
 }
 
 impl Markets {
@@ -120,15 +120,15 @@ impl Markets {
             return None;
         }
         let index = u32::try_from(self.entries.len()).ok().map(MarketIx)?;
-        self.entries.push(MarketEntry {
-            market,
+        self.entries.push(Shared::new(MarketEntry {
+            market: Shared::new(market),
             resolved: false,
             listeners: Vec::new(),
             stale: false,
             middles: MidPrices::default(),
-        });
-        self.tokens.push(TokenState::default());
-        self.tokens.push(TokenState::default());
+        }));
+        self.tokens.push(Shared::default());
+        self.tokens.push(Shared::default());
         Some(index)
     }
 
@@ -142,11 +142,11 @@ impl Markets {
     }
 
     pub(crate) fn get(&self, market: MarketIx) -> Option<&MarketEntry> {
-        self.entries.get(market.index())
+        self.entries.get(market.index()).map(|entry| &**entry)
     }
 
     pub(crate) fn get_mut(&mut self, market: MarketIx) -> Option<&mut MarketEntry> {
-        self.entries.get_mut(market.index())
+        self.entries.get_mut(market.index()).map(|entry| &mut **entry)
     }
 
     pub(crate) fn of_token(&self, token: TokenIx) -> Option<&MarketEntry> {
@@ -154,24 +154,23 @@ impl Markets {
     }
 
     pub(crate) fn token(&self, token: TokenIx) -> Option<&TokenState> {
-        self.tokens.get(token.index())
+        self.tokens.get(token.index()).map(|state| &**state)
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MarketIx, &MarketEntry)> {
-        (0u32..).map(MarketIx).zip(self.entries.iter())
+        (0u32..).map(MarketIx).zip(self.entries.iter().map(|entry| &**entry))
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry)> {
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut Shared<MarketEntry>)> {
         (0u32..).map(MarketIx).zip(self.entries.iter_mut())
     }
 
     /// Returns the unresolved markets that a strategy trades, each with its first token.
-    pub(crate) fn watched_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut MarketEntry, &TokenState)> {
-        let watched =
-            |(_, entry, _): &(MarketIx, &mut MarketEntry, &TokenState)| !entry.listeners.is_empty() && !entry.resolved;
+    pub(crate) fn watched_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut Shared<MarketEntry>, &TokenState)> {
         let markets = (0u32..).map(MarketIx).zip(self.entries.iter_mut());
-        let pairs = markets.zip(self.tokens.iter().step_by(2));
-        pairs.map(|((market, entry), yes)| (market, entry, yes)).filter(watched)
+        let watched = markets.zip(self.tokens.iter().step_by(2));
+        let watched = watched.filter(|((_, entry), _)| !entry.listeners.is_empty() && !entry.resolved);
+        watched.map(|((market, entry), yes)| (market, entry, &**yes))
     }
 
     /// Returns the state shown to strategies, pauses apart.
@@ -190,6 +189,7 @@ impl Markets {
         else {
             return Applied::Unknown;
         };
+        let state: &mut TokenState = state;
         let before = state.top();
         let rank = match &event.kind {
             MarketEventKind::Level { side, price, size } => {
@@ -286,7 +286,7 @@ impl Markets {
 
     /// Drops all books: the channel that updated them is lost.
     pub(crate) fn lose_all(&mut self) {
-        self.tokens.iter_mut().for_each(TokenState::lose);
+        self.tokens.iter_mut().for_each(|state| state.lose());
     }
 
     /// Returns the tokens whose book must be requested now: crossed for too long, without an answer to the last

@@ -11,7 +11,9 @@ use model::carry_over::DONE_MAX;
 use model::event::Reason;
 use model::input::Settlement;
 use model::order::{DOLLARS_DUST, SHARES_DUST};
-use model::{FillEntry, MarketIx, NewOrder, OrderId, OrderState, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd};
+use model::{
+    FillEntry, MarketIx, NewOrder, OrderId, OrderState, Shared, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd,
+};
 use table::Table;
 
 /// The number of orders through which money may still move at which the gate refuses new ones. Larger than the limits
@@ -214,14 +216,14 @@ pub(crate) type FillKey = (TradeId, u32, OrderId);
 /// The table of orders.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Orders {
-    table: Table,
+    table: Shared<Table>,
     /// Finished orders, in the order in which they ended.
-    done: VecDeque<OrderId>,
+    done: Shared<VecDeque<OrderId>>,
     open: usize,
     reserved_cash: Usd,
     reserved_by: BTreeMap<StrategyId, Usd>,
     reserved_shares: BTreeMap<(StrategyId, TokenIx), Size>,
-    fills: Fills,
+    fills: Shared<Fills>,
     last: u64,
     pub(crate) room: Room,
 }
@@ -392,7 +394,7 @@ impl Orders {
     /// Remembers a fill, or updates its settlement state.
     pub(crate) fn remember(&mut self, key: FillKey, fill: Fill, now: Time) {
         self.fills.insert(key, fill, now);
-        let (table, most) = (&self.table, self.room.fills);
+        let (table, most) = (&*self.table, self.room.fills);
         self.fills.forget(most, |fills, order| is_done(table, fills, order));
     }
 
@@ -402,14 +404,15 @@ impl Orders {
     }
 
     /// Returns the first report time of the latest forgotten fill; zero if none was forgotten.
-    pub(crate) const fn forgotten(&self) -> Time {
+    pub(crate) fn forgotten(&self) -> Time {
         self.fills.forgotten()
     }
 
     /// Returns the orders whose fills should have settled by now, each once; they are returned again after the same
     /// time.
     pub(crate) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
-        self.fills.overdue(now, after_micros)
+        // Fills are rarely overdue, and a change would copy them.
+        if self.fills.is_overdue(now, after_micros) { self.fills.overdue(now, after_micros) } else { BTreeSet::new() }
     }
 
     /// Returns the first report time of the oldest fill that is not final.

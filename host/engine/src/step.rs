@@ -288,7 +288,7 @@ impl Engine {
 
     /// Returns the time up to which settled fills may be forgotten; zero as long as all are remembered. The venue's
     /// trades up to then are booked and must not be reported again.
-    pub const fn fills_forgotten_until(&self) -> Time {
+    pub fn fills_forgotten_until(&self) -> Time {
         self.orders.forgotten()
     }
 
@@ -451,6 +451,6 @@ impl Engine {
 
     /// Returns the market at an index, for tests and pages.
     pub fn market(&self, market: MarketIx) -> Option<&model::Market> {
-        self.markets.get(market).map(|entry| &entry.market)
+        self.markets.get(market).map(|entry| &*entry.market)
     }
 }

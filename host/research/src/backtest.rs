@@ -107,6 +107,7 @@ fn one_market(runner: &Runner, module: &Module, parameters: &str) -> Job {
         holdout: None,
         implied: false,
         merge: false,
+        request_tier: model::RequestTier::Standard,
     }
 }
 

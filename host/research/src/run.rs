@@ -10,7 +10,7 @@ mod tests;
 
 pub use files::{DESCRIPTION, SCHEMA, load, load_description, save};
 
-use model::{OrderState, Price, Side, Size, Time, Usd};
+use model::{OrderState, Price, RequestTier, Side, Size, Time, Usd};
 use serde::{Deserialize, Serialize};
 
 /// Everything that a run leaves behind.
@@ -55,6 +55,9 @@ pub struct RunDescription {
     pub feed_latency_us: u64,
     /// Order latency in microseconds, one way.
     pub order_latency_us: u64,
+    /// The tier that limits the rates of orders and cancels.
+    #[serde(default)]
+    pub request_tier: RequestTier,
     /// Seed of the run.
     pub seed: u64,
     /// Fee source as given on the command line.

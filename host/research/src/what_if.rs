@@ -184,5 +184,6 @@ fn empty_job() -> Job {
         holdout: None,
         implied: false,
         merge: false,
+        request_tier: model::RequestTier::Standard,
     }
 }

@@ -9,7 +9,7 @@ use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement, TradeUpdate, VenueStatus};
-use model::{InputKind, MarketIx, NewOrder, OrderId, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
+use model::{InputKind, MarketIx, NewOrder, OrderId, Shared, Size, Time, TokenIx, TradeId, Usd, VenueOrderId};
 
 /// The most orders that are remembered, newest first; more than an account can have open.
 pub const KNOWN_MAX: usize = 100_000;
@@ -44,16 +44,22 @@ pub struct KnownOrder {
 #[derive(Debug, Clone)]
 pub struct Member {
     account: AccountId,
-    ours: BTreeMap<VenueOrderId, NewOrder>,
-    known: BTreeMap<OrderId, KnownOrder>,
-    age: VecDeque<VenueOrderId>,
-    trades: BTreeMap<(TradeId, u32, OrderId), Trade>,
+    ours: Shared<BTreeMap<VenueOrderId, NewOrder>>,
+    known: Shared<BTreeMap<OrderId, KnownOrder>>,
+    age: Shared<VecDeque<VenueOrderId>>,
+    trades: Shared<BTreeMap<(TradeId, u32, OrderId), Trade>>,
 }
 
 impl Member {
     /// Returns the owner of `account`, without any orders.
-    pub const fn new(account: AccountId) -> Self {
-        Self { account, ours: BTreeMap::new(), known: BTreeMap::new(), age: VecDeque::new(), trades: BTreeMap::new() }
+    pub fn new(account: AccountId) -> Self {
+        Self {
+            account,
+            ours: Shared::default(),
+            known: Shared::default(),
+            age: Shared::default(),
+            trades: Shared::default(),
+        }
     }
 
     /// Returns the account's number.

@@ -27,7 +27,8 @@ use alloc::vec::Vec;
 use delayed_orders::Held;
 use ledger::Ledger;
 use model::{
-    Book, ConditionId, Level, Market, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx, Usd, VenueOrderId,
+    Book, ConditionId, Level, Market, MarketIx, Price, Shared, Side, Size, TickSize, Time, TokenId, TokenIx, Usd,
+    VenueOrderId,
 };
 pub(crate) use order_book::BookKey;
 use order_book::OrderBook;
@@ -44,7 +45,7 @@ pub const SEEN_MAX: usize = 32_768;
 /// A market on the venue.
 #[derive(Debug, Clone)]
 struct ListedMarket {
-    market: Market,
+    market: Shared<Market>,
     open: bool,
     /// Payout per share of each token, once it is resolved.
     pays: Option<[Usd; 2]>,
@@ -58,17 +59,17 @@ struct ListedMarket {
 /// The simulated venue.
 #[derive(Debug, Clone, Default)]
 pub struct Venue {
-    listings: Vec<ListedMarket>,
-    conditions: BTreeMap<ConditionId, MarketIx>,
-    tokens: BTreeMap<TokenId, TokenIx>,
+    listings: Vec<Shared<ListedMarket>>,
+    conditions: Shared<BTreeMap<ConditionId, MarketIx>>,
+    tokens: Shared<BTreeMap<TokenId, TokenIx>>,
     ledger: Ledger,
     orders: BTreeMap<VenueOrderId, OpenOrder>,
     /// Open orders with an expiration, by time.
     ending: BTreeSet<(Time, VenueOrderId)>,
     /// Delayed orders, by the end of their delay.
     held: BTreeMap<(Time, VenueOrderId), Held>,
-    seen: BTreeSet<VenueOrderId>,
-    seen_order: VecDeque<VenueOrderId>,
+    seen: Shared<BTreeSet<VenueOrderId>>,
+    seen_order: Shared<VecDeque<VenueOrderId>>,
     trades: u64,
     events: Vec<Event>,
     /// Levels changed since the last report, unordered and with repetitions.
@@ -98,20 +99,20 @@ impl Venue {
         self.conditions.insert(market.condition, ix);
         self.tokens.insert(yes, ix.token(0));
         self.tokens.insert(no, ix.token(1));
-        self.listings.push(ListedMarket {
-            market,
+        self.listings.push(Shared::new(ListedMarket {
+            market: Shared::new(market),
             open: true,
             pays: None,
             shelves: OrderBook::default(),
             sets: 0,
             last: None,
-        });
+        }));
         Ok(ix)
     }
 
     /// Returns the markets in the order of their numbers, with their current ticks.
     pub fn markets(&self) -> impl ExactSizeIterator<Item = &Market> {
-        self.listings.iter().map(|listing| &listing.market)
+        self.listings.iter().map(|listing| &*listing.market)
     }
 
     /// Returns the markets with their numbers.
@@ -121,7 +122,7 @@ impl Venue {
 
     /// Returns a market.
     pub fn market(&self, market: MarketIx) -> Option<&Market> {
-        self.listing(market).map(|listing| &listing.market)
+        self.listing(market).map(|listing| &*listing.market)
     }
 
     /// Returns the number of a condition's market.
@@ -263,11 +264,11 @@ impl Venue {
     }
 
     fn listing(&self, market: MarketIx) -> Option<&ListedMarket> {
-        self.listings.get(market.index())
+        self.listings.get(market.index()).map(|listing| &**listing)
     }
 
     fn listing_mut(&mut self, market: MarketIx) -> Option<&mut ListedMarket> {
-        self.listings.get_mut(market.index())
+        self.listings.get_mut(market.index()).map(|listing| &mut **listing)
     }
 
     fn touch(&mut self, market: MarketIx, spot: BookKey) {

@@ -7,7 +7,10 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcess, PROCESS_TERMINATE, TerminateProcess};
+use windows_sys::Win32::System::Threading::{
+    GetCurrentProcess, GetCurrentThread, OpenProcess, PROCESS_TERMINATE, SetThreadPriority, THREAD_PRIORITY_BELOW_NORMAL,
+    TerminateProcess,
+};
 
 /// The exit code of a process that [`kill`] has ended: 128 plus SIGKILL, as shells report it elsewhere.
 const KILLED: u32 = 137;
@@ -40,6 +43,15 @@ pub fn kill(process: u32) -> io::Result<()> {
     let handle = owned(unsafe { OpenProcess(PROCESS_TERMINATE, 0, process) })?;
     // SAFETY: the handle is open.
     check(unsafe { TerminateProcess(handle.as_raw_handle(), KILLED) })
+}
+
+/// Sets the calling thread's priority to the one below normal.
+///
+/// # Errors
+/// If the system refuses.
+pub fn lower_thread_priority() -> io::Result<()> {
+    // SAFETY: the pseudo handle of this thread is always valid.
+    check(unsafe { SetThreadPriority(GetCurrentThread(), THREAD_PRIORITY_BELOW_NORMAL) })
 }
 
 /// Memory of this process, in bytes.

@@ -82,6 +82,7 @@ fn job(size: i64) -> SweepJob {
         fill: FillModel::Queue,
         feed_latency_us: 1,
         order_latency_us: 1,
+        request_tier: model::RequestTier::Standard,
         fees: "recorded".to_owned(),
         cash: Usd::dollars(100),
         limits: Limits::DEFAULT,

@@ -84,6 +84,9 @@ pub(crate) struct JobArgs {
     /// an operator does this.
     #[arg(long)]
     pub(crate) merge: bool,
+    /// The venue's tier of request rates: standard, copper, bronze, silver, gold, platinum, diamond or elite.
+    #[arg(long, value_name = "TIER", default_value = "standard", value_parser = request_tier)]
+    pub(crate) request_tier: model::RequestTier,
     /// Cash at the start, in dollars. Default: paper.cash_usd of the configuration.
     #[arg(long, value_name = "USD", value_parser = dollars)]
     pub(crate) cash: Option<model::Usd>,
@@ -200,4 +203,9 @@ fn time(text: &str) -> Result<model::Time, String> {
 fn dollars(text: &str) -> Result<model::Usd, String> {
     let amount = model::Usd::parse(text).filter(|amount| *amount > model::Usd::ZERO);
     amount.ok_or_else(|| "expected dollars above zero, such as 1000".to_owned())
+}
+
+fn request_tier(text: &str) -> Result<model::RequestTier, String> {
+    let names = model::RequestTier::ALL.map(model::RequestTier::name).join(", ");
+    model::RequestTier::of(text).ok_or_else(|| format!("expected one of {names}"))
 }

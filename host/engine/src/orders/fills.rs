@@ -58,6 +58,11 @@ impl Fills {
         self.unsettled.range((order, first, 0)..=(order, last, u32::MAX)).next().is_some()
     }
 
+    /// Returns true if fills should have settled by now.
+    pub(super) fn is_overdue(&self, now: Time, after_micros: u64) -> bool {
+        self.unsettled.values().any(|at| now.since(*at) >= after_micros)
+    }
+
     /// Returns the orders whose fills should have settled by now, each once; they are returned again after the same
     /// time.
     pub(super) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {

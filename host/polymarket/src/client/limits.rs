@@ -72,21 +72,6 @@ pub(super) struct RateLimitHeaders {
     pub(super) refused: Option<Duration>,
 }
 
-/// Returns the rate and the burst of a tier (PROTOCOL 10.2, September 2026).
-pub(super) fn tier(name: &str) -> Option<(u32, u32)> {
-    Some(match name.to_ascii_lowercase().as_str() {
-        "standard" => (40, 60),
-        "copper" => (60, 90),
-        "bronze" => (80, 120),
-        "silver" => (200, 300),
-        "gold" => (400, 600),
-        "platinum" => (450, 675),
-        "diamond" => (525, 787),
-        "elite" => (600, 900),
-        _ => return None,
-    })
-}
-
 /// A token bucket, which refills with time up to its burst.
 #[derive(Debug, Clone, Copy)]
 struct Bucket {
@@ -272,6 +257,7 @@ impl Limits {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::RequestTier;
 
     const RISK: Class = Class::Order { count: 1, reduces: false };
     const REDUCE: Class = Class::Order { count: 1, reduces: true };
@@ -404,10 +390,13 @@ mod tests {
         );
         assert_eq!(limits.acquire(now, RISK), Err(Duration::from_secs(3)));
         let now = now + Duration::from_secs(3);
-        limits.heed(now, RISK, RateLimitHeaders { tier: tier("Gold"), ..RateLimitHeaders::default() });
+        limits.heed(
+            now,
+            RISK,
+            RateLimitHeaders { tier: RequestTier::of("Gold").map(RequestTier::orders), ..RateLimitHeaders::default() },
+        );
         let later = now + Duration::from_secs(10);
         assert_eq!(drain(&mut limits, later, EXIT), 600);
         assert_eq!(drain(&mut limits, later, CANCEL), 1_200);
-        assert_eq!(tier("wood"), None);
     }
 }

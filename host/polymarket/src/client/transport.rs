@@ -1,13 +1,14 @@
 //! One request and its response, bounded in time and size, and counted.
 
 use super::departure::{Departure, Hold};
-use super::limits::{Class, Limits, RateLimitHeaders, tier};
+use super::limits::{Class, Limits, RateLimitHeaders};
 use super::{BODY_MAX, RequestError, VenueStateHint};
 use crate::auth::Header;
 use crate::left_out::LeftOut;
 use crate::parse::{Items, ParseError, Refused};
 use crate::tls;
 use crate::wire::account::Failure;
+use model::RequestTier;
 use parking_lot::{Mutex, MutexGuard};
 use reqwest::{Method, Response, StatusCode, Url};
 use std::sync::Arc;
@@ -314,7 +315,7 @@ fn rate_limit_headers(response: &Response) -> RateLimitHeaders {
     let wait = || text("retry-after").and_then(|value| value.parse().ok()).map_or(FIRST_WAIT, Duration::from_secs);
     RateLimitHeaders {
         remaining: text("poly-ratelimit-remaining").and_then(|value| value.parse().ok()),
-        tier: text("poly-ratelimit-tier").and_then(tier),
+        tier: text("poly-ratelimit-tier").and_then(|name| RequestTier::of(name)).map(RequestTier::orders),
         refused: (response.status() == StatusCode::TOO_MANY_REQUESTS).then(wait),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::fees::Fees;
 use crate::run::{FillModel, RunKind};
-use model::{Budget, Limits, Time, Usd};
+use model::{Budget, Limits, RequestTier, Time, Usd};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::PathBuf;
@@ -45,6 +45,9 @@ pub struct Job {
     /// True if pairs are merged and complete baskets converted as soon as they are held.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub merge: bool,
+    /// The tier that limits the rates of orders and cancels.
+    #[serde(default, skip_serializing_if = "RequestTier::is_standard")]
+    pub request_tier: RequestTier,
 }
 
 /// A strategy of a job.

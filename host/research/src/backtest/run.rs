@@ -25,13 +25,10 @@ pub(super) use strategies::Slot;
 
 /// Maximum number of moments per batch.
 pub(super) const SPAN_MAX: usize = 1_024;
-/// Batch size after a strategy has acted.
-const SPAN_MIN: usize = 64;
-/// Moments without an action before batches of more than one, for each market: a copy of the engine costs about as much
-/// for each market as this many calls.
-const QUIET_PER_MARKET: usize = 16;
-/// Markets up to which a copy of the engine is cheap.
-const FEW_MARKETS: usize = 4;
+/// Twice the cost of a batch (a copy of the engine and a call), in moments that are repeated. A batch of `s` moments
+/// costs a share of that per moment, and an action in it repeats `s / 2` moments, so that the cheapest batch has the
+/// root of this number times the moments between two actions.
+const BATCH_COST: usize = 16;
 /// Maximum number of consecutive calls caused by the strategies' own answers, without a moment in between. After this
 /// many refusals the host ends an instance.
 const STANDING_MAX: u64 = 1_000;
@@ -90,9 +87,11 @@ pub(super) struct Run<'a> {
     bookless: BTreeMap<MarketIx, String>,
     /// Index from which the next strategy is granted markets.
     next_market: u32,
-    span: usize,
     span_max: usize,
+    /// Moments since the last action.
     quiet: usize,
+    /// A running mean of the moments between two actions.
+    apart: usize,
     standing: u64,
 }
 
@@ -145,9 +144,9 @@ impl<'a> Run<'a> {
             after_end: false,
             bookless: BTreeMap::new(),
             next_market: 0,
-            span: 1,
             span_max: parts.span_max,
             quiet: 0,
+            apart: 0,
             standing: 0,
         })
     }
@@ -195,9 +194,10 @@ impl<'a> Run<'a> {
         // Items for a strategy alone, and those of a second strategy, are delivered before any event. Without older
         // items, a batch of one event never needs a rewind.
         let waits = self.items.iter().any(|waiting| matches!(waiting.item, Item::Own(..))) || self.is_mixed();
-        let may_go_back = !waits && (self.span > 1 || !self.items.is_empty());
+        let span = if waits { 0 } else { self.span()? };
+        let may_go_back = span > 1 || (span > 0 && !self.items.is_empty());
         let before = if may_go_back { self.world.fork() } else { None };
-        let taken = if waits { 0 } else { self.go_ahead()? };
+        let taken = self.go_ahead(span)?;
         self.standing = if taken > 0 { 0 } else { self.standing.saturating_add(1) };
         if self.standing > STANDING_MAX {
             let why =
@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             return Ok(Step::Failed(why));
         }
         if self.items.is_empty() {
+            self.quiet = self.quiet.saturating_add(taken);
             self.commit(taken);
             return Ok(Step::On);
         }
@@ -233,7 +234,6 @@ impl<'a> Run<'a> {
             self.advance(slot, reaction.consumed);
             self.items.drain(..shown);
             self.quiet = self.quiet.saturating_add(taken);
-            self.widen();
             self.commit(taken);
             return Ok(Step::On);
         }
@@ -243,8 +243,8 @@ impl<'a> Run<'a> {
         if upto < taken {
             self.rewind(upto, before.context("no state to rewind to")?)?;
         }
+        self.apart = self.apart.midpoint(self.quiet.saturating_add(upto));
         self.quiet = 0;
-        self.span = if self.is_copy_dear() { 1 } else { upto.max(SPAN_MIN).min(self.span_max) };
         self.commit(upto);
         self.on_answer(slot, reaction);
         Ok(Step::On)
@@ -267,11 +267,11 @@ impl<'a> Run<'a> {
     }
 
     /// Processes moments until the batch is full, or an item for a strategy alone or of a second strategy waits.
-    fn go_ahead(&mut self) -> anyhow::Result<usize> {
+    fn go_ahead(&mut self, span: usize) -> anyhow::Result<usize> {
         let mut taken = 0;
-        while taken < self.span {
+        while taken < span {
             let Some(moment) = self.timeline.get(taken)? else { break };
-            if self.is_barrier(moment) {
+            if self.is_barrier(moment) || (taken > 0 && self.world.hears_venue_before(moment.at)) {
                 break;
             }
             let began = self.profile.begin();
@@ -390,16 +390,15 @@ impl<'a> Run<'a> {
         self.watch.at.store(self.world.at.0, Ordering::Relaxed);
     }
 
-    fn is_copy_dear(&self) -> bool {
-        self.recorder.markets.len() > FEW_MARKETS
-    }
-
-    fn widen(&mut self) {
-        let quiet_min =
-            if self.is_copy_dear() { self.recorder.markets.len().saturating_mul(QUIET_PER_MARKET) } else { 0 };
-        if self.quiet >= quiet_min {
-            self.span = self.span.saturating_mul(2).max(SPAN_MIN).min(self.span_max);
+    /// Returns the most moments of the next batch. A moment at which the venue answers is a batch of its own: its answer
+    /// changes tables that a copy shares, and the strategy gets it alone.
+    fn span(&mut self) -> anyhow::Result<usize> {
+        let next = self.timeline.get(0)?;
+        if next.is_some_and(|moment| self.world.hears_venue_before(moment.at)) {
+            return Ok(1);
         }
+        let apart = self.apart.max(self.quiet);
+        Ok(apart.saturating_mul(BATCH_COST).isqrt().clamp(1, self.span_max))
     }
 
     /// Returns the number of events that were heard.

@@ -289,6 +289,7 @@ fn data(job: &Job, run: Run<'_>, stopped: Option<Stopped>) -> RunData {
         fill: job.fill,
         feed_latency_us: job.latency.feed.typical(),
         order_latency_us: job.latency.order.typical(),
+        request_tier: job.request_tier,
         seed: job.seed,
         fees: fees_text(&job.fees),
         limits: serde_json::to_value(job.limits).unwrap_or_default(),

@@ -98,7 +98,7 @@ impl World {
         let one_way = job.latency.order.typical();
         let latency = sim::Latency { one_way, ..sim::Latency::DEFAULT };
         let mut paper = Paper::new(latency, [], job.cash, &[])?.with_model(model_of(job.fill)).with_notes();
-        paper = paper.with_limits(RequestLimits::STANDARD);
+        paper = paper.with_limits(RequestLimits::of(job.request_tier));
         if let Delay::Samples(samples) = &job.latency.order
             && let Some(delays) = Delays::new(samples.clone(), job.seed)
         {
@@ -279,6 +279,12 @@ impl World {
             let [bid, ask] = [bid, ask].map(|level| level.map(|level| level.price));
             output.rows.push(Row::Top(crate::run::TopRow { at, market: market.0, bid, ask }));
         }
+    }
+
+    /// Returns true if an answer of the venue or a payout is due by then.
+    pub(super) fn hears_venue_before(&self, at: Time) -> bool {
+        let due = self.paper.next_due().into_iter().chain(self.outcomes.next_due()).min();
+        due.is_some_and(|due| due <= at)
     }
 
     /// Processes a strategy's answer.

@@ -29,6 +29,7 @@ pub(crate) fn description(cash: Usd, seconds: u64) -> RunDescription {
         fill: FillModel::Queue,
         feed_latency_us: 125_000,
         order_latency_us: 50_000,
+        request_tier: model::RequestTier::Standard,
         seed: 1,
         fees: "recorded".to_owned(),
         limits: serde_json::json!({"max_order_usd": 50}),

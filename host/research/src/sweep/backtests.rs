@@ -70,6 +70,7 @@ pub fn run_of(job: &SweepJob, files: &Files) -> anyhow::Result<Job> {
         holdout: None,
         implied: false,
         merge: false,
+        request_tier: models.request_tier,
     })
 }
 

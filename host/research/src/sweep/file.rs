@@ -8,7 +8,7 @@ use super::space::{Parameters, Space, json};
 use super::splits::Splits;
 use crate::run::FillModel;
 use anyhow::{Context, bail, ensure};
-use model::{Limits, Time, Usd};
+use model::{Limits, RequestTier, Time, Usd};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -160,7 +160,8 @@ fn method(table: &toml::Table) -> anyhow::Result<Method> {
 
 impl Base {
     fn parse(table: &toml::Table) -> anyhow::Result<Self> {
-        const KEYS: [&str; 9] = ["fill", "latency", "fees", "cash_usd", "seed", "from", "to", "limits", "parameters"];
+        const KEYS: [&str; 10] =
+            ["fill", "latency", "fees", "cash_usd", "seed", "from", "to", "request_tier", "limits", "parameters"];
         if let Some(unknown) = table.keys().find(|key| !KEYS.contains(&key.as_str())) {
             bail!("unknown key `base.{unknown}`; expected one of: {}", KEYS.join(", "));
         }
@@ -173,6 +174,11 @@ impl Base {
         };
         let latency = text_of(table, "latency").map_err(of_base)?.unwrap_or("125ms,50ms");
         let (feed_latency_us, order_latency_us) = latencies(latency)?;
+        let name = text_of(table, "request_tier").map_err(of_base)?.unwrap_or("standard");
+        let request_tier = RequestTier::of(name).with_context(|| {
+            let tiers = RequestTier::ALL.map(RequestTier::name).join(", ");
+            format!("base.request_tier is \"{name}\", expected one of {tiers}")
+        })?;
         let (from, to) = (time(table, "from")?, time(table, "to")?);
         ensure!(from.is_none_or(|from| to.is_none_or(|to| from < to)), "base.to is not after base.from");
         let models = Models {
@@ -185,6 +191,7 @@ impl Base {
             seed: whole(table, "seed", 0, u64::MAX).map_err(of_base)?.unwrap_or(1),
             from,
             to,
+            request_tier,
         };
         let mut parameters = Parameters::new();
         match table.get("parameters") {

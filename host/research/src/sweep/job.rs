@@ -2,7 +2,7 @@
 
 use super::space::Parameters;
 use crate::run::{FillModel, Totals};
-use model::{Limits, Size, Time, Usd, hex};
+use model::{Limits, RequestTier, Size, Time, Usd, hex};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -54,6 +54,9 @@ pub struct Models {
     pub from: Option<Time>,
     /// Events from this time on are left out.
     pub to: Option<Time>,
+    /// The tier that limits the rates of orders and cancels.
+    #[serde(default, skip_serializing_if = "RequestTier::is_standard")]
+    pub request_tier: RequestTier,
 }
 
 impl SweepJob {
@@ -172,6 +175,7 @@ pub(crate) mod tests {
             fill: FillModel::Pessimistic,
             feed_latency_us: 125_000,
             order_latency_us: 50_000,
+            request_tier: model::RequestTier::Standard,
             fees: "recorded".to_owned(),
             cash: Usd::dollars(1_000),
             limits: Limits::DEFAULT,

@@ -138,6 +138,7 @@ impl SessionRows {
             fill: job.fill,
             feed_latency_us: 0,
             order_latency_us: 0,
+            request_tier: model::RequestTier::Standard,
             seed: job.seed,
             fees: "recorded".to_owned(),
             limits: serde_json::to_value(job.limits).unwrap_or_default(),

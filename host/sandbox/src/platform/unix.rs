@@ -9,6 +9,18 @@ use std::process::{Command, ExitStatus};
 
 /// Niceness of the compiler process, so that it yields to the trading host.
 const NICE: i32 = 5;
+/// Niceness of a strategy's thread: after the engine and the feeds, before the API and the page.
+#[cfg(target_os = "linux")]
+const STRATEGY_NICE: i32 = 3;
+
+/// Lets the threads that trade go before the calling thread, which runs a strategy. Only on Linux is the priority that of
+/// a thread.
+pub(crate) fn yield_to_trading() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::setpriority_process(None, STRATEGY_NICE) {
+        tracing::debug!(%error, "lowering a strategy's priority failed");
+    }
+}
 
 /// Makes a new file readable by its owner only.
 pub(crate) fn make_private(options: &mut OpenOptions) {

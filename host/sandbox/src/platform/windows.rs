@@ -14,6 +14,13 @@ const QUOTA: i32 = 1816;
 /// The variables without which system libraries do not load.
 const NEEDED: [&str; 2] = ["SystemRoot", "SystemDrive"];
 
+/// Lets the threads that trade go before the calling thread, which runs a strategy.
+pub(crate) fn yield_to_trading() {
+    if let Err(error) = win32::process::lower_thread_priority() {
+        tracing::debug!(%error, "lowering a strategy's priority failed");
+    }
+}
+
 /// A new file has the access list of its folder, which [`make_private_folder`] has closed to others.
 pub(crate) fn make_private(_: &mut OpenOptions) {}
 

@@ -69,6 +69,7 @@ impl Runner {
         let meter = Arc::clone(&usage);
         let name = format!("strategy-{}", job.who.strategy.0);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
+            crate::platform::yield_to_trading();
             let left = before.and_then(|before| {
                 before.queue.end_when_drained();
                 before.thread.join().unwrap_or_default()

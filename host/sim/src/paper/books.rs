@@ -2,10 +2,9 @@
 //! venue until one of them changes a book.
 
 use crate::venue::BookKey;
-use alloc::sync::Arc;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
-use model::{Book, Level, MarketIx, Price, Side, Size, Time, TokenIx};
+use model::{Book, Level, MarketIx, Price, Shared, Side, Size, Time, TokenIx};
 
 /// The most levels that one order can take.
 const LEVELS_TAKEN_MAX: usize = 1_000;
@@ -122,18 +121,18 @@ impl MarketBook {
 
 /// The books of all markets.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Books(Vec<Arc<MarketBook>>);
+pub(super) struct Books(Vec<Shared<MarketBook>>);
 
 impl Books {
     pub(super) fn list(&mut self) {
-        self.0.push(Arc::default());
+        self.0.push(Shared::default());
     }
 
     pub(super) fn get(&self, market: MarketIx) -> Option<&MarketBook> {
-        self.0.get(market.index()).map(Arc::as_ref)
+        self.0.get(market.index()).map(|book| &**book)
     }
 
     pub(super) fn get_mut(&mut self, market: MarketIx) -> Option<&mut MarketBook> {
-        self.0.get_mut(market.index()).map(Arc::make_mut)
+        self.0.get_mut(market.index()).map(|book| &mut **book)
     }
 }

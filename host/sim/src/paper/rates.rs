@@ -1,7 +1,7 @@
 //! The venue's limits on requests, as the host keeps them in live trading (PROTOCOL 10.2): a bucket of orders and one
 //! of cancels. An order waits briefly for room and is not sent otherwise; a cancel waits longer.
 
-use model::{Side, Time};
+use model::{RequestTier, Side, Time};
 
 /// Longest wait of an order, in microseconds; it expires soon.
 const ORDER_PATIENCE_MICROS: u64 = 250_000;
@@ -53,8 +53,12 @@ pub struct RequestLimits {
 }
 
 impl RequestLimits {
-    /// The venue's tier of every new account: 40 orders a second with bursts of 60, and twice as many cancels.
-    pub const STANDARD: Self = Self { orders: Bucket::new(40, 60), cancels: Bucket::new(80, 120) };
+    /// Returns full buckets of a tier.
+    pub fn of(tier: RequestTier) -> Self {
+        let (rate, burst) = tier.orders();
+        let [rate, burst] = [rate, burst].map(i64::from);
+        Self { orders: Bucket::new(rate, burst), cancels: Bucket::new(rate.saturating_mul(2), burst.saturating_mul(2)) }
+    }
 
     /// Returns the wait of an order in microseconds; `None` if it is not sent.
     pub(super) fn order(&mut self, now: Time, side: Side) -> Option<u64> {
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_burst_passes_then_orders_wait_and_then_they_are_not_sent() {
-        let mut limits = RequestLimits::STANDARD;
+        let mut limits = RequestLimits::of(RequestTier::Standard);
         let start = Time(1_000_000_000);
         let waits: Vec<Option<u64>> = (0..70).map(|_| limits.order(start, Side::Buy)).collect();
         assert!(waits[..50].iter().all(|wait| *wait == Some(0)), "{waits:?}");
@@ -99,7 +103,7 @@ mod tests {
     fn an_order_that_finds_no_room_is_answered_as_not_sent() {
         let (market, start) = (Market::synthetic(1), Time(1_000_000_000));
         let paper = Paper::new(Latency::DEFAULT, [market], Usd::dollars(10_000), &[]).unwrap();
-        let mut paper = paper.with_limits(RequestLimits::STANDARD);
+        let mut paper = paper.with_limits(RequestLimits::of(RequestTier::Standard));
         for number in 1..=80_u64 {
             let (token, strategy, size) = (TokenIx(0), StrategyId(1), Size::shares(5));
             let (price, kind) = (Price::from_micros(300_000).unwrap(), OrderKind::Gtc { post_only: true });
@@ -120,7 +124,7 @@ mod tests {
 
     #[test]
     fn cancels_have_twice_as_much_room_and_are_always_sent() {
-        let mut limits = RequestLimits::STANDARD;
+        let mut limits = RequestLimits::of(RequestTier::Standard);
         let waits: Vec<u64> = (0..1_000).map(|_| limits.cancel(Time(1_000_000_000))).collect();
         assert!(waits[..120].iter().all(|wait| *wait == 0));
         assert_eq!((waits[120], waits[999]), (12_500, CANCEL_PATIENCE_MICROS));

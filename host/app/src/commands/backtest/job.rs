@@ -52,6 +52,7 @@ pub(crate) fn job(args: &JobArgs, runner: &Runner) -> anyhow::Result<Job> {
         holdout: args.holdout,
         implied: args.implied,
         merge: args.merge,
+        request_tier: args.request_tier,
     };
     job.check()?;
     Ok(job)
@@ -246,6 +247,7 @@ mod tests {
             holdout: None,
             implied: false,
             merge: false,
+            request_tier: model::RequestTier::Standard,
         };
         let mut warnings = vec!["other".to_owned()];
         open_holdout(&folder, &job, Time(0), &mut warnings).unwrap();

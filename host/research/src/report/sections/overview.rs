@@ -156,6 +156,7 @@ pub(crate) fn run(data: &RunData) -> String {
     add("Started", format!("{} UTC", time(about.started_at)));
     add("Fill model", model(about.fill).to_owned());
     add("Latency", format!("feed {} ms, order {} ms", about.feed_latency_us / 1_000, about.order_latency_us / 1_000));
+    add("Request limits", format!("the venue's tier {}", about.request_tier.name()));
     add("Fees", escape(&about.fees));
     add("Seed", about.seed.to_string());
     add("Cash at the start", usd(about.cash));
