@@ -71,7 +71,6 @@ impl RequestTier {
     }
 
     /// Returns true for the tier that a description leaves out.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_standard(&self) -> bool {
         *self == Self::Standard
     }

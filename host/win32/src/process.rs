@@ -8,8 +8,8 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
 };
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
 use windows_sys::Win32::System::Threading::{
-    GetCurrentProcess, GetCurrentThread, OpenProcess, PROCESS_TERMINATE, SetThreadPriority, THREAD_PRIORITY_BELOW_NORMAL,
-    TerminateProcess,
+    GetCurrentProcess, GetCurrentThread, OpenProcess, PROCESS_TERMINATE, SetThreadPriority,
+    THREAD_PRIORITY_BELOW_NORMAL, TerminateProcess,
 };
 
 /// The exit code of a process that [`kill`] has ended: 128 plus SIGKILL, as shells report it elsewhere.

@@ -22,6 +22,8 @@ pub(super) fn apply(document: &mut Value) {
         }
         let shares = json!({ "type": ["string", "null"], "pattern": POSITIVE });
         refine_field(schemas, "AssignBody", "shares", shares);
+        let pairs = json!({ "type": "string", "pattern": format!("^$|{POSITIVE}") });
+        refine_field(schemas, "ClaimBody", "shares", pairs);
         refine_field(schemas, "ReasonBody", "reason", json!({ "type": "string", "pattern": VISIBLE }));
     }
     let paths = document.get_mut("paths").and_then(Value::as_object_mut);

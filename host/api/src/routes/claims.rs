@@ -3,6 +3,7 @@
 use super::bot::{Action, TAKEN};
 use crate::auth::Role;
 use crate::body::ActionBody;
+use crate::decimals::shares;
 use crate::guard::Caller;
 use crate::page_of::{Page, Plain};
 use crate::problem::ProblemResponse;
@@ -64,6 +65,8 @@ pub(crate) async fn execute(
 }
 
 async fn wanted(app: &AppState, request: &ClaimBody, who: &str) -> Result<ClaimRequest, ProblemResponse> {
+    // A text that is not an amount is refused first, whatever there is to claim.
+    let asked = Some(request.shares.as_str()).filter(|text| !text.is_empty()).map(shares).transpose()?;
     let all = list(app).await?;
     let kind = ClaimKind::try_from(request.kind.clone()).ok();
     let (size, worth) = all
@@ -83,13 +86,22 @@ async fn wanted(app: &AppState, request: &ClaimBody, who: &str) -> Result<ClaimR
     }
     let snapshot = app.picture.snapshot();
     let free = free_pairs(&request.market, &snapshot.positions, &snapshot.orders);
-    let asked = if request.shares.is_empty() { Some(free) } else { Size::parse(&request.shares) };
-    let size = asked.filter(|asked| !asked.is_zero() && *asked <= free).ok_or_else(|| {
-        let shares = &request.shares;
-        ProblemResponse::bad(format!("`{shares}` is not a number of pairs; {free} are available outside open orders"))
-    })?;
+    let size = merged(asked, free)?;
     let worth = size.face_value().unwrap_or_default();
     Ok(ClaimRequest { market, condition, neg_risk, claim: Claim::Merge(size), size, worth, who })
+}
+
+/// Returns the number of pairs to merge: all that are free, or those asked for.
+///
+/// # Errors
+/// If fewer are free.
+fn merged(asked: Option<Size>, free: Size) -> Result<Size, ProblemResponse> {
+    let size = asked.unwrap_or(free);
+    if size.is_zero() || size > free {
+        let text = format!("{size} pairs cannot be merged; {free} are available outside open orders");
+        return Err(ProblemResponse::new(StatusCode::CONFLICT, text));
+    }
+    Ok(size)
 }
 
 /// Returns the pairs of a market whose shares are not offered in an open order.
@@ -204,6 +216,18 @@ fn claims_of(positions: &[PositionView], call: impl Fn(&str, Claim) -> Option<Ca
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_free_pairs_are_merged_or_as_many_as_were_asked_for() {
+        let free = Size::shares(20);
+        assert_eq!(merged(None, free).ok(), Some(free));
+        assert_eq!(merged(Some(Size::shares(5)), free).ok(), Some(Size::shares(5)));
+        for (asked, free) in [(Some(Size::shares(21)), free), (None, Size::ZERO)] {
+            let refused = merged(asked, free).unwrap_err();
+            assert_eq!(refused.status(), StatusCode::CONFLICT);
+            assert!(refused.detail().contains("available outside open orders"), "{}", refused.detail());
+        }
+    }
 
     #[test]
     fn pairs_can_be_merged_and_what_pays_redeemed() {

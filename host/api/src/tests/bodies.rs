@@ -45,6 +45,24 @@ async fn a_wrong_body_is_a_problem_that_names_the_fields() {
     assert!(rig.commands().is_empty() && rig.words.lock().unwrap().is_empty(), "nothing was executed");
 }
 
+/// The schema says which texts are amounts. Such a text of a market without claims is not found; any other one is refused
+/// whatever there is to claim.
+#[tokio::test]
+async fn the_shares_of_a_claim_are_an_amount_or_empty() {
+    let rig = rig("claim-shares").await;
+    for (shares, expected) in [
+        ("five", StatusCode::BAD_REQUEST),
+        ("1e3", StatusCode::BAD_REQUEST),
+        ("0", StatusCode::BAD_REQUEST),
+        ("", StatusCode::NOT_FOUND),
+        ("12.5", StatusCode::NOT_FOUND),
+    ] {
+        let body = json!({ "kind": "merge", "market": "nowhere", "shares": shares, "reason": "x" });
+        let (status, problem) = rig.as_(&rig.trader, "POST", "/v1/positions/claims/execute", &body.to_string()).await;
+        assert_eq!(status, expected, "{shares}: {problem}");
+    }
+}
+
 #[tokio::test]
 async fn an_empty_body_is_an_object_without_fields() {
     let rig = rig("empty-bodies").await;

@@ -315,7 +315,7 @@ fn rate_limit_headers(response: &Response) -> RateLimitHeaders {
     let wait = || text("retry-after").and_then(|value| value.parse().ok()).map_or(FIRST_WAIT, Duration::from_secs);
     RateLimitHeaders {
         remaining: text("poly-ratelimit-remaining").and_then(|value| value.parse().ok()),
-        tier: text("poly-ratelimit-tier").and_then(|name| RequestTier::of(name)).map(RequestTier::orders),
+        tier: text("poly-ratelimit-tier").and_then(RequestTier::of).map(RequestTier::orders),
         refused: (response.status() == StatusCode::TOO_MANY_REQUESTS).then(wait),
     }
 }
