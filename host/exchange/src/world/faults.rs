@@ -61,6 +61,8 @@ pub(crate) struct Faults {
     /// This many of the next cancels of named orders are refused in the same way; cancels of a market and of everything
     /// are accepted.
     pub(crate) refuse_cancels: u32,
+    /// This many of the next cancels of a market or of everything are refused in the same way.
+    pub(crate) refuse_sweeps: u32,
     /// This many of the next list responses to GET requests have one field of one row replaced by another kind of JSON.
     pub(crate) spoil_rows: u32,
     /// This many of the next trades of members are retried and fail.
@@ -205,6 +207,9 @@ impl Inside {
         match *method {
             Method::GET => take_one(&mut self.faults.refuse_reads),
             Method::DELETE if matches!(path, "/order" | "/orders") => take_one(&mut self.faults.refuse_cancels),
+            Method::DELETE if matches!(path, "/cancel-market-orders" | "/cancel-all") => {
+                take_one(&mut self.faults.refuse_sweeps)
+            }
             _ => false,
         }
     }

@@ -27,6 +27,9 @@ pub(super) const CANCELS_MAX: usize = 65_536;
 const REQUESTS_MAX: usize = 256;
 /// The age from which an order's request no longer blocks another request for the same order.
 const REPEAT: Duration = Duration::from_secs(1);
+/// Pauses between requests to cancel everything that the venue refuses for their rate. Its bucket may be empty after the
+/// single cancels, and refills within 13 ms to one token, which is enough: such a request may overdraw it.
+const CLEAR_PAUSES: [Duration; 3] = [Duration::from_millis(25), Duration::from_millis(50), Duration::from_millis(100)];
 
 /// A cancel requested by the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -298,7 +301,14 @@ impl Canceller {
 
     /// Cancels everything.
     async fn clear(&self, orders: Vec<OrderId>) -> Ended {
-        let answer = self.account.cancel_all().await;
+        let mut answer = self.account.cancel_all().await;
+        for pause in CLEAR_PAUSES {
+            if !answer.as_ref().is_err_and(|error| Failed::of(error).for_rate) {
+                break;
+            }
+            tokio::time::sleep(pause).await;
+            answer = self.account.cancel_all().await;
+        }
         self.swept(What::Everything, orders, answer, "all orders")
     }
 

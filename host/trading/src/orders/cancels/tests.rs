@@ -130,6 +130,18 @@ async fn a_request_that_fails_takes_the_market_for_the_host_and_nothing_for_othe
     assert!(answers[0].1 == CancelOutcome::Cancelled && swept(&answers[1].1), "{answers:?}");
 }
 
+/// The bucket of cancels may be empty after single ones; it has room for a cancel of everything soon after.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancel_of_everything_that_is_refused_for_its_rate_is_sent_again() {
+    let mut desk = CancelRig::new().await;
+    desk.bid(1, 0).await;
+    // The cancel of the market, and two of everything.
+    desk.faults(json!({"refuse_cancels": 1_000_000, "refuse_sweeps": 3})).await;
+    desk.cancel(1, Some(0));
+    assert_eq!(desk.wait_for_outcomes(1).await, [(OrderId(1), CancelOutcome::Cancelled)]);
+    assert_eq!(desk.open().await, 0);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_market_that_cannot_be_cancelled_takes_everything() {
     let mut desk = CancelRig::new().await;
