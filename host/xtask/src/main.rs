@@ -72,7 +72,8 @@ enum Task {
     Dist,
     /// Build the strategies to WebAssembly, into target/strategies.
     Strategies,
-    /// Build the program for Windows and run it under Wine. Not part of the gate.
+    /// Build the program for Windows, pack PolyTrader.zip, and run its programs, services and batch files under Wine. Not
+    /// part of the gate, which checks only the types for Windows.
     Windows,
     /// Build the dashboard, into dashboard/dist and dashboard/dist-report, which the binary embeds.
     Dashboard,

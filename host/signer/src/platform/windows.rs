@@ -168,7 +168,8 @@ pub(crate) struct Signals {
     interrupt: CtrlC,
     stop: CtrlBreak,
     close: CtrlClose,
-    log_off: CtrlLogoff,
+    /// None in a service, which log-offs of users do not concern.
+    log_off: Option<CtrlLogoff>,
     shutdown: CtrlShutdown,
     events: mpsc::Receiver<SignalKind>,
 }
@@ -188,7 +189,7 @@ impl Signals {
             interrupt: ctrl_c()?,
             stop: ctrl_break()?,
             close: ctrl_close()?,
-            log_off: ctrl_logoff()?,
+            log_off: if win32::process::is_of_service() { None } else { Some(ctrl_logoff()?) },
             shutdown: ctrl_shutdown()?,
             events,
         })
@@ -200,11 +201,18 @@ impl Signals {
             biased;
             Some(signal) = self.events.recv() => signal,
             Some(()) = self.shutdown.recv() => SignalKind::End("the shutdown"),
-            Some(()) = self.log_off.recv() => SignalKind::End("the log-off"),
+            Some(()) = received(&mut self.log_off) => SignalKind::End("the log-off"),
             Some(()) = self.close.recv() => SignalKind::End("the closed console"),
             Some(()) = self.stop.recv() => SignalKind::End("Ctrl-Break"),
             Some(()) = self.interrupt.recv() => SignalKind::End("Ctrl-C"),
         }
+    }
+}
+
+async fn received(log_off: &mut Option<CtrlLogoff>) -> Option<()> {
+    match log_off {
+        Some(log_off) => log_off.recv().await,
+        None => std::future::pending().await,
     }
 }
 
