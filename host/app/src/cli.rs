@@ -394,7 +394,7 @@ pub(crate) struct HostArgs {
 
 /// Parses the path of a folder, which may not exist yet.
 pub(crate) fn place(text: &str) -> Result<PathBuf, String> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = std::env::var_os(config::HOME).map(PathBuf::from);
     config::path(text, home.as_deref()).map_err(|error| error.to_string())
 }
 

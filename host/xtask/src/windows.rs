@@ -13,7 +13,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
@@ -49,6 +49,9 @@ pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
     let program = system::find("wine").context("Wine was installed but is not in PATH")?;
     let wine = Wine { program, folder: extracted(repo)?, prefix: output(repo).join("prefix") };
     say::doing("Windows: Wine");
+    // A prefix of before would start its services.
+    package::fresh(&wine.prefix)?;
+    let _session = wine.session()?;
     command::run_within(wine.command("winecfg").args(["-v", "win10"]), "preparing Wine", COMMAND_MAX)?;
     let shown = wine.read(&["--version"])?;
     say::line(&format!("   {}", shown.trim()));
@@ -115,7 +118,25 @@ fn extracted(repo: &Repo) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
+/// A program that keeps Wine up until the value is dropped: Wine ends its services when the last other program has ended.
+struct Session(Child);
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // With its standard input the program ends, and with it Wine.
+        drop(self.0.stdin.take());
+        let _ended = self.0.wait();
+    }
+}
+
 impl Wine {
+    /// Starts the program that keeps Wine up.
+    fn session(&self) -> anyhow::Result<Session> {
+        let mut cmd = self.command("cmd");
+        cmd.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        cmd.spawn().map(Session).context("starting Wine")
+    }
+
     fn exe(&self) -> PathBuf {
         self.folder.join("polytrader.exe")
     }

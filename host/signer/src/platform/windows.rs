@@ -6,9 +6,8 @@
 
 use super::SignalKind;
 use crate::wire::Frames;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::windows::fs::FileExt;
 use std::os::windows::io::{AsHandle, OwnedHandle};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -243,22 +242,8 @@ pub(crate) const fn harden() -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) use win32::clock::since_boot_micros;
-
 /// A new file has the access list of its folder, which is the data folder's.
 pub(crate) fn make_private(_: &mut OpenOptions) {}
-
-pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = file.seek_write(bytes, at)?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-        at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-    }
-    Ok(())
-}
 
 /// Variables of the environment that the host gets on this system.
 pub(crate) const PASSED: &[&str] = &[

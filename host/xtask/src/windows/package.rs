@@ -62,7 +62,8 @@ pub(super) fn extract(archive: &Path, place: &Path) -> anyhow::Result<PathBuf> {
     Ok(folder)
 }
 
-fn fresh(folder: &Path) -> anyhow::Result<()> {
+/// Makes an empty folder.
+pub(super) fn fresh(folder: &Path) -> anyhow::Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }

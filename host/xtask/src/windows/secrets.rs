@@ -3,6 +3,7 @@
 use super::Wine;
 use anyhow::{Context, ensure};
 use std::fs;
+use std::path::Path;
 
 const FOLDER: &str = "key folder";
 /// A key that owns nothing: the first of the examples of EIP-55's tools.
@@ -21,12 +22,27 @@ pub(super) fn check(wine: &Wine) -> anyhow::Result<()> {
     ensure!(bytes.starts_with(b"polytrader DPAPI 1\n"), "{} is not a protected file", path.display());
     let is_plain = bytes.windows(PASSPHRASE.len()).any(|part| part == PASSPHRASE.as_bytes());
     ensure!(!is_plain, "{} has the passphrase in the clear", path.display());
+    close(&path)?;
     wine.typed(&["keys", "import", "--data-dir", FOLDER, "--passphrase-file", &file], KEY)?;
     let open = ["keys", "show-address", "--data-dir", FOLDER, "--passphrase-file", &file];
     let shown = wine.read(&open)?;
     ensure!(shown.contains(ADDRESS), "expected the address {ADDRESS}; the output is `{shown}`");
     wine.typed(&[&protect[..], &["--machine"]].concat(), PASSPHRASE)?;
+    close(&path)?;
     let shown = wine.read(&open)?;
     ensure!(shown.contains(ADDRESS), "with --machine: expected the address {ADDRESS}; the output is `{shown}`");
+    Ok(())
+}
+
+/// Closes a file to others in place of Wine, which shows the mode as the access list but does not set it from one.
+#[cfg(unix)]
+fn close(path: &Path) -> anyhow::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).with_context(|| format!("closing {}", path.display()))
+}
+
+/// Nothing to do: Windows sets access lists.
+#[cfg(not(unix))]
+fn close(_: &Path) -> anyhow::Result<()> {
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The three services and the batch files, under Wine.
 
-use super::{ANSWERS_WITHIN, COMMAND_MAX, Wine};
+use super::{ANSWERS_WITHIN, COMMAND_MAX, COMPILER, Wine};
 use crate::{command, say};
 use anyhow::{Context, ensure};
 use serde_json::Value;
@@ -21,6 +21,8 @@ const STEPS: [&str; 4] = [
     "STEP07_register_services.log",
     "STEP08_final_verification.log",
 ];
+/// A program that has a version and is not a service.
+const ODD: &str = "#include <stdio.h>\nint main(void) { puts(\"polytrader 9.9.9\"); return 0; }\n";
 /// Pause between two questions.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -99,7 +101,7 @@ fn batch_files(wine: &Wine) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Upgrades to a copy of the program while the services run.
+/// Upgrades to a copy of the program while the services run, and goes back from a program that is not a service.
 fn upgrade(wine: &Wine) -> anyhow::Result<()> {
     wine.pass(&["service", "start"], "service start")?;
     fs::copy(wine.exe(), wine.folder.join("next.exe")).context("copying the program")?;
@@ -108,6 +110,16 @@ fn upgrade(wine: &Wine) -> anyhow::Result<()> {
         await_state(wine, service, "running")?;
     }
     ensure!(wine.folder.join("polytrader.previous.exe").is_file(), "the program of before is not kept");
+    fs::write(wine.folder.join("odd.c"), ODD).context("writing odd.c")?;
+    let mut compiler = command::new(COMPILER, &wine.folder);
+    command::run(compiler.args(["-o", "odd.exe", "odd.c"]), "building a program that is not a service")?;
+    let mut upgrade = wine.command(wine.exe());
+    let output = upgrade.args(["service", "upgrade", "odd.exe"]).output().context("running service upgrade")?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    ensure!(!output.status.success() && text.contains("is in place again"), "expected to go back; it printed `{text}`");
+    for service in [API, UI, WORKER] {
+        await_state(wine, service, "running")?;
+    }
     wine.pass(&["service", "stop"], "service stop")
 }
 

@@ -52,7 +52,7 @@ fn service_main(_arguments: Vec<OsString>) {
     let data_dir = &args.run.common.data_dir;
     let (reporter, endings) = match Reporter::register(args.kind) {
         Ok(registered) => registered,
-        Err(error) => return note(data_dir, args.kind, &format!("{error:#}")),
+        Err(error) => return note(data_dir, args.kind, ERROR, &format!("{error:#}")),
     };
     let done = match args.kind {
         ServiceKind::Api => api::run(args, &reporter, endings),
@@ -60,7 +60,7 @@ fn service_main(_arguments: Vec<OsString>) {
         ServiceKind::Worker => worker::run(args, &reporter, &endings),
     };
     if let Err(error) = &done {
-        note(data_dir, args.kind, &format!("{} has ended: {error:#}", manager::name(args.kind)));
+        note(data_dir, args.kind, ERROR, &format!("{} has ended: {error:#}", manager::name(args.kind)));
     }
     crate::output::flush();
     reporter.stopped(done.as_ref().err().map(code_of));
@@ -75,15 +75,19 @@ fn code_of(error: &anyhow::Error) -> u32 {
     if error.is::<worker::NoCredentials>() { NO_CREDENTIALS } else { FAILED }
 }
 
+/// Levels of log lines, of equal length.
+const INFO: &str = " INFO";
+const ERROR: &str = "ERROR";
+
 /// Adds a line to the log of a service. A log that cannot be written does not keep it from its work.
-fn note(data_dir: &Path, kind: ServiceKind, line: &str) {
+fn note(data_dir: &Path, kind: ServiceKind, level: &str, line: &str) {
     let name = match kind {
         ServiceKind::Api => "api_stderr.log",
         ServiceKind::Ui => "ui_stdout.log",
         ServiceKind::Worker => "worker_stderr.log",
     };
     let folder = data_dir.join("logs");
-    let text = format!("{}  INFO service: {line}\n", control::clock::wall().iso());
+    let text = format!("{} {level} service: {line}\n", control::clock::wall().iso());
     let _logged = store::private_file::make_folder(&folder)
         .and_then(|()| store::private_file::open(&folder.join(name), |options| options.append(true).create(true)))
         .and_then(|mut file| file.write_all(text.as_bytes()));

@@ -1,7 +1,7 @@
 //! The page as a service. The host serves it; this service runs while it answers.
 
 use super::reporter::{Ending, Reporter};
-use super::{await_host, note, watch_host};
+use super::{INFO, await_host, note, watch_host};
 use crate::cli::ServiceKind;
 use api::client::Remote;
 use std::path::Path;
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn run(data_dir: &Path, reporter: &Reporter, endings: &Receiver<Ending>) -> anyhow::Result<()> {
     let Some(page) = await_host(reporter, endings, || answer(data_dir))? else { return Ok(()) };
     reporter.running();
-    note(data_dir, ServiceKind::Ui, &format!("the page answers at {page}"));
+    note(data_dir, ServiceKind::Ui, INFO, &format!("the page answers at {page}"));
     watch_host(endings, || answer(data_dir).map(drop))?;
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The bot as a service: its start starts the bot of the running host, and its stop stops it.
 
 use super::reporter::{Ending, Reporter};
-use super::{await_host, note, watch_host};
+use super::{INFO, await_host, note, watch_host};
 use crate::cli::{ModeArg, ServiceKind, ServiceProcessArgs};
 use crate::commands::bot::text;
 use crate::commands::keys::{keystore_path, runbook};
@@ -39,7 +39,7 @@ pub(super) fn run(args: &ServiceProcessArgs, reporter: &Reporter, endings: &Rece
     ensure_credentials(args.run.common.mode, data_dir)?;
     let ask = || Remote::of(data_dir).and_then(|host| host.get(STATE));
     let Some(state) = await_host(reporter, endings, ask)? else { return Ok(()) };
-    let log = |line: &str| note(data_dir, ServiceKind::Worker, line);
+    let log = |line: &str| note(data_dir, ServiceKind::Worker, INFO, line);
     if text(&state, "state") == "STOPPED" {
         let bot = act(data_dir, START, "the service PolyTrader-Worker was started")?;
         log(&format!("the bot was started: {}", text(&bot, "state")));
