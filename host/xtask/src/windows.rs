@@ -7,7 +7,7 @@ mod trading;
 
 use crate::gate::Checked;
 use crate::repo::Repo;
-use crate::{command, say, system, wasm};
+use crate::{command, node, say, system, wasm};
 use anyhow::{Context, ensure};
 use std::ffi::OsStr;
 use std::fs;
@@ -40,18 +40,27 @@ struct Wine {
     prefix: PathBuf,
 }
 
+/// `cargo xtask windows`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build the release profile, with the dashboard, as it is shipped. It takes long.
+    #[arg(long)]
+    release: bool,
+}
+
 /// Builds the program for Windows, packs PolyTrader.zip, and runs the commands of the extracted package under Wine.
-pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
+pub(crate) fn run(repo: &Repo, args: &Args) -> anyhow::Result<()> {
     toolchain(repo)?;
     if system::find("wine").is_none() {
         system::apt_install(&["wine", "wine64"], "Wine, which runs Windows programs,")?;
     }
     let program = system::find("wine").context("Wine was installed but is not in PATH")?;
-    let wine = Wine { program, folder: extracted(repo)?, prefix: output(repo).join("prefix") };
+    let wine = Wine { program, folder: extracted(repo, args.release)?, prefix: output(repo).join("prefix") };
     say::doing("Windows: Wine");
     // A prefix of before would start its services.
     package::fresh(&wine.prefix)?;
     let _session = wine.session()?;
+    calls(repo, &wine)?;
     command::run_within(wine.command("winecfg").args(["-v", "win10"]), "preparing Wine", COMMAND_MAX)?;
     let shown = wine.read(&["--version"])?;
     say::line(&format!("   {}", shown.trim()));
@@ -102,13 +111,32 @@ fn toolchain(repo: &Repo) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Builds and packs the program, and returns a fresh folder with the content of the package and the missing library.
-fn extracted(repo: &Repo) -> anyhow::Result<PathBuf> {
-    let modules = wasm::build(repo)?;
-    say::doing("Windows: cross-build");
-    command::run(&mut cargo(repo, "build"), "building for Windows")?;
+/// Runs the tests of the calls of Windows, but the one that Wine fails (docs/windows.md).
+fn calls(repo: &Repo, wine: &Wine) -> anyhow::Result<()> {
     let output = output(repo);
-    let archive = package::pack(repo, &output.join(TARGET).join("debug/polytrader.exe"), &modules, &output)?;
+    let beside = output.join(TARGET).join("debug/deps");
+    fs::create_dir_all(&beside).with_context(|| format!("creating {}", beside.display()))?;
+    copy(&wine.folder.join("bcryptprimitives.dll"), &beside)?;
+    let mut cargo = command::new("cargo", &repo.root);
+    cargo.args(["test", "-p", "win32", "--target", TARGET, "--target-dir"]).arg(&output);
+    cargo.args(["--", "--skip", "a_folder_is_closed_to_others"]).env("CARGO_PROFILE_DEV_DEBUG", "false");
+    cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", &wine.program);
+    cargo.env("WINEPREFIX", &wine.prefix).env("WINEDEBUG", "-all");
+    command::run_within(&mut cargo, "the tests of calls of Windows", COMMAND_MAX)
+}
+
+/// Builds and packs the program, and returns a fresh folder with the content of the package and the missing library.
+fn extracted(repo: &Repo, release: bool) -> anyhow::Result<PathBuf> {
+    let modules = wasm::build(repo)?;
+    if release {
+        node::build_all(repo)?;
+    }
+    say::doing("Windows: cross-build");
+    let (profile, option) = if release { ("release", Some("--release")) } else { ("debug", None) };
+    command::run(cargo(repo, "build").args(option), "building for Windows")?;
+    let output = output(repo);
+    let program = output.join(TARGET).join(profile).join("polytrader.exe");
+    let archive = package::pack(repo, &program, &modules, &output)?;
     let folder = package::extract(&archive, &output.join(PLACE))?;
     let source = folder.join("random.c");
     fs::write(&source, RANDOM).with_context(|| format!("writing {}", source.display()))?;

@@ -9,9 +9,12 @@ use std::process::Child;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// The arguments of a demo. Its ports are free ones: another host may run on this machine.
+const DEMO: [&str; 8] = ["--mode", "demo", "--data-dir", DATA, "--api-port", "0", "--dashboard-port", "0"];
+
 /// Trades for 20 s; the outcome must have fills, no open order and an equal ledger.
 pub(super) fn demo(wine: &Wine) -> anyhow::Result<()> {
-    let text = wine.read(&["run", "--mode", "demo", "--for", "20s", "--json", "--data-dir", DATA])?;
+    let text = wine.read(&[&["run", "--for", "20s", "--json"], &DEMO[..]].concat())?;
     let outcome: Value = serde_json::from_str(text.trim()).with_context(|| format!("reading the outcome `{text}`"))?;
     let number = |key: &str| outcome.get(key).and_then(Value::as_u64);
     ensure!(number("fills").is_some_and(|fills| fills > 0), "the demo has no fills: {outcome}");
@@ -24,22 +27,24 @@ pub(super) fn demo(wine: &Wine) -> anyhow::Result<()> {
 
 /// Runs commands against a host that trades, then restores its backup.
 pub(super) fn hosted(wine: &Wine) -> anyhow::Result<()> {
-    let mut host =
-        Host(wine.command(wine.exe()).args(["run", "--mode", "demo", "--for", "45s", "--data-dir", DATA]).spawn()?);
+    let mut host = Host(wine.command(wine.exe()).args(["run", "--for", "45s"]).args(DEMO).spawn()?);
     let started = Instant::now();
     while wine.command(wine.exe()).args(["status", "--json", "--data-dir", DATA]).output()?.status.code() != Some(0) {
         ensure!(started.elapsed() < ANSWERS_WITHIN, "the host was not healthy within {} s", ANSWERS_WITHIN.as_secs());
         thread::sleep(Duration::from_millis(500));
     }
     wine.pass(&["status", "--data-dir", DATA], "status")?;
-    wine.pass(&["doctor", "--mode", "demo", "--data-dir", DATA], "doctor")?;
+    wine.pass(&[&["doctor"], &DEMO[..]].concat(), "doctor")?;
     reload(wine)?;
     wine.pass(&["db", "backup", "--data-dir", DATA], "db backup")?;
     let ended = host.0.wait().context("waiting for the host")?;
     ensure!(ended.success(), "the host ended with {ended}");
     let backups = wine.folder.join(DATA).join("backups");
-    let backup = fs::read_dir(&backups).with_context(|| format!("reading {}", backups.display()))?.flatten().next();
-    let name = backup.context("there is no backup")?.file_name();
+    let backup = fs::read_dir(&backups).with_context(|| format!("reading {}", backups.display()))?.flatten();
+    // Beside it is its manifest.
+    let backup = backup.map(|entry| entry.path()).find(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    let backup = backup.context("there is no backup")?;
+    let name = backup.file_name().context("the backup has no name")?;
     let file = format!(r"{DATA}\backups\{}", name.to_string_lossy());
     wine.pass(&["db", "restore", &file, "--data-dir", "restored"], "db restore")
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use windows_service::Error;
 use windows_service::service::{
-    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceFailureActions, ServiceFailureResetPeriod,
-    ServiceInfo, ServiceState, ServiceStatus,
+    Service, ServiceAccess, ServiceAction, ServiceActionType, ServiceExitCode, ServiceFailureActions,
+    ServiceFailureResetPeriod, ServiceInfo, ServiceState, ServiceStatus,
 };
 use windows_service::service_manager::{ServiceManager, ServiceManagerAccess};
 
@@ -136,7 +136,7 @@ impl Manager {
             match status.current_state {
                 ServiceState::Running => return Ok(()),
                 ServiceState::Stopped => {
-                    bail!("{} did not start ({:?}); {}", name(kind), status.exit_code, self.place_of_reason(kind))
+                    bail!("{} did not start{}; {}", name(kind), cause(status.exit_code), self.place_of_reason(kind))
                 }
                 _ if started.elapsed() > STARTED_WITHIN => {
                     bail!("{} did not start within {} s", name(kind), STARTED_WITHIN.as_secs())
@@ -217,6 +217,15 @@ impl Manager {
             data_dir: data_dir.into(),
             arguments: words.iter().skip(3).cloned().collect(),
         })
+    }
+}
+
+/// Returns the code with which a service has ended, for a message.
+fn cause(code: ServiceExitCode) -> String {
+    match code {
+        ServiceExitCode::Win32(0) => String::new(),
+        ServiceExitCode::Win32(code) => format!(" (error {code} of Windows)"),
+        ServiceExitCode::ServiceSpecific(code) => format!(" (its error {code})"),
     }
 }
 
