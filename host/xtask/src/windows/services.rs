@@ -73,8 +73,13 @@ fn each_is_started_and_stopped(wine: &Wine) -> anyhow::Result<()> {
     net(wine, "stop", API)?;
     await_state(wine, API, "stopped")?;
     ended_in_order(wine)?;
-    net(wine, "stop", WORKER)?;
-    await_state(wine, WORKER, "stopped")
+    // The host of before is gone, and with it the bot that the worker has started.
+    net(wine, "start", API)?;
+    await_state(wine, API, "running")?;
+    await_state(wine, WORKER, "stopped")?;
+    ensure!(bot(wine)? == "STOPPED", "the bot is {}; expected STOPPED after a new start of the host", bot(wine)?);
+    net(wine, "stop", API)?;
+    await_state(wine, API, "stopped")
 }
 
 /// Checks the outcome that the host has printed at its end.

@@ -118,8 +118,12 @@ fn await_host<T>(
 /// Calls `ask` in intervals until the service is to end; returns the reason for that.
 ///
 /// # Errors
-/// If `ask` has failed for too long.
-fn watch_host(endings: &Receiver<Ending>, ask: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<Ending> {
+/// If `ask` has failed for too long, or at once if `check` refuses its answer.
+fn watch_host<T>(
+    endings: &Receiver<Ending>,
+    ask: impl Fn() -> anyhow::Result<T>,
+    check: impl Fn(&T) -> anyhow::Result<()>,
+) -> anyhow::Result<Ending> {
     let mut answered = Instant::now();
     loop {
         match endings.recv_timeout(LOOK) {
@@ -128,7 +132,10 @@ fn watch_host(endings: &Receiver<Ending>, ask: impl Fn() -> anyhow::Result<()>) 
             Err(RecvTimeoutError::Timeout) => {}
         }
         match ask() {
-            Ok(()) => answered = Instant::now(),
+            Ok(answer) => {
+                check(&answer)?;
+                answered = Instant::now();
+            }
             Err(error) if answered.elapsed() > SILENT_MAX => {
                 return Err(error.context(format!("the host has not answered for {} s", SILENT_MAX.as_secs())));
             }

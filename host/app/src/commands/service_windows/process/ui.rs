@@ -19,7 +19,7 @@ pub(super) fn run(data_dir: &Path, reporter: &Reporter, endings: &Receiver<Endin
     let Some(page) = await_host(reporter, endings, || answer(data_dir))? else { return Ok(()) };
     reporter.running();
     note(data_dir, ServiceKind::Ui, INFO, &format!("the page answers at {page}"));
-    watch_host(endings, || answer(data_dir).map(drop))?;
+    watch_host(endings, || answer(data_dir), |_| Ok(()))?;
     Ok(())
 }
 

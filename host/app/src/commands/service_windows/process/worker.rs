@@ -6,6 +6,7 @@ use crate::cli::{ModeArg, ServiceKind, ServiceProcessArgs};
 use crate::commands::bot::text;
 use crate::commands::keys::{keystore_path, runbook};
 use crate::exit::{NOT_RUNNING, code_of};
+use anyhow::ensure;
 use api::client::Remote;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -47,7 +48,7 @@ pub(super) fn run(args: &ServiceProcessArgs, reporter: &Reporter, endings: &Rece
         log(&format!("the bot is {}; it was not started", text(&state, "state")));
     }
     reporter.running();
-    if watch_host(endings, || ask().map(drop))? == Ending::Stop {
+    if watch_host(endings, ask, |now| ensure_same_session(&state, now))? == Ending::Stop {
         match act(data_dir, STOP, "the service PolyTrader-Worker was stopped") {
             Ok(bot) => log(&format!("the bot was stopped: {}", text(&bot, "state"))),
             Err(error) if code_of(&error) == NOT_RUNNING => log("the host has ended before, and the bot with it"),
@@ -59,6 +60,16 @@ pub(super) fn run(args: &ServiceProcessArgs, reporter: &Reporter, endings: &Rece
 
 fn act(data_dir: &Path, path: &str, reason: &str) -> anyhow::Result<Value> {
     Remote::of(data_dir)?.post(path, &json!({ "reason": reason }))
+}
+
+/// Refuses a host that was started after the one whose bot this service has started: its bot is stopped.
+fn ensure_same_session(before: &Value, now: &Value) -> anyhow::Result<()> {
+    ensure!(
+        before.get("session") == now.get("session"),
+        "the host was started again, and its bot is {}; start this service again to start the bot",
+        text(now, "state")
+    );
+    Ok(())
 }
 
 /// Refuses live mode without a keystore and without a key of the runbook's file.
