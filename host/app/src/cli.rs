@@ -39,8 +39,9 @@ pub(crate) use positions::{AssignArgs, PositionsAction, PositionsArgs};
 pub(crate) use reports::{ReportArgs, ReportExport, RunArg, RunsAction, RunsArgs, RunsLimitArgs, RunsListArgs};
 pub(crate) use research::{BacktestArgs, CompareArgs, FillArg, JobArgs, LookaheadArgs, SessionArg, WhatIfArgs};
 pub(crate) use service::ServiceArgs;
-#[cfg(unix)]
 pub(crate) use service::{InstallArgs, ManagerArgs, ServiceAction, UpgradeArgs};
+#[cfg(windows)]
+pub(crate) use service::{ServiceKind, ServiceProcessArgs};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -209,6 +210,13 @@ pub(crate) struct PassphraseArgs {
     pub(crate) passphrase_fd: Option<u16>,
 }
 
+impl PassphraseArgs {
+    /// Returns true if the command line names a source.
+    pub(crate) const fn is_given(&self) -> bool {
+        self.passphrase_file.is_some() || self.passphrase_fd.is_some()
+    }
+}
+
 /// Order flow on the local exchange.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct FlowArgs {
@@ -316,6 +324,10 @@ pub(crate) struct KeysArgs {
     /// With `import --env`: log in to this exchange in place of the configured venue.
     #[arg(long, value_name = "URL", requires = "env")]
     pub(crate) exchange: Option<String>,
+    /// With `protect-passphrase`: let every account of this machine decrypt the file, for a service; then only the system and
+    /// administrators can read it.
+    #[arg(long)]
+    pub(crate) machine: bool,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,
@@ -335,6 +347,9 @@ pub(crate) enum KeysAction {
     /// Create a new signer counter and signing log, before the first use of a key that was not imported, or after the
     /// old ones were lost, moved or damaged. Existing ones are renamed and kept.
     Renew,
+    /// Windows: read the keystore's passphrase from a prompt or standard input, and store it in DIR/passphrase.dpapi, which
+    /// only this user of this machine can decrypt. --passphrase-file reads it.
+    ProtectPassphrase,
 }
 
 /// `polytrader bench`.
@@ -379,7 +394,7 @@ pub(crate) struct HostArgs {
 
 /// Parses the path of a folder, which may not exist yet.
 pub(crate) fn place(text: &str) -> Result<PathBuf, String> {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
+    let home = std::env::var_os(config::HOME).map(PathBuf::from);
     config::path(text, home.as_deref()).map_err(|error| error.to_string())
 }
 

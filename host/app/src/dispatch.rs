@@ -129,7 +129,7 @@ enum Command {
     Alert(Box<AlertArgs>),
     /// Back up, restore, upgrade or move the database, or rebuild its rows from the journals, without a host.
     Db(Box<DbArgs>),
-    /// Run the program as a systemd service: write its unit, start, stop, check and upgrade it.
+    /// Run the program as a service of systemd or Windows: install, start, stop, check and upgrade it.
     Service(ServiceArgs),
     /// Validate the configuration, and show each value and its source; or show and change that of the running host.
     Config(Box<ConfigArgs>),
@@ -140,6 +140,10 @@ enum Command {
     /// Run the host process. Started by `run`, with a socket to the signer as standard input.
     #[command(hide = true)]
     Host(Box<HostArgs>),
+    /// Run a service. Started by the manager of services of Windows.
+    #[cfg(windows)]
+    #[command(hide = true)]
+    ServiceProcess(Box<crate::cli::ServiceProcessArgs>),
     /// Compile the module on standard input to native code on standard output. Started by processes that load
     /// strategies.
     #[command(hide = true)]
@@ -213,6 +217,8 @@ fn carry_out(command: Command) -> anyhow::Result<ExitCode> {
         Command::Completions(args) => crate::commands::generate::completions(&args, Cli::command()),
         Command::Man(args) => crate::commands::generate::man(&args, Cli::command()),
         Command::Host(args) => crate::commands::host::run(&args),
+        #[cfg(windows)]
+        Command::ServiceProcess(args) => crate::commands::service::serve(&args),
         Command::Compile => Ok(compile()),
     }
 }

@@ -137,7 +137,7 @@ impl Layers {
 /// Reads and merges all layers.
 pub(super) fn read(sources: &Sources, env: impl Iterator<Item = (OsString, OsString)>) -> anyhow::Result<Layers> {
     let env: Vec<(OsString, OsString)> = env.collect();
-    let home = env.iter().find(|(name, _)| name == "HOME").map(|(_, home)| PathBuf::from(home));
+    let home = env.iter().find(|(name, _)| name == crate::place::HOME).map(|(_, home)| PathBuf::from(home));
     let mut layers = Layers { values: BTreeMap::new(), home, kubernetes: Vec::new() };
     for key in &KEYS {
         layers.set(key.name, key.default, Source::Default).context("in the defaults")?;

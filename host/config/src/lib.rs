@@ -13,7 +13,7 @@ mod value;
 
 pub use layers::{Mode, Sources};
 pub use operations::Operations;
-pub use place::path;
+pub use place::{HOME, path};
 
 use anyhow::{Context, anyhow};
 use model::{Limits, Usd};

@@ -6,7 +6,18 @@ use anyhow::{Context, anyhow, bail, ensure};
 use std::path::{Path, PathBuf};
 
 /// Characters that never occur in file names here: they belong to URLs, home directories and variables.
-const FOREIGN: [char; 4] = ['~', '$', '?', ':'];
+#[cfg(not(windows))]
+const FOREIGN: &[char] = &['~', '$', '?', ':'];
+/// As elsewhere, but short names of Windows have a tilde: `C:\Users\ADMINI~1`.
+#[cfg(windows)]
+const FOREIGN: &[char] = &['$', '?', ':'];
+
+/// The variable with the operator's home directory.
+pub const HOME: &str = if cfg!(windows) { "USERPROFILE" } else { "HOME" };
+/// A folder that stands for a home directory that is not known yet.
+pub(crate) const ROOT: &str = if cfg!(windows) { "C:\\" } else { "/" };
+/// Paths that are accepted.
+const EXAMPLES: &str = if cfg!(windows) { "C:\\PolyTrader or ~/polytrader" } else { "/srv/polytrader or ~/polytrader" };
 
 /// Base directories of paths in the configuration.
 #[derive(Debug, Clone, Copy)]
@@ -45,16 +56,20 @@ pub fn path(text: &str, home: Option<&Path>) -> anyhow::Result<PathBuf> {
         !rest.contains('$'),
         "`{text}`: variables are not replaced in paths; write the full path, or begin it with ~/"
     );
-    if let Some(foreign) = rest.chars().find(|char| FOREIGN.contains(char) || char.is_control()) {
-        bail!(
-            "`{text}`: a path may contain no {foreign:?} here; write a plain path such as /srv/polytrader or \
-             ~/polytrader"
-        );
+    if let Some(foreign) = without_drive(rest).chars().find(|char| FOREIGN.contains(char) || char.is_control()) {
+        bail!("`{text}`: a path may contain no {foreign:?} here; write a plain path such as {EXAMPLES}");
     }
     let Some(rest) = below_home else { return Ok(PathBuf::from(text)) };
     let home = home.filter(|home| home.is_absolute());
-    let home = home.with_context(|| format!("`{text}`: HOME does not name a folder; write the full path"))?;
+    let home = home.with_context(|| format!("`{text}`: {HOME} does not name a folder; write the full path"))?;
     Ok(home.join(rest.trim_start_matches('/')))
+}
+
+/// Returns a path without the letter of its drive, which has a colon.
+fn without_drive(path: &str) -> &str {
+    let is_drive = |letter: char| cfg!(windows) && letter.is_ascii_alphabetic();
+    let rest = path.strip_prefix(is_drive).and_then(|rest| rest.strip_prefix(':'));
+    rest.filter(|rest| rest.starts_with(['\\', '/'])).unwrap_or(path)
 }
 
 /// Type of a database address.
@@ -86,7 +101,7 @@ pub(crate) fn database(text: &str) -> anyhow::Result<Database<'_>> {
     ensure!(file.len() == rest.len() || !file.starts_with('/'), "three slashes are ambiguous; {write}");
     ensure!(!file.is_empty() && !file.ends_with('/'), "the file name is missing; {write}");
     // The home directory is known later; then only a missing one is an error.
-    path(file, Some(Path::new("/"))).map_err(|error| anyhow!("{error}; {write}"))?;
+    path(file, Some(Path::new(ROOT))).map_err(|error| anyhow!("{error}; {write}"))?;
     Ok(Database::File(file))
 }
 

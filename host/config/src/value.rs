@@ -183,7 +183,7 @@ fn fits(kind: Kind, text: &str) -> bool {
 /// Rejects a path or database address that is ambiguous.
 fn meant(kind: Kind, text: &str) -> anyhow::Result<()> {
     match kind {
-        Kind::Folder if !text.is_empty() => place::path(text, Some(Path::new("/"))).map(drop),
+        Kind::Folder if !text.is_empty() => place::path(text, Some(Path::new(place::ROOT))).map(drop),
         Kind::Database if !text.is_empty() => place::database(text).map(drop),
         _ => Ok(()),
     }

@@ -36,7 +36,7 @@ pub struct Machine;
 
 impl Source for Machine {
     fn boot(&self) -> u64 {
-        crate::platform::since_boot_micros()
+        uptime::since_boot_micros()
     }
 
     fn wall(&self) -> Time {

@@ -1,20 +1,5 @@
 //! The calls that differ between systems.
 
-/// Returns the microseconds since boot, suspended time included where the system counts it.
-#[cfg(unix)]
-pub(crate) fn since_boot_micros() -> u64 {
-    #[cfg(target_os = "linux")]
-    let id = rustix::time::ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    let id = rustix::time::ClockId::Monotonic;
-    let since = rustix::time::clock_gettime(id);
-    let (seconds, nanos) = (u64::try_from(since.tv_sec).unwrap_or(0), u64::try_from(since.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
-}
-
-#[cfg(windows)]
-pub(crate) use win32::clock::since_boot_micros;
-
 #[cfg(unix)]
 pub(crate) use self::unix::ManagerSocket;
 

@@ -18,7 +18,7 @@ pub(crate) fn now() -> Time {
 
 /// Returns the microseconds since boot, suspended time included.
 fn since_boot() -> u64 {
-    crate::platform::since_boot_micros()
+    uptime::since_boot_micros()
 }
 
 #[cfg(test)]

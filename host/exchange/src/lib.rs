@@ -7,7 +7,6 @@ mod error;
 mod http;
 pub mod invented;
 mod keys;
-mod platform;
 mod priced;
 pub mod recording;
 pub mod server;

@@ -102,6 +102,14 @@ pub fn sync_folder(path: &Path) -> io::Result<()> {
     platform::sync_folder(path)
 }
 
+/// Writes all bytes at an offset of a file. On Windows the position of the file's next read or write moves too.
+///
+/// # Errors
+/// If they cannot be written; a part may be.
+pub fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+    platform::write_all_at(file, bytes, at)
+}
+
 fn no_file() -> io::Error {
     io::Error::new(ErrorKind::InvalidInput, "not a regular file")
 }

@@ -1,15 +1,15 @@
 //! The calls that differ between systems.
 
 use crate::Links;
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
 
 #[cfg(unix)]
 mod system {
-    use super::{Links, OpenOptions, Path, io};
+    use super::{File, Links, OpenOptions, Path, io};
     use std::io::ErrorKind;
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
     pub(crate) fn set_flags(options: &mut OpenOptions, links: Links) {
         let nofollow = if links == Links::Refuse { libc::O_NOFOLLOW } else { 0 };
@@ -30,12 +30,16 @@ mod system {
         options.custom_flags(libc::O_NONBLOCK | libc::O_DIRECTORY);
         options.read(true).open(path)?.sync_all()
     }
+
+    pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
+        file.write_all_at(bytes, at)
+    }
 }
 
 #[cfg(windows)]
 mod system {
-    use super::{Links, OpenOptions, Path, io};
-    use std::os::windows::fs::OpenOptionsExt;
+    use super::{File, Links, OpenOptions, Path, io};
+    use std::os::windows::fs::{FileExt, OpenOptionsExt};
 
     /// Opens a link itself, which is then not a regular file (FILE_FLAG_OPEN_REPARSE_POINT).
     const LINK_ITSELF: u32 = 0x0020_0000;
@@ -56,6 +60,18 @@ mod system {
     pub(crate) fn sync_folder(path: &Path) -> io::Result<()> {
         if std::fs::metadata(path)?.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) }
     }
+
+    pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = file.seek_write(bytes, at)?;
+            if written == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            bytes = bytes.get(written..).unwrap_or_default();
+            at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
+        }
+        Ok(())
+    }
 }
 
-pub(crate) use system::{named, set_flags, sync_folder};
+pub(crate) use system::{named, set_flags, sync_folder, write_all_at};

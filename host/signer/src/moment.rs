@@ -57,5 +57,5 @@ fn wall() -> Time {
 
 /// Returns the time since boot, including sleep.
 pub(crate) fn since_boot() -> Time {
-    Time(crate::platform::since_boot_micros())
+    Time(uptime::since_boot_micros())
 }

@@ -9,9 +9,10 @@ mod log;
 
 use crate::limits::Limits;
 use crate::moment::Moment;
-use crate::platform::{make_private, write_all_at};
+use crate::platform::make_private;
 use counter::Counter;
 use files::Links;
+use files::write_all_at;
 use log::{Chain, Tail};
 use model::Time;
 use order::eip712::keccak;

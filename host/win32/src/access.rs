@@ -105,8 +105,20 @@ impl ThisUser {
 pub fn close_to_others(path: &Path, is_folder: bool) -> io::Result<()> {
     let user = ThisUser::read()?.text()?;
     let handed_on = if is_folder { "OICI" } else { "" };
-    let rules = [user.as_str(), "SY", "BA"].map(|who| format!("(A;{handed_on};FA;;;{who})"));
-    let text = wide(format!("D:P{}", rules.concat()));
+    set_list(path, &[user.as_str(), "SY", "BA"].map(|account| format!("(A;{handed_on};FA;;;{account})")).concat())
+}
+
+/// Closes a file to all users, this one too: only the system and the administrators can read it.
+///
+/// # Errors
+/// As [`close_to_others`].
+pub fn close_to_users(path: &Path) -> io::Result<()> {
+    set_list(path, "(A;;FA;;;SY)(A;;FA;;;BA)")
+}
+
+/// Sets a protected list with these entries.
+fn set_list(path: &Path, entries: &str) -> io::Result<()> {
+    let text = wide(format!("D:P{entries}"));
     let mut descriptor: PSECURITY_DESCRIPTOR = null_mut();
     // SAFETY: the text ends with a zero; the call allocates the descriptor.
     check(unsafe {

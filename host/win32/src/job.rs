@@ -32,8 +32,10 @@ const UNITS: u64 = 10_000_000;
 pub fn limit_this_process(limits: Limits) -> io::Result<()> {
     // SAFETY: neither attributes nor a name are passed.
     let job = owned(unsafe { CreateJobObjectW(null(), null()) })?;
-    let mut information = JOBOBJECT_EXTENDED_LIMIT_INFORMATION::default();
-    information.ProcessMemoryLimit = usize::try_from(limits.memory).unwrap_or(usize::MAX);
+    let mut information = JOBOBJECT_EXTENDED_LIMIT_INFORMATION {
+        ProcessMemoryLimit: usize::try_from(limits.memory).unwrap_or(usize::MAX),
+        ..Default::default()
+    };
     let basic = &mut information.BasicLimitInformation;
     basic.PerProcessUserTimeLimit = i64::try_from(limits.processor_s.saturating_mul(UNITS)).unwrap_or(i64::MAX);
     basic.ActiveProcessLimit = 1;

@@ -34,6 +34,7 @@ pub fn take_stdin() -> io::Result<Option<OwnedHandle>> {
 ///
 /// # Errors
 /// If the process has ended.
+#[expect(clippy::not_unsafe_ptr_arg_deref, reason = "a handle is a number that the system checks, not an address")]
 pub fn give(handle: BorrowedHandle<'_>, process: RawHandle) -> io::Result<u64> {
     let mut there: HANDLE = null_mut();
     // SAFETY: both handles are open; the number that is written is of the other process and not used here.

@@ -7,6 +7,7 @@ use windows_sys::Win32::System::Diagnostics::ToolHelp::{
     CreateToolhelp32Snapshot, PROCESSENTRY32W, Process32FirstW, Process32NextW, TH32CS_SNAPPROCESS,
 };
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
+use windows_sys::Win32::System::RemoteDesktop::ProcessIdToSessionId;
 use windows_sys::Win32::System::Threading::{
     GetCurrentProcess, GetCurrentThread, OpenProcess, PROCESS_TERMINATE, SetThreadPriority,
     THREAD_PRIORITY_BELOW_NORMAL, TerminateProcess,
@@ -32,6 +33,15 @@ pub fn parent_id() -> Option<u32> {
         more = unsafe { Process32NextW(list.as_raw_handle(), &raw mut entry) };
     }
     None
+}
+
+/// Returns true if this process runs in the session of services, where no person is logged on. Console programs there are
+/// notified of every log-off on the machine, which does not concern them.
+pub fn is_of_service() -> bool {
+    let mut session = u32::MAX;
+    // SAFETY: the pointer is to a local number.
+    let known = unsafe { ProcessIdToSessionId(std::process::id(), &raw mut session) } != 0;
+    known && session == 0
 }
 
 /// Ends a process at once.

@@ -1,27 +1,38 @@
-//! Data that only this user of this machine can decrypt (DPAPI).
+//! Data that only this user, or only this machine, can decrypt (DPAPI).
 
 use crate::check;
 use std::io;
 use std::ptr::{null, null_mut};
 use windows_sys::Win32::Foundation::LocalFree;
 use windows_sys::Win32::Security::Cryptography::{
-    CRYPT_INTEGER_BLOB, CRYPTPROTECT_UI_FORBIDDEN, CryptProtectData, CryptUnprotectData,
+    CRYPT_INTEGER_BLOB, CRYPTPROTECT_LOCAL_MACHINE, CRYPTPROTECT_UI_FORBIDDEN, CryptProtectData, CryptUnprotectData,
 };
 
-/// Encrypts data for this user of this machine.
+/// The accounts that can decrypt data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// This user of this machine.
+    User,
+    /// Every account of this machine. The file with the data needs an access list that keeps it from others.
+    Machine,
+}
+
+/// Encrypts data for these accounts.
 ///
 /// # Errors
 /// If the system refuses.
-pub fn protect(data: &[u8]) -> io::Result<Vec<u8>> {
+pub fn protect(data: &[u8], scope: Scope) -> io::Result<Vec<u8>> {
+    let flags = match scope {
+        Scope::User => CRYPTPROTECT_UI_FORBIDDEN,
+        Scope::Machine => CRYPTPROTECT_UI_FORBIDDEN | CRYPTPROTECT_LOCAL_MACHINE,
+    };
     let (input, mut output) = (blob(data)?, CRYPT_INTEGER_BLOB::default());
     // SAFETY: the input is not written to, the output is a local structure, and nothing else is passed.
-    check(unsafe {
-        CryptProtectData(&raw const input, null(), null(), null(), null(), CRYPTPROTECT_UI_FORBIDDEN, &raw mut output)
-    })?;
+    check(unsafe { CryptProtectData(&raw const input, null(), null(), null(), null(), flags, &raw mut output) })?;
     Ok(taken(&output))
 }
 
-/// Decrypts data that [`protect`] returned, for the same user on the same machine.
+/// Decrypts data that [`protect`] returned, for one of its accounts.
 ///
 /// # Errors
 /// If the data is of another user or machine, or damaged.

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 use win32::access::{self, Access};
 use win32::event::{Event, Held, Kind, send};
+use win32::secret::Scope;
 use win32::{clock, machine, pipe, process, secret};
 
 fn folder(name: &str) -> PathBuf {
@@ -49,10 +50,12 @@ fn a_folder_is_closed_to_others() {
 
 #[test]
 fn protected_data_is_read_back_and_damage_is_noticed() {
-    let data = secret::protect(b"a passphrase").unwrap();
-    assert!(!data.windows(12).any(|part| part == b"a passphrase"));
-    assert_eq!(secret::unprotect(&data).unwrap(), b"a passphrase");
-    assert!(secret::unprotect(&data[..data.len() / 2]).is_err());
+    for scope in [Scope::User, Scope::Machine] {
+        let data = secret::protect(b"a passphrase", scope).unwrap();
+        assert!(!data.windows(12).any(|part| part == b"a passphrase"));
+        assert_eq!(secret::unprotect(&data).unwrap(), b"a passphrase");
+        assert!(secret::unprotect(&data[..data.len() / 2]).is_err());
+    }
 }
 
 #[test]

@@ -72,8 +72,9 @@ enum Task {
     Dist,
     /// Build the strategies to WebAssembly, into target/strategies.
     Strategies,
-    /// Build the program for Windows and run it under Wine. Not part of the gate.
-    Windows,
+    /// Build the program for Windows, pack PolyTrader.zip, and run its programs, services and batch files under Wine. Not
+    /// part of the gate, which checks only the types for Windows.
+    Windows(windows::Args),
     /// Build the dashboard, into dashboard/dist and dashboard/dist-report, which the binary embeds.
     Dashboard,
 }
@@ -105,7 +106,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Audit => supply::audit(&repo).map(|()| ExitCode::SUCCESS),
         Task::Dist => dist::run(&repo).map(|()| ExitCode::SUCCESS),
         Task::Strategies => wasm::build(&repo).map(|_| ExitCode::SUCCESS),
-        Task::Windows => windows::run(&repo).map(|()| ExitCode::SUCCESS),
+        Task::Windows(args) => windows::run(&repo, &args).map(|()| ExitCode::SUCCESS),
         Task::Dashboard => node::build_all(&repo).map(|()| ExitCode::SUCCESS),
     }
 }

@@ -5,6 +5,7 @@ use crate::repo::Repo;
 use crate::tally::Tally;
 use crate::{
     api_description, command, conformance, memory, native, node, parquet, prometheus, service, supply, system, wasm,
+    windows,
 };
 use std::io::{self, IsTerminal};
 use std::process::{Command, ExitCode};
@@ -29,6 +30,7 @@ fn steps(repo: &Repo, gate: &mut Gate) -> Result<(), Stopped> {
     gate.step("strategies and SDK: lints and tests", || native::check_all(repo))?;
     gate.step("dependencies: licences, sources, bans", || supply::check(repo))?;
     gate.step("host: lints", || clippy(repo))?;
+    gate.step("Windows: types", || windows::types(repo))?;
     gate.step("PostgreSQL for the tests", || Ok(installed(system::ensure_postgresql())))?;
     gate.step("nginx for the tests", || Ok(installed(system::ensure_nginx())))?;
     gate.step("host: tests", || tests(repo))?;

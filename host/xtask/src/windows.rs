@@ -1,129 +1,177 @@
-//! The Windows port: cross-builds the program and runs it under Wine, because no machine here has Windows.
+//! The Windows port: cross-builds the program, packs it, and runs it under Wine, because no machine here has Windows.
 
+mod package;
+mod secrets;
+mod services;
+mod trading;
+
+use crate::gate::Checked;
 use crate::repo::Repo;
-use crate::{command, say, system, wasm};
+use crate::{command, node, say, system, wasm};
 use anyhow::{Context, ensure};
-use serde_json::Value;
+use std::ffi::OsStr;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 const TARGET: &str = "x86_64-pc-windows-gnu";
 const COMPILER: &str = "x86_64-w64-mingw32-gcc";
 /// Time limit for downloading the target.
 const DOWNLOAD_MAX: Duration = Duration::from_secs(120);
+/// Time limit for a command under Wine.
+const COMMAND_MAX: Duration = Duration::from_secs(300);
 /// The folder names that a Windows path may have.
 const PLACE: &str = "Zoë's run";
 const DATA: &str = "data folder";
 /// Time limit for a host to answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(40);
+const ANSWERS_WITHIN: Duration = Duration::from_secs(90);
 
 /// The library that Wine 8 lacks: Windows has it since 2008. The standard library draws its randomness from it.
 const RANDOM: &str = "#include <windows.h>\n\
     BOOLEAN NTAPI SystemFunction036(PVOID, ULONG);\n\
     __declspec(dllexport) BOOL WINAPI ProcessPrng(PBYTE data, SIZE_T size) { return SystemFunction036(data, (ULONG)size); }\n";
 
-/// A Windows build in a folder with all that a run needs.
+/// The extracted package, in a folder with all that a run needs.
 struct Wine {
     program: PathBuf,
     folder: PathBuf,
     prefix: PathBuf,
 }
 
-/// Builds the program for Windows and runs its commands under Wine.
-pub(crate) fn run(repo: &Repo) -> anyhow::Result<()> {
-    let wine = Wine { program: tools(repo)?, folder: built(repo)?, prefix: repo.target.join("windows/prefix") };
+/// `cargo xtask windows`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Build the release profile, with the dashboard, as it is shipped. It takes long.
+    #[arg(long)]
+    release: bool,
+}
+
+/// Builds the program for Windows, packs PolyTrader.zip, and runs the commands of the extracted package under Wine.
+pub(crate) fn run(repo: &Repo, args: &Args) -> anyhow::Result<()> {
+    toolchain(repo)?;
+    if system::find("wine").is_none() {
+        system::apt_install(&["wine", "wine64"], "Wine, which runs Windows programs,")?;
+    }
+    let program = system::find("wine").context("Wine was installed but is not in PATH")?;
+    let wine = Wine { program, folder: extracted(repo, args.release)?, prefix: output(repo).join("prefix") };
     say::doing("Windows: Wine");
-    command::run(wine.command("winecfg").args(["-v", "win10"]), "preparing Wine")?;
+    // A prefix of before would start its services.
+    package::fresh(&wine.prefix)?;
+    let _session = wine.session()?;
+    calls(repo, &wine)?;
+    command::run_within(wine.command("winecfg").args(["-v", "win10"]), "preparing Wine", COMMAND_MAX)?;
     let shown = wine.read(&["--version"])?;
     say::line(&format!("   {}", shown.trim()));
     wine.pass(&["strategy", "check", r"strategies\quoter.wasm"], "strategy check")?;
-    demo(&wine)?;
-    hosted(&wine)?;
-    wine.batch()?;
+    say::doing("Windows: secrets");
+    secrets::check(&wine)?;
+    say::doing("Windows: demo");
+    trading::demo(&wine)?;
+    trading::hosted(&wine)?;
+    say::doing("Windows: services");
+    services::check(&wine)?;
     say::line("   Windows: everything passed under Wine; docs/windows.md lists what Wine cannot show");
     Ok(())
 }
 
-/// Trades for 20 s; the outcome must have fills, no open order and an equal ledger.
-fn demo(wine: &Wine) -> anyhow::Result<()> {
-    let text = wine.read(&["run", "--mode", "demo", "--for", "20s", "--json", "--data-dir", DATA])?;
-    let outcome: Value = serde_json::from_str(text.trim()).with_context(|| format!("reading the outcome `{text}`"))?;
-    let number = |key: &str| outcome.get(key).and_then(Value::as_u64);
-    ensure!(number("fills").is_some_and(|fills| fills > 0), "the demo has no fills: {outcome}");
-    ensure!(number("open_orders_at_exit") == Some(0), "orders stayed open: {outcome}");
-    let is_equal = outcome.get("ledger_matches_exchange").and_then(Value::as_bool) == Some(true);
-    ensure!(is_equal, "ledger and account differ: {outcome}");
-    say::line(&format!("   {outcome}"));
+/// Checks the types of the program for Windows. Needs the target and a C compiler for it, but not Wine.
+pub(crate) fn types(repo: &Repo) -> anyhow::Result<Checked> {
+    if let Err(missing) = toolchain(repo) {
+        return Ok(Checked::not_run(&missing));
+    }
+    let mut cargo = cargo(repo, "check");
+    command::run(cargo.arg("--locked"), "cargo check for Windows")?;
+    Ok(Checked::passed())
+}
+
+/// Returns a cargo task over the program for Windows. It has a target folder of its own: its profile is another.
+fn cargo(repo: &Repo, task: &str) -> Command {
+    let mut cargo = command::new("cargo", &repo.root);
+    cargo.args([task, "-p", "app", "--target", TARGET, "--target-dir"]).arg(output(repo));
+    // Its debug information takes gigabytes and is of no use under Wine.
+    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
+    cargo
+}
+
+fn output(repo: &Repo) -> PathBuf {
+    repo.target.join("windows")
+}
+
+/// Installs the target and a C compiler for it, if they are missing.
+fn toolchain(repo: &Repo) -> anyhow::Result<()> {
+    let mut rustup = command::new("rustup", &repo.root);
+    let add = rustup.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "1");
+    command::run_within(add, &format!("rustup target add {TARGET}"), DOWNLOAD_MAX)?;
+    if system::find(COMPILER).is_none() {
+        let packages = ["gcc-mingw-w64-x86-64", "g++-mingw-w64-x86-64"];
+        system::apt_install(&packages, "a C compiler for Windows")?;
+    }
     Ok(())
 }
 
-/// Runs commands against a host that trades, then restores its backup.
-fn hosted(wine: &Wine) -> anyhow::Result<()> {
-    let mut host =
-        Host(wine.command(wine.exe()).args(["run", "--mode", "demo", "--for", "45s", "--data-dir", DATA]).spawn()?);
-    let started = Instant::now();
-    while wine.command(wine.exe()).args(["status", "--json", "--data-dir", DATA]).output()?.status.code() != Some(0) {
-        ensure!(started.elapsed() < ANSWERS_WITHIN, "the host was not healthy within {} s", ANSWERS_WITHIN.as_secs());
-        thread::sleep(Duration::from_millis(500));
-    }
-    wine.pass(&["status", "--data-dir", DATA], "status")?;
-    wine.pass(&["doctor", "--mode", "demo", "--data-dir", DATA], "doctor")?;
-    reload(wine)?;
-    wine.pass(&["db", "backup", "--data-dir", DATA], "db backup")?;
-    let ended = host.0.wait().context("waiting for the host")?;
-    ensure!(ended.success(), "the host ended with {ended}");
-    let backups = wine.folder.join(DATA).join("backups");
-    let backup = fs::read_dir(&backups).with_context(|| format!("reading {}", backups.display()))?.flatten().next();
-    let name = backup.context("there is no backup")?.file_name();
-    let file = format!(r"{DATA}\backups\{}", name.to_string_lossy());
-    wine.pass(&["db", "restore", &file, "--data-dir", "restored"], "db restore")
+/// Runs the tests of the calls of Windows, but the one that Wine fails (docs/windows.md).
+fn calls(repo: &Repo, wine: &Wine) -> anyhow::Result<()> {
+    let output = output(repo);
+    let beside = output.join(TARGET).join("debug/deps");
+    fs::create_dir_all(&beside).with_context(|| format!("creating {}", beside.display()))?;
+    copy(&wine.folder.join("bcryptprimitives.dll"), &beside)?;
+    let mut cargo = command::new("cargo", &repo.root);
+    cargo.args(["test", "-p", "win32", "--target", TARGET, "--target-dir"]).arg(&output);
+    cargo.args(["--", "--skip", "a_folder_is_closed_to_others"]).env("CARGO_PROFILE_DEV_DEBUG", "false");
+    cargo.env("CARGO_TARGET_X86_64_PC_WINDOWS_GNU_RUNNER", &wine.program);
+    cargo.env("WINEPREFIX", &wine.prefix).env("WINEDEBUG", "-all");
+    command::run_within(&mut cargo, "the tests of calls of Windows", COMMAND_MAX)
 }
 
-/// Replaces a strategy's file by another version; the list must name it.
-fn reload(wine: &Wine) -> anyhow::Result<()> {
-    let list = || wine.read(&["strategy", "list", "--data-dir", DATA]);
-    let hash = |text: &str| text.lines().find(|line| line.starts_with("template")).map(str::to_owned);
-    let before = list()?.split_whitespace().collect::<Vec<_>>().join(" ");
-    let path = wine.folder.join(DATA).join("strategies/template.wasm");
-    let mut module = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-    // A custom section with a name and no content: the same code under another hash.
-    module.extend_from_slice(b"\x00\x05\x04next");
-    fs::write(&path, module).with_context(|| format!("writing {}", path.display()))?;
-    let started = Instant::now();
-    loop {
-        let now = list()?;
-        let line = hash(&now).context("template is not in the list")?;
-        let version = line.split_whitespace().nth(3).unwrap_or_default().to_owned();
-        if !version.is_empty() && !before.contains(&version) {
-            say::line(&format!("   hot reload: {line}"));
-            return Ok(());
-        }
-        ensure!(started.elapsed() < ANSWERS_WITHIN, "the new file of template was not loaded");
-        thread::sleep(Duration::from_millis(500));
+/// Builds and packs the program, and returns a fresh folder with the content of the package and the missing library.
+fn extracted(repo: &Repo, release: bool) -> anyhow::Result<PathBuf> {
+    let modules = wasm::build(repo)?;
+    if release {
+        node::build_all(repo)?;
     }
+    say::doing("Windows: cross-build");
+    let (profile, option) = if release { ("release", Some("--release")) } else { ("debug", None) };
+    command::run(cargo(repo, "build").args(option), "building for Windows")?;
+    let output = output(repo);
+    let program = output.join(TARGET).join(profile).join("polytrader.exe");
+    let archive = package::pack(repo, &program, &modules, &output)?;
+    let folder = package::extract(&archive, &output.join(PLACE))?;
+    let source = folder.join("random.c");
+    fs::write(&source, RANDOM).with_context(|| format!("writing {}", source.display()))?;
+    let mut compiler = command::new(COMPILER, &folder);
+    compiler.args(["-O1", "-shared", "-o", "bcryptprimitives.dll", "random.c", "-ladvapi32"]);
+    command::run(&mut compiler, "building bcryptprimitives.dll")?;
+    Ok(folder)
 }
 
-/// A host that is ended with this value, if it still runs.
-struct Host(Child);
+/// A program that keeps Wine up until the value is dropped: Wine ends its services when the last other program has ended.
+struct Session(Child);
 
-impl Drop for Host {
+impl Drop for Session {
     fn drop(&mut self) {
-        // It has ended by itself if all went well.
-        let _ended = self.0.kill().and_then(|()| self.0.wait());
+        // With its standard input the program ends, and with it Wine.
+        drop(self.0.stdin.take());
+        let _ended = self.0.wait();
     }
 }
 
 impl Wine {
+    /// Starts the program that keeps Wine up.
+    fn session(&self) -> anyhow::Result<Session> {
+        let mut cmd = self.command("cmd");
+        cmd.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        cmd.spawn().map(Session).context("starting Wine")
+    }
+
     fn exe(&self) -> PathBuf {
         self.folder.join("polytrader.exe")
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut wine = command::new(&self.program, &self.folder);
-        wine.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all").arg(program);
+        wine.env("WINEPREFIX", &self.prefix).env("WINEDEBUG", "-all").env("LC_ALL", "C.UTF-8").arg(program);
         wine
     }
 
@@ -132,61 +180,21 @@ impl Wine {
     }
 
     fn pass(&self, arguments: &[&str], what: &str) -> anyhow::Result<()> {
-        command::run(self.command(self.exe()).args(arguments), &format!("{what} under Wine"))
+        let mut command = self.command(self.exe());
+        command::run_within(command.args(arguments), &format!("{what} under Wine"), COMMAND_MAX)
     }
 
-    /// Runs the program from a batch file, from another folder, under a path with spaces.
-    fn batch(&self) -> anyhow::Result<()> {
-        let file = self.folder.join("version.bat");
-        fs::write(&file, "@echo off\r\n\"%~dp0polytrader.exe\" --version\r\n").context("writing version.bat")?;
-        let mut cmd = self.command("cmd");
-        cmd.current_dir(self.prefix.join("drive_c")).arg("/c").arg(&file).stderr(Stdio::null());
-        let output = cmd.output().context("running a batch file")?;
-        let text = String::from_utf8_lossy(&output.stdout);
-        ensure!(text.contains("polytrader "), "the batch file printed `{}`", text.trim());
-        Ok(())
+    /// Runs a command with a line on its standard input; returns its standard output.
+    fn typed(&self, arguments: &[&str], line: &str) -> anyhow::Result<String> {
+        let mut command = self.command(self.exe());
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        if let Some(mut input) = child.stdin.take() {
+            writeln!(input, "{line}").context("writing to the standard input")?;
+        }
+        let output = child.wait_with_output().with_context(|| format!("running {arguments:?}"))?;
+        ensure!(output.status.success(), "{arguments:?} failed ({}); its output above says why", output.status);
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
-}
-
-/// Installs what is missing and returns the path of Wine.
-fn tools(repo: &Repo) -> anyhow::Result<PathBuf> {
-    let mut rustup = command::new("rustup", &repo.root);
-    let add = rustup.args(["target", "add", TARGET]).env("RUSTUP_MAX_RETRIES", "1");
-    command::run_within(add, &format!("rustup target add {TARGET}"), DOWNLOAD_MAX)?;
-    if system::find(COMPILER).is_none() {
-        let packages = ["gcc-mingw-w64-x86-64", "g++-mingw-w64-x86-64"];
-        system::apt_install(&packages, "a C compiler for Windows")?;
-    }
-    if system::find("wine").is_none() {
-        system::apt_install(&["wine", "wine64"], "Wine, which runs Windows programs,")?;
-    }
-    system::find("wine").context("Wine was installed but is not in PATH")
-}
-
-/// Builds the program and returns a fresh folder with it, the strategies and the missing library.
-fn built(repo: &Repo) -> anyhow::Result<PathBuf> {
-    let modules = wasm::build(repo)?;
-    say::doing("Windows: cross-build");
-    let output = repo.target.join("windows");
-    let mut cargo = command::new("cargo", &repo.root);
-    cargo.args(["build", "-p", "app", "--target", TARGET, "--target-dir"]).arg(&output);
-    // Its debug information takes gigabytes and is of no use under Wine.
-    cargo.env("CARGO_PROFILE_DEV_DEBUG", "false");
-    command::run(&mut cargo, "building for Windows")?;
-    let folder = output.join(PLACE);
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;
-    }
-    let strategies = folder.join("strategies");
-    fs::create_dir_all(&strategies).with_context(|| format!("creating {}", strategies.display()))?;
-    copy(&output.join(TARGET).join("debug/polytrader.exe"), &folder)?;
-    modules.iter().try_for_each(|module| copy(module, &strategies))?;
-    let source = folder.join("random.c");
-    fs::write(&source, RANDOM).with_context(|| format!("writing {}", source.display()))?;
-    let mut compiler = command::new(COMPILER, &folder);
-    compiler.args(["-O1", "-shared", "-o", "bcryptprimitives.dll", "random.c", "-ladvapi32"]);
-    command::run(&mut compiler, "building bcryptprimitives.dll")?;
-    Ok(folder)
 }
 
 fn copy(file: &Path, folder: &Path) -> anyhow::Result<()> {

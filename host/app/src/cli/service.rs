@@ -1,6 +1,8 @@
-//! `polytrader service`: the program as a systemd service.
+//! `polytrader service`: the program as a service of systemd, or as three services of Windows.
 
 use super::CommonArgs;
+#[cfg(windows)]
+use clap::ValueEnum;
 use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
@@ -15,10 +17,10 @@ pub(crate) struct ServiceArgs {
 /// Actions of `polytrader service`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum ServiceAction {
-    /// Write and enable the unit, which runs this program with these arguments of `run`.
+    /// Write and enable the unit, which runs this program with these arguments of `run`. On Windows: register the services.
     ///
     /// Also runs `doctor` and makes the tables of the database; the logs of all steps are in DIR/install-logs. As root it
-    /// is a system unit, otherwise a user unit. It is not started.
+    /// is a system unit, otherwise a user unit. Windows needs an administrator. Nothing is started.
     Install(Box<InstallArgs>),
     /// Stop and disable the service, and remove its unit. The data directory is kept.
     Uninstall(ManagerArgs),
@@ -35,6 +37,7 @@ pub(crate) enum ServiceAction {
 }
 
 /// The location of the unit.
+#[cfg(unix)]
 #[derive(Debug, Clone, Args)]
 pub(crate) struct UnitArgs {
     /// Folder of the unit; by default /etc/systemd/system for root, ~/.config/systemd/user for others.
@@ -45,6 +48,7 @@ pub(crate) struct UnitArgs {
 /// An installed unit, and the output about it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct ManagerArgs {
+    #[cfg(unix)]
     #[command(flatten)]
     pub(crate) unit: UnitArgs,
     /// Print one JSON object.
@@ -57,21 +61,26 @@ pub(crate) struct ManagerArgs {
 pub(crate) struct InstallArgs {
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[cfg(unix)]
     #[command(flatten)]
     pub(crate) manager: UnitArgs,
     /// The user that the service runs as, who owns the data directory. Only for a system unit.
+    #[cfg(unix)]
     #[arg(long, value_name = "NAME")]
     pub(crate) user: Option<String>,
-    /// A file with the keystore's passphrase that only its owner can read; systemd passes it on (LoadCredential=).
+    /// A file with the keystore's passphrase that only its owner can read; systemd passes it on (LoadCredential=). On
+    /// Windows `polytrader keys protect-passphrase --machine` writes it.
     #[arg(long, value_name = "FILE", value_parser = super::place)]
     pub(crate) passphrase: Option<PathBuf>,
     /// A file of environment variables, NAME=VALUE per line; a missing file is ignored (EnvironmentFile=-).
+    #[cfg(unix)]
     #[arg(long, value_name = "FILE", value_parser = super::place)]
     pub(crate) environment: Option<PathBuf>,
     /// Print a system unit even if this user is not root; needs --print.
+    #[cfg(unix)]
     #[arg(long, requires = "print")]
     pub(crate) system: bool,
-    /// Print the unit without changing anything.
+    /// Print the unit, or the command lines of the services, without changing anything.
     #[arg(long)]
     pub(crate) print: bool,
 }
@@ -84,4 +93,27 @@ pub(crate) struct UpgradeArgs {
     pub(crate) program: PathBuf,
     #[command(flatten)]
     pub(crate) manager: ManagerArgs,
+}
+
+/// A service of Windows.
+#[cfg(windows)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ServiceKind {
+    /// The host.
+    Api,
+    /// The page.
+    Ui,
+    /// The bot.
+    Worker,
+}
+
+/// Arguments of the hidden `polytrader service-process`.
+#[cfg(windows)]
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ServiceProcessArgs {
+    /// The service.
+    #[arg(value_enum)]
+    pub(crate) kind: ServiceKind,
+    #[command(flatten)]
+    pub(crate) run: super::RunArgs,
 }

@@ -10,6 +10,7 @@ pub(crate) mod signing_log;
 
 use crate::cli::{KeysAction, KeysArgs, PassphraseArgs};
 use crate::console::{eprintln, println};
+use crate::platform;
 use anyhow::{Context, bail, ensure};
 use model::hex;
 use order::{Address, Chain, Domains, SigningKey, Wallet};
@@ -24,11 +25,11 @@ use zeroize::Zeroizing;
 
 /// Minimum length of a passphrase: a stolen file allows unlimited guesses.
 const PASSPHRASE_MIN: usize = 8;
-/// Maximum bytes of input for a key; more than a key has.
-const KEY_MAX: u64 = 256;
+/// Maximum bytes of input for a key or a passphrase; more than a key has.
+const SECRET_MAX: u64 = 256;
 
 /// Returns the path of a data directory's keystore.
-fn path(data_dir: &Path) -> PathBuf {
+pub(crate) fn keystore_path(data_dir: &Path) -> PathBuf {
     data_dir.join("keystore.json")
 }
 
@@ -48,21 +49,26 @@ pub(crate) fn run(args: &KeysArgs) -> anyhow::Result<ExitCode> {
         args.action == KeysAction::Import || (args.env.is_none() && args.exchange.is_none() && !args.delete_env),
         "--env, --exchange and --delete-env can only be used with `polytrader keys import`; nothing was changed"
     );
+    ensure!(
+        !args.machine || args.action == KeysAction::ProtectPassphrase,
+        "--machine can only be used with `polytrader keys protect-passphrase`; nothing was changed"
+    );
     match args.action {
         KeysAction::Import => import(args)?,
         KeysAction::ShowAddress => {
             let passphrase = passphrase::read_passphrase(&args.passphrase, false)?;
-            let wallets = wallets(keystore::open(&path(&args.data_dir), &passphrase)?.key.address());
+            let wallets = wallets(keystore::open(&keystore_path(&args.data_dir), &passphrase)?.key.address());
             print(args, &json!({ "wallets": wallets }), &wallet_lines(&wallets))?;
         }
         KeysAction::Limits => show_or_set_limits(args)?,
         KeysAction::Renew => renew(args)?,
+        KeysAction::ProtectPassphrase => protect_passphrase(args)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 fn show_or_set_limits(args: &KeysArgs) -> anyhow::Result<()> {
-    let (path, passphrase) = (path(&args.data_dir), passphrase::read_passphrase(&args.passphrase, false)?);
+    let (path, passphrase) = (keystore_path(&args.data_dir), passphrase::read_passphrase(&args.passphrase, false)?);
     let opened = keystore::open(&path, &passphrase)?;
     let limits = if args.set.is_empty() {
         known_or_default(opened.limits, &path)
@@ -88,7 +94,7 @@ fn print(args: &KeysArgs, object: &impl Serialize, lines: &[String]) -> anyhow::
 }
 
 fn renew(args: &KeysArgs) -> anyhow::Result<()> {
-    let path = path(&args.data_dir);
+    let path = keystore_path(&args.data_dir);
     if !path.exists() {
         let secret = of_live(&args.data_dir, &args.passphrase)?;
         return print(args, &signing_log::renew(&args.data_dir, &secret.key, &secret.limits)?, &[]);
@@ -113,7 +119,7 @@ fn known_or_default(limits: Option<Limits>, path: &Path) -> Limits {
 }
 
 fn import(args: &KeysArgs) -> anyhow::Result<()> {
-    let path = path(&args.data_dir);
+    let path = keystore_path(&args.data_dir);
     ensure!(!path.exists(), "{} already exists; move it away first: it may be the only copy", path.display());
     let file = args.env.as_deref().map(import_env::read).transpose()?;
     let text = match &file {
@@ -152,9 +158,31 @@ fn private_key() -> anyhow::Result<Zeroizing<String>> {
     if std::io::stdin().is_terminal() {
         return Ok(Zeroizing::new(rpassword::prompt_password("private key: ").context("prompting for the key")?));
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(KEY_MAX)?));
-    std::io::stdin().take(KEY_MAX).read_to_end(&mut bytes).context("reading the key from standard input")?;
-    passphrase::secret_text(&bytes).context("reading the key from standard input")
+    piped().context("reading the key from standard input")
+}
+
+/// Reads a secret from standard input.
+fn piped() -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(SECRET_MAX)?));
+    std::io::stdin().take(SECRET_MAX).read_to_end(&mut bytes)?;
+    passphrase::secret_text(&bytes)
+}
+
+/// Writes the file that gives the passphrase to an unattended start.
+fn protect_passphrase(args: &KeysArgs) -> anyhow::Result<()> {
+    let typed = std::io::stdin().is_terminal() || args.passphrase.is_given();
+    let text = if typed {
+        passphrase::read_passphrase(&args.passphrase, true)?
+    } else {
+        piped().context("reading the passphrase from standard input")?
+    };
+    let path = args.data_dir.join("passphrase.dpapi");
+    platform::write_protected(&path, text.trim_end_matches(['\r', '\n']).as_bytes(), args.machine)?;
+    print(
+        args,
+        &json!({ "file": path, "machine": args.machine }),
+        &[format!("the passphrase is stored in {}; --passphrase-file reads it", path.display())],
+    )
 }
 
 /// An address that a key can sign for.
@@ -214,7 +242,7 @@ pub(crate) enum Custody {
 /// An error that explains how to import a key.
 pub(crate) fn of_live(data_dir: &Path, passphrase: &PassphraseArgs) -> anyhow::Result<Secret> {
     signer::process::harden().context("protecting this process from other processes")?;
-    let path = path(data_dir);
+    let path = keystore_path(data_dir);
     if path.exists() {
         let keystore::Opened { key, limits } = keystore::open(&path, &passphrase::read_passphrase(passphrase, false)?)?;
         let custody = if passphrase::is_in_a_file(passphrase) { Custody::PassphraseFile } else { Custody::Passphrase };

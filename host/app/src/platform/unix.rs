@@ -1,7 +1,7 @@
 //! Linux, and other systems like it.
 
 use super::End;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use std::fs::{self, File, Metadata};
 use std::io;
@@ -192,6 +192,15 @@ pub(crate) fn ensure_private(path: &Path, about: &Metadata) -> anyhow::Result<()
 pub(crate) fn decrypted(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
     let _plain = bytes;
     Ok(None)
+}
+
+/// Refuses: this system encrypts no files for a user or a machine.
+pub(crate) fn write_protected(path: &Path, _: &[u8], _: bool) -> anyhow::Result<()> {
+    bail!(
+        "{} was not written: only Windows encrypts a passphrase for a user or a machine; use a file that only its owner can \
+         read (mode 600), or a credential of systemd",
+        path.display()
+    )
 }
 
 /// Opens an inherited pipe by its number.

@@ -15,13 +15,14 @@ use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_s
 use tokio::sync::mpsc;
 use win32::access::{self, Access};
 use win32::event::{self, Event, Kind};
+use win32::secret::Scope;
 
 /// The handles that a process may open: the system's own limit is 16 million.
 const OPEN_FILES: u64 = 10_240;
 /// A child process of this kind does not get Ctrl-C (CREATE_NEW_PROCESS_GROUP).
 const OWN_GROUP: u32 = 0x0000_0200;
 /// The beginning of a passphrase file that is encrypted for this user (DPAPI).
-pub(crate) const PROTECTED: &[u8] = b"polytrader DPAPI 1\n";
+const PROTECTED: &[u8] = b"polytrader DPAPI 1\n";
 
 /// A handle of an open file that this process owns.
 pub(crate) type OwnedOutput = std::os::windows::io::OwnedHandle;
@@ -80,7 +81,8 @@ pub(crate) struct ShutdownSignals {
     interrupt: CtrlC,
     stop: CtrlBreak,
     close: CtrlClose,
-    log_off: CtrlLogoff,
+    /// None in a service, which log-offs of users do not concern.
+    log_off: Option<CtrlLogoff>,
     shutdown: CtrlShutdown,
     terminations: mpsc::Receiver<()>,
 }
@@ -92,7 +94,7 @@ impl ShutdownSignals {
             interrupt: ctrl_c().context("listening for Ctrl-C")?,
             stop: ctrl_break().context("listening for Ctrl-Break")?,
             close: ctrl_close().context("listening for the end of the console")?,
-            log_off: ctrl_logoff().context("listening for a log-off")?,
+            log_off: log_off().context("listening for a log-off")?,
             shutdown: ctrl_shutdown().context("listening for a shutdown")?,
             terminations: terminations()?,
         })
@@ -104,11 +106,22 @@ impl ShutdownSignals {
             Some(()) = self.interrupt.recv() => End::Interrupt,
             Some(()) = self.stop.recv() => End::Interrupt,
             Some(()) = self.close.recv() => End::Hangup,
-            Some(()) = self.log_off.recv() => End::Terminate,
+            Some(()) = received(&mut self.log_off) => End::Terminate,
             Some(()) = self.shutdown.recv() => End::Terminate,
             Some(()) = self.terminations.recv() => End::Terminate,
             else => std::future::pending().await,
         }
+    }
+}
+
+fn log_off() -> io::Result<Option<CtrlLogoff>> {
+    if win32::process::is_of_service() { Ok(None) } else { ctrl_logoff().map(Some) }
+}
+
+async fn received(log_off: &mut Option<CtrlLogoff>) -> Option<()> {
+    match log_off {
+        Some(log_off) => log_off.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -199,6 +212,19 @@ pub(crate) fn ensure_private(path: &Path, _: &Metadata) -> anyhow::Result<()> {
 /// Decrypts the content of a file that this user has encrypted on this machine; `None` if it is not encrypted.
 pub(crate) fn decrypted(bytes: &[u8]) -> io::Result<Option<Vec<u8>>> {
     bytes.strip_prefix(PROTECTED).map(win32::secret::unprotect).transpose()
+}
+
+/// Writes a secret that [`decrypted`] reads, encrypted for this user, or for all accounts of this `machine`. Then only the
+/// system and administrators can read the file.
+pub(crate) fn write_protected(path: &Path, secret: &[u8], machine: bool) -> anyhow::Result<()> {
+    let scope = if machine { Scope::Machine } else { Scope::User };
+    let encrypted = win32::secret::protect(secret, scope).context("encrypting for this machine (DPAPI)")?;
+    let what = || format!("writing {}", path.display());
+    store::private_file::replace(path, &[PROTECTED, &encrypted].concat()).with_context(what)?;
+    if machine {
+        access::close_to_users(path).with_context(what)?;
+    }
+    Ok(())
 }
 
 /// Pipes have no numbers here.

@@ -7,7 +7,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use tokio::process::Child;
@@ -174,24 +174,9 @@ pub(crate) fn harden() -> io::Result<()> {
     Ok(())
 }
 
-/// Returns the microseconds since boot, including sleep.
-pub(crate) fn since_boot_micros() -> u64 {
-    #[cfg(target_os = "linux")]
-    let id = rustix::time::ClockId::Boottime;
-    #[cfg(not(target_os = "linux"))]
-    let id = rustix::time::ClockId::Monotonic;
-    let since = rustix::time::clock_gettime(id);
-    let (seconds, nanos) = (u64::try_from(since.tv_sec).unwrap_or(0), u64::try_from(since.tv_nsec).unwrap_or(0));
-    seconds.saturating_mul(1_000_000).saturating_add(nanos / 1_000)
-}
-
 /// Makes a new file readable by its owner only.
 pub(crate) fn make_private(options: &mut OpenOptions) {
     options.mode(0o600);
-}
-
-pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(bytes, at)
 }
 
 /// Variables of the environment that the host gets on this system.

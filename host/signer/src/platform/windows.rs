@@ -6,9 +6,8 @@
 
 use super::SignalKind;
 use crate::wire::Frames;
-use std::fs::{File, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
-use std::os::windows::fs::FileExt;
 use std::os::windows::io::{AsHandle, OwnedHandle};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -168,7 +167,8 @@ pub(crate) struct Signals {
     interrupt: CtrlC,
     stop: CtrlBreak,
     close: CtrlClose,
-    log_off: CtrlLogoff,
+    /// None in a service, which log-offs of users do not concern.
+    log_off: Option<CtrlLogoff>,
     shutdown: CtrlShutdown,
     events: mpsc::Receiver<SignalKind>,
 }
@@ -188,7 +188,7 @@ impl Signals {
             interrupt: ctrl_c()?,
             stop: ctrl_break()?,
             close: ctrl_close()?,
-            log_off: ctrl_logoff()?,
+            log_off: if win32::process::is_of_service() { None } else { Some(ctrl_logoff()?) },
             shutdown: ctrl_shutdown()?,
             events,
         })
@@ -200,11 +200,18 @@ impl Signals {
             biased;
             Some(signal) = self.events.recv() => signal,
             Some(()) = self.shutdown.recv() => SignalKind::End("the shutdown"),
-            Some(()) = self.log_off.recv() => SignalKind::End("the log-off"),
+            Some(()) = received(&mut self.log_off) => SignalKind::End("the log-off"),
             Some(()) = self.close.recv() => SignalKind::End("the closed console"),
             Some(()) = self.stop.recv() => SignalKind::End("Ctrl-Break"),
             Some(()) = self.interrupt.recv() => SignalKind::End("Ctrl-C"),
         }
+    }
+}
+
+async fn received(log_off: &mut Option<CtrlLogoff>) -> Option<()> {
+    match log_off {
+        Some(log_off) => log_off.recv().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -235,22 +242,8 @@ pub(crate) const fn harden() -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) use win32::clock::since_boot_micros;
-
 /// A new file has the access list of its folder, which is the data folder's.
 pub(crate) fn make_private(_: &mut OpenOptions) {}
-
-pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = file.seek_write(bytes, at)?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-        at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-    }
-    Ok(())
-}
 
 /// Variables of the environment that the host gets on this system.
 pub(crate) const PASSED: &[&str] = &[

@@ -2,8 +2,8 @@
 //! are found here when the session is examined later. The space is written and synced at the start, so that a full disk
 //! does not matter.
 
-use crate::platform::write_all_at;
 use crc32fast::hash;
+use files::write_all_at;
 use model::{OrderId, SessionId, Time};
 use std::fs::File;
 use std::io::Read;

@@ -3,7 +3,7 @@
 use super::NameError;
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 /// Makes a new file readable by its owner only.
@@ -33,10 +33,6 @@ pub(crate) fn close_to_others(path: &Path) {
     if let Err(error) = fs::set_permissions(path, fs::Permissions::from_mode(mode & !0o077)) {
         tracing::warn!(path = %path.display(), mode = format!("{mode:04o}"), %error, "open to others; closing failed");
     }
-}
-
-pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()> {
-    file.write_all_at(bytes, at)
 }
 
 pub(crate) fn free_space(dir: &Path) -> io::Result<u64> {

@@ -1,9 +1,8 @@
 //! Windows.
 
 use super::NameError;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::windows::fs::FileExt;
 use std::path::Path;
 use win32::access;
 use win32::event::Held;
@@ -34,18 +33,6 @@ pub(crate) fn close_to_others(path: &Path) {
     if let Err(error) = access::close_to_others(path, about.is_dir()) {
         tracing::warn!(path = %path.display(), %error, "open to others; closing failed");
     }
-}
-
-pub(crate) fn write_all_at(file: &File, mut bytes: &[u8], mut at: u64) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let written = file.seek_write(bytes, at)?;
-        if written == 0 {
-            return Err(io::ErrorKind::WriteZero.into());
-        }
-        bytes = bytes.get(written..).unwrap_or_default();
-        at = at.saturating_add(u64::try_from(written).unwrap_or(u64::MAX));
-    }
-    Ok(())
 }
 
 pub(crate) fn free_space(dir: &Path) -> io::Result<u64> {

@@ -29,20 +29,21 @@ const CRATES: &[Crate] = &[
     // Calls of Windows: no other crate has unsafe code for them.
     shell("win32", &[]),
     shell("files", &["win32"]),
+    shell("uptime", &["win32"]),
     shell("tape", &["files", "model"]),
     // The signer's client takes an order that the gate approved, so it must know the engine's type. See
     // docs/decisions/001.
-    shell("signer", &["engine", "files", "model", "order", "win32"]),
+    shell("signer", &["engine", "files", "model", "order", "uptime", "win32"]),
     shell("polymarket", &["engine", "model", "order"]),
     shell("sandbox", &["files", "model", "win32"]),
     // Not polymarket: shared wire types would hide parse bugs.
-    shell("exchange", &["files", "model", "order", "sim", "win32"]),
+    shell("exchange", &["files", "model", "order", "sim", "uptime"]),
     // The shell, bottom up.
     shell("store", &["engine", "files", "journal", "model", "win32"]),
     shell("readmodel", &["engine", "model"]),
     shell("alerts", &["engine", "model", "polymarket"]),
     shell("config", &["alerts", "files", "model", "polymarket", "signer", "sim", "store"]),
-    shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store", "win32"]),
+    shell("control", &["engine", "model", "order", "readmodel", "sandbox", "store", "uptime"]),
     shell("lifecycle", &["alerts", "config", "control", "engine", "model", "readmodel", "sandbox", "store", "win32"]),
     shell(
         "trading",

@@ -1,8 +1,9 @@
-//! The calls that differ between systems.
+//! The time since the machine started: a clock that cannot be set and that all processes share. It is not the time of
+//! day, and its values mean nothing after the next start.
 
 /// Returns the microseconds since boot, suspended time included where the system counts it.
 #[cfg(unix)]
-pub(crate) fn since_boot_micros() -> u64 {
+pub fn since_boot_micros() -> u64 {
     #[cfg(target_os = "linux")]
     let id = rustix::time::ClockId::Boottime;
     #[cfg(not(target_os = "linux"))]
@@ -13,4 +14,16 @@ pub(crate) fn since_boot_micros() -> u64 {
 }
 
 #[cfg(windows)]
-pub(crate) use win32::clock::since_boot_micros;
+pub use win32::clock::since_boot_micros;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_on() {
+        let before = since_boot_micros();
+        std::thread::sleep(std::time::Duration::from_millis(2));
+        assert!(since_boot_micros() > before);
+    }
+}
