@@ -13,6 +13,8 @@ pub(crate) struct Checked {
     detail: String,
     /// The checks that this machine could not run, with the reason. If nothing ran at all, `detail` is empty.
     not_run: Vec<String>,
+    /// True if the gate does not require the checks of `not_run`, in CI neither.
+    may_lack: bool,
 }
 
 impl Checked {
@@ -24,12 +26,18 @@ impl Checked {
     /// Returns the result of a step in which all checks passed but those of `not_run`, which did not run.
     pub(crate) fn with(detail: &str, not_run: Vec<String>) -> Self {
         let detail = if detail.is_empty() { "passed".to_owned() } else { format!("passed: {detail}") };
-        Self { detail, not_run }
+        Self { detail, not_run, may_lack: false }
     }
 
     /// Returns the result of a step of which nothing could run on this machine.
     pub(crate) fn not_run(why: &anyhow::Error) -> Self {
-        Self { detail: String::new(), not_run: vec![format!("{why:#}")] }
+        Self { detail: String::new(), not_run: vec![format!("{why:#}")], may_lack: false }
+    }
+
+    /// Returns the result of a step whose tools are for another platform and could not be had. It is listed as not run,
+    /// but does not fail the gate.
+    pub(crate) fn not_required(why: &anyhow::Error) -> Self {
+        Self { may_lack: true, ..Self::not_run(why) }
     }
 }
 
@@ -83,7 +91,7 @@ impl Gate {
         self.not_run.extend(checked.not_run.into_iter().map(|what| format!("{step}: {what}")));
         match (count, checked.detail) {
             (0, detail) => (detail, Ok(())),
-            (_, _) if self.strict => {
+            (_, _) if self.strict && !checked.may_lack => {
                 self.failure = Some(format!("{step}: CI is set, and {count} of its checks could not run"));
                 ("FAILED: NOT RUN".to_owned(), Err(Stopped))
             }
@@ -150,6 +158,15 @@ mod tests {
         let mut gate = Gate::new(true);
         gate.step("browser", || Ok(Checked::not_run(&anyhow!("no browser")))).unwrap_err();
         assert_eq!(gate.finish(), ExitCode::FAILURE);
+    }
+
+    #[test]
+    fn what_is_not_required_is_named_and_fails_nothing() {
+        let mut gate = Gate::new(true);
+        gate.step("Windows", || Ok(Checked::not_required(&anyhow!("no compiler")))).unwrap();
+        assert!(gate.summary().contains("\nNOT RUN  Windows: no compiler\n"), "{}", gate.summary());
+        assert!(!gate.summary().contains("The gate is green"), "{}", gate.summary());
+        assert_eq!(gate.finish(), ExitCode::SUCCESS);
     }
 
     #[test]
