@@ -1,7 +1,7 @@
 //! Linux, and other systems like it.
 
 use super::NameError;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::Path;
