@@ -1,5 +1,5 @@
 //! The inbox of the engine thread: three bounded queues, of which each round takes a bounded part. Account inputs come
-//! first (operator commands, faults of the host, fills, venue responses), then strategy answers, then market inputs.
+//! first (operator commands, faults of the host, fills, venue responses), then market inputs, then strategy answers.
 //! The content of one queue never takes up room in another. Market inputs that do not fit are dropped and the loss is
 //! reported, so that books are fetched again.
 
@@ -22,8 +22,9 @@ const ACCOUNT_RESERVE: usize = 65_536;
 const STRATEGY_MAX: usize = 65_536;
 /// Maximum number of account inputs per round.
 const ACCOUNT_ROUND: usize = 1_024;
-/// Number of intents and other strategy reports per round; the answer that reaches it is the last of the round.
-const INTENTS_ROUND: usize = 256;
+/// Number of intents and other strategy reports per round; the answer that reaches it is the last of the round. A market
+/// input waits for at most the answers of one round.
+const INTENTS_ROUND: usize = 64;
 
 /// Channel for the result of a command.
 pub type Reply = tokio::sync::oneshot::Sender<Result<(), String>>;
@@ -45,7 +46,7 @@ pub struct Arrival {
 /// Result of [`Inbox::next_round`].
 #[derive(Debug, Default)]
 pub struct Taken {
-    /// Inputs in processing order: account, strategies, market.
+    /// Inputs in processing order: account, market, strategies.
     pub arrivals: Vec<Arrival>,
     /// True if market inputs were dropped since the last call.
     pub market_lost: bool,
@@ -101,6 +102,8 @@ impl Queues {
     fn round(&mut self, arrivals: &mut Vec<Arrival>, market_max: usize) {
         let some = self.account.len().min(ACCOUNT_ROUND);
         arrivals.extend(self.account.drain(..some));
+        let some = self.market.len().min(market_max);
+        arrivals.extend(self.market.drain(..some));
         let mut intents = 0_usize;
         while intents < INTENTS_ROUND
             && let Some(arrival) = self.strategy.pop_front()
@@ -108,8 +111,6 @@ impl Queues {
             intents = intents.saturating_add(weight(&arrival.body));
             arrivals.push(arrival);
         }
-        let some = self.market.len().min(market_max);
-        arrivals.extend(self.market.drain(..some));
     }
 }
 

@@ -55,12 +55,12 @@ fn the_opening_is_what_waits_of_the_account_in_its_order_and_nothing_else() {
 }
 
 #[test]
-fn account_inputs_are_taken_first_then_strategies_then_the_market() {
+fn account_inputs_are_taken_first_then_the_market_then_strategies() {
     let inbox = Inbox::default();
     inbox.market(Time(1), [alive(1), alive(2)].into_iter());
     inbox.strategy(Time(1), answer(1, 1));
     inbox.account(Time(2), looked(1));
-    assert_eq!(round(&inbox, 1), vec![looked(1), answer(1, 1), alive(1)]);
+    assert_eq!(round(&inbox, 1), vec![looked(1), alive(1), answer(1, 1)]);
     assert_eq!(round(&inbox, 10), vec![alive(2)]);
 }
 
@@ -103,7 +103,7 @@ fn a_round_is_bounded_and_every_queue_has_its_part_of_it() {
     (0..1_000).for_each(|number| inbox.strategy(Time(1), answer(number * 1_000, 100)));
     (0..1_000).for_each(|number| inbox.market(Time(1), [alive(number)].into_iter()));
     let (mut orders, mut answers, mut market) = (Vec::new(), 0, 0);
-    for _ in 0..400 {
+    for _ in 0..1_000 {
         let bodies = round(&inbox, 256);
         let intents: usize = bodies.iter().filter(|body| matches!(body, InputKind::Intents(_))).map(weight).sum();
         let markets = bodies.iter().filter(|body| matches!(body, InputKind::BookConfirmed { .. })).count();
