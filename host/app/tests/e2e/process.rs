@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// Number of times that a request is sent which the host could not store in time.
+const STORES_TRIED: usize = 10;
 /// File names for the outputs of a run, in its folder.
 const OUTPUT: &str = "stdout.log";
 const ERRORS: &str = "stderr.log";
@@ -306,6 +308,11 @@ impl Api {
         self.request(self.client.put(format!("{}{path}", self.base)).body(body))
     }
 
+    /// Sends a PUT request that must succeed, as [`Api::post`] does.
+    pub(crate) fn put_stored(&self, path: &str, body: &Value) -> Value {
+        self.send(self.client.put(format!("{}{path}", self.base)).body(body.to_string()))
+    }
+
     /// Sends a request that is rejected; returns the status and the reason.
     pub(crate) fn refused(&self, path: &str, body: &Value) -> (u16, String) {
         let (status, answer) = self.request(self.client.post(format!("{}{path}", self.base)).json(body));
@@ -322,8 +329,20 @@ impl Api {
         self.request(self.client.get(format!("{}{path}", self.base))).0
     }
 
+    /// Sends a request that must succeed. One that a slow disk did not let the host store is sent again, as an operator
+    /// would.
     fn send(&self, request: reqwest::RequestBuilder) -> Value {
-        let (status, answer) = self.request(request);
+        let mut next = Some(request);
+        let (mut status, mut answer) = (0, Value::Null);
+        for _ in 0..STORES_TRIED {
+            let Some(request) = next.take() else { break };
+            next = request.try_clone();
+            (status, answer) = self.request(request);
+            let changed_nothing = answer["detail"].as_str().is_some_and(|text| text.contains("nothing has changed"));
+            if status != 503 || !changed_nothing {
+                break;
+            }
+        }
         assert!((200..300).contains(&status), "{status}: {answer}");
         answer
     }
