@@ -226,15 +226,19 @@ impl Engine {
     }
 
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
-        // Answers of a replaced instance are ignored.
-        if !self.strategies.is_subscribed(answer.strategy, answer.instance) {
-            return;
-        }
+        let subscribed = self.strategies.is_subscribed(answer.strategy, answer.instance);
         if let Some(reason) = &answer.fault {
             let (strategy, reason) = (answer.strategy, reason.clone());
             effects.push(Effect::Event(EngineEvent::StrategyFault { strategy, reason }));
-            self.clear_quotes(|who, _| who == strategy, effects);
+            if subscribed {
+                self.clear_quotes(|who, _| who == strategy, effects);
+            }
+            // The end of an instance can overtake its last answer, whose fault counts all the same.
             self.record_fault(strategy, effects);
+            return;
+        }
+        // Intents of a replaced instance are ignored.
+        if !subscribed {
             return;
         }
         for intent in answer.intents.iter().take(INTENTS_MAX) {

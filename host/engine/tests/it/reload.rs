@@ -3,7 +3,7 @@
 use crate::story::{Story, WIDE, price};
 use engine::{Effect, EngineEvent};
 use model::event::MarketEventKind;
-use model::input::{Blob, StrategyAnswer, StrategyChange};
+use model::input::{Blob, Breaker, StrategyAnswer, StrategyChange};
 use model::{
     InputKind, Intent, IntentKind, MarketEvent, MarketIx, MarketNote, NoteKind, OrderKind, OwnEvent, Quote, Side, Size,
     StrategyId, Time, TokenIx, Wants,
@@ -67,6 +67,34 @@ fn one_that_goes_on_speaks_under_the_number_of_the_one_that_did_not_start() {
     announce(&mut story, 3);
     story.step(kept(2));
     assert_eq!(faults(&story), 0, "a newer instance was announced");
+}
+
+/// Reports a failed call of an instance; returns true if it tripped the breaker.
+fn fails(story: &mut Story, instance: u32) -> bool {
+    let failed = StrategyAnswer { instance, fault: Some("it panicked".into()), ..StrategyAnswer::to_one(ONE, vec![]) };
+    story.step(InputKind::Intents(failed));
+    let trips = |effect: &Effect| {
+        matches!(effect, Effect::Event(EngineEvent::Breaker { breaker: Breaker::StrategyFault, tripped: true, .. }))
+    };
+    story.effects.iter().any(trips)
+}
+
+#[test]
+fn a_fault_that_its_instances_end_overtakes_counts() {
+    let mut story = Story::new(1, WIDE);
+    assert!(!fails(&mut story, 1));
+    announce(&mut story, 2);
+    assert!(!fails(&mut story, 2));
+    story.step(InputKind::Strategy(StrategyChange::Removed { strategy: ONE, reason: "it failed".into() }));
+    assert!(fails(&mut story, 2), "{:?}", story.effects);
+
+    // The quotes of a successor stay.
+    let mut story = Story::new(1, WIDE);
+    announce(&mut story, 2);
+    let bid = Some(Quote { price: price("0.30"), size: Size::shares(10) });
+    answers(&mut story, 2, IntentKind::Quote { token: TOKEN, bid, ask: None });
+    assert!(!fails(&mut story, 1));
+    assert!(faults(&story) == 1 && story.engine.open_orders().count() == 1);
 }
 
 #[test]
