@@ -442,8 +442,10 @@ impl Orders {
 
     /// Recomputes the sums from the orders themselves.
     pub(crate) fn sums(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
-        let cash = self.table.values().fold(Usd::ZERO, |sum, entry| sum.saturating_add(reserve(entry).cash));
-        (cash, self.table.values().filter(|entry| entry.is_open()).count())
+        // Almost all remembered orders are finished, and reserve nothing.
+        self.table.unsorted().filter(|entry| entry.is_at_risk()).fold((Usd::ZERO, 0), |(cash, open), entry| {
+            (cash.saturating_add(reserve(entry).cash), open.saturating_add(usize::from(entry.is_open())))
+        })
     }
 }
 

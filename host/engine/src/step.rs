@@ -16,7 +16,7 @@ use crate::strategy_pnl::StrategyPnls;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
-use model::{Input, InputKind, Limits, MarketIx, OrderId, Seq, SessionId, Time, Usd};
+use model::{Input, InputKind, Limits, MarketEvent, MarketIx, OrderId, Seq, SessionId, Time, Usd};
 
 /// The interval at which cancels are repeated while an emergency stop or a stop is not complete.
 pub(crate) const CANCEL_RETRY_MICROS: u64 = 2_000_000;
@@ -167,10 +167,7 @@ impl Engine {
     /// Processes one input and writes the resulting effects to `effects`, which is cleared first and whose allocation
     /// is reused. The same inputs always lead to the same effects.
     pub fn step(&mut self, input: &Input, effects: &mut Effects) {
-        effects.clear();
-        // A clock that was set back must not make old data look fresh.
-        self.now = self.now.max(input.at);
-        self.cause = input.seq;
+        self.begin_step(input.seq, input.at, effects);
         match &input.kind {
             InputKind::Event(event) => self.on_event(event, effects),
             InputKind::Intents(answer) => self.on_answer(answer, effects),
@@ -215,6 +212,20 @@ impl Engine {
             InputKind::HostFault { fault } => self.on_host_fault(*fault, effects),
         }
         self.notify_sessions(&input.kind, effects);
+    }
+
+    /// Processes a market event like [`Engine::step`], without an [`Input`] around it: a backtest has millions of them.
+    pub fn step_event(&mut self, seq: Seq, at: Time, event: &MarketEvent, effects: &mut Effects) {
+        self.begin_step(seq, at, effects);
+        // A market event changes no session state.
+        self.on_event(event, effects);
+    }
+
+    fn begin_step(&mut self, seq: Seq, at: Time, effects: &mut Effects) {
+        effects.clear();
+        // A clock that was set back must not make old data look fresh.
+        self.now = self.now.max(at);
+        self.cause = seq;
     }
 
     /// Returns the ledger: cash and positions.

@@ -1,7 +1,7 @@
 //! Events of tapes as backtests read them: parsed, numbered by market, in the order of receipt.
 
-use model::event::MarketEvent;
-use model::{ConditionId, EventId, Market, MarketIx, Size, Time, Usd};
+use model::event::{MarketEvent, MarketEventKind};
+use model::{ConditionId, EventId, Level, Market, MarketIx, Price, Side, Signal, Size, Time, TokenIx, Usd};
 use std::collections::BTreeMap;
 
 /// One event of a tape.
@@ -23,8 +23,12 @@ pub struct TapeEvent {
 pub enum TapeEventKind {
     /// A market was listed. Its number is the number of markets listed before it in the run.
     Listed(Box<ListedMarket>),
-    /// The venue sent an event of a market.
-    Market(MarketEvent),
+    /// The venue sent a change of a level. Almost every event of a tape is one, so it is kept small.
+    Level(LevelChange),
+    /// The venue sent another event of a market.
+    Market(Box<MarketEvent>),
+    /// The venue sent another event of a market's first token, and its mirror for the second token with it.
+    Both(Box<MarketEvent>),
     /// Nothing is known about these markets from now on, until their next book; see RESEARCH 1 on the time of a gap.
     Blind {
         /// The markets; empty for all.
@@ -38,12 +42,87 @@ pub enum TapeEventKind {
         market: MarketIx,
     },
     /// A value of an external series, delivered as a signal.
-    Signal {
-        /// Name of the series, e.g. `price.btcusd`.
-        name: String,
-        /// Its value as text.
-        value: String,
-    },
+    Signal(Box<Signal>),
+}
+
+/// A change of a level of a book.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelChange {
+    /// The token.
+    pub token: TokenIx,
+    /// The venue's time.
+    pub venue_time: Time,
+    /// The side of the book.
+    pub side: Side,
+    /// The price.
+    pub price: Price,
+    /// The new total size; zero if the level is empty.
+    pub size: Size,
+    /// True if the venue sent the mirrored change for the market's other token with it.
+    pub both: bool,
+}
+
+impl LevelChange {
+    /// Returns the change as an event of its token.
+    pub const fn event(&self) -> MarketEvent {
+        let kind = MarketEventKind::Level { side: self.side, price: self.price, size: self.size };
+        MarketEvent { token: self.token, venue_time: self.venue_time, kind }
+    }
+
+    /// Returns the event of the other token, if there is one.
+    pub fn mirror(&self) -> Option<MarketEvent> {
+        let (side, price) = (self.side.opposite(), self.price.complement());
+        self.both.then(|| Self { token: self.token.complement(), side, price, ..*self }.event())
+    }
+}
+
+impl TapeEventKind {
+    /// Returns an event of one token. If `both`, the venue sent its mirror for the other token with it, unless such an
+    /// event belongs to one token alone.
+    pub fn market(event: MarketEvent, both: bool) -> Self {
+        match event.kind {
+            MarketEventKind::Level { side, price, size } => {
+                Self::Level(LevelChange { token: event.token, venue_time: event.venue_time, side, price, size, both })
+            }
+            MarketEventKind::Trade { .. } | MarketEventKind::Resolved { .. } => Self::Market(Box::new(event)),
+            _ if both => Self::Both(Box::new(event)),
+            _ => Self::Market(Box::new(event)),
+        }
+    }
+
+    /// Returns the events of markets in it: none, one, or one for each token of a market.
+    pub fn market_events(&self) -> impl Iterator<Item = MarketEvent> {
+        let (first, second) = match self {
+            Self::Level(change) => (Some(change.event()), change.mirror()),
+            Self::Market(event) => (Some((**event).clone()), None),
+            Self::Both(event) => (Some((**event).clone()), mirrored(event)),
+            _ => (None, None),
+        };
+        first.into_iter().chain(second)
+    }
+}
+
+/// Returns what an event of a token means for the other token of its market; `None` for events that belong to one token
+/// alone.
+pub(crate) fn mirrored(event: &MarketEvent) -> Option<MarketEvent> {
+    let kind = mirrored_kind(&event.kind)?;
+    Some(MarketEvent { token: event.token.complement(), venue_time: event.venue_time, kind })
+}
+
+/// The same for the content of an event.
+pub(crate) fn mirrored_kind(kind: &MarketEventKind) -> Option<MarketEventKind> {
+    let levels = |levels: &[Level]| -> Vec<Level> {
+        levels.iter().map(|level| Level { price: level.price.complement(), size: level.size }).collect()
+    };
+    match kind {
+        MarketEventKind::Book { bids, asks } => Some(MarketEventKind::Book { bids: levels(asks), asks: levels(bids) }),
+        MarketEventKind::Level { side, price, size } => {
+            Some(MarketEventKind::Level { side: side.opposite(), price: price.complement(), size: *size })
+        }
+        MarketEventKind::TickSize { tick } => Some(MarketEventKind::TickSize { tick: *tick }),
+        MarketEventKind::Unread { grid } => Some(MarketEventKind::Unread { grid: *grid }),
+        MarketEventKind::Trade { .. } | MarketEventKind::Resolved { .. } => None,
+    }
 }
 
 /// A market as it was known at its listing. It contains nothing that was published later.

@@ -224,6 +224,11 @@ impl Paper {
         }
     }
 
+    /// Returns the number of requests and answers so far; it grows with each new due event.
+    pub const fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Returns the time of the next due event.
     pub fn next_due(&self) -> Option<Time> {
         self.on_the_way.first_key_value().map(|((due, _), _)| *due)

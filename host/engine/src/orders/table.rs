@@ -72,6 +72,11 @@ impl Table {
         self.by_id.values().filter_map(|slot| self.at(*slot))
     }
 
+    /// Returns all orders in the order of their slots.
+    pub(super) fn unsorted(&self) -> impl Iterator<Item = &OrderEntry> {
+        self.slots.iter().flatten()
+    }
+
     /// Adds an order to the list of its market.
     pub(super) fn list(&mut self, market: MarketIx, order: OrderId) {
         let Some(slot) = self.by_id.get(&order) else { return };

@@ -118,7 +118,7 @@ impl Maker {
 
     fn push(&mut self, outcome: u32, kind: MarketEventKind) {
         let event = MarketEvent { token: MarketIx(0).token(outcome), venue_time: self.at, kind };
-        let kind = TapeEventKind::Market(event);
+        let kind = TapeEventKind::market(event, false);
         self.tape.push_back(TapeEvent { frame: self.frame, venue_at: self.at, received_at: None, kind });
     }
 

@@ -123,10 +123,16 @@ impl Again {
             TapeEventKind::Listed(listed) => {
                 self.numbers.push(self.known.get(&listed.market.condition).copied());
             }
-            TapeEventKind::Market(event) => {
+            TapeEventKind::Level(change) => {
+                if let Some(market) = number(change.token.market()) {
+                    let token = market.token(change.token.outcome());
+                    self.paper.stage(at, &MarketEvent { token, ..change.event() }).ok();
+                }
+            }
+            TapeEventKind::Market(event) | TapeEventKind::Both(event) => {
                 if let Some(market) = number(event.token.market()) {
                     let token = market.token(event.token.outcome());
-                    self.paper.stage(at, &MarketEvent { token, ..event.clone() }).ok();
+                    self.paper.stage(at, &MarketEvent { token, ..(**event).clone() }).ok();
                 }
             }
             TapeEventKind::Closed { market } => {
@@ -139,7 +145,7 @@ impl Again {
                 let markets: Vec<MarketIx> = markets.iter().filter_map(|market| number(*market)).collect();
                 markets.into_iter().for_each(|market| self.paper.lose_book(market));
             }
-            TapeEventKind::Signal { .. } => {}
+            TapeEventKind::Signal(_) => {}
         }
         if moment.ends_frame {
             self.paper.settle_frame(at);

@@ -28,7 +28,7 @@ pub(super) const SPAN_MAX: usize = 1_024;
 /// Twice the cost of a batch (a copy of the engine and a call), in moments that are repeated. A batch of `s` moments
 /// costs a share of that per moment, and an action in it repeats `s / 2` moments, so that the cheapest batch has the
 /// root of this number times the moments between two actions.
-const BATCH_COST: usize = 16;
+const BATCH_COST: usize = 32;
 /// Maximum number of consecutive calls caused by the strategies' own answers, without a moment in between. After this
 /// many refusals the host ends an instance.
 const STANDING_MAX: u64 = 1_000;
@@ -290,7 +290,7 @@ impl<'a> Run<'a> {
 
     /// Lets a moment happen.
     fn happen(&mut self, moment: Moment) {
-        let Moment { at, number, phase, ends_frame } = moment;
+        let Moment { at, number, phase, ends_frame, .. } = moment;
         if phase == Phase::Idle {
             return self.world.pass(at, &mut self.output);
         }
@@ -303,6 +303,9 @@ impl<'a> Run<'a> {
 
     /// Queues the new items; returns true if one is for a strategy alone, or for another strategy than the first one.
     fn wait(&mut self, place: usize) -> bool {
+        if self.output.items.is_empty() {
+            return false;
+        }
         let mut ends = false;
         for (strategy, item) in self.output.items.drain(..) {
             let Some(slot) = self.slots.iter().position(|slot| slot.id == strategy) else { continue };
@@ -439,12 +442,12 @@ impl<'a> Run<'a> {
     fn is_barrier(&self, moment: Moment) -> bool {
         let begins = !self.started && self.from.is_none_or(|from| moment.at >= from);
         let one_begins = self.starts.last().is_some_and(|at| moment.at >= *at);
-        begins || one_begins || self.timeline.changes_markets(moment)
+        begins || one_begins || moment.changes_markets
     }
 
     /// Starts the strategies, lists markets, or grants others for a closed one.
     fn change_markets(&mut self, moment: Moment) -> anyhow::Result<Step> {
-        if self.timeline.changes_markets(moment) {
+        if moment.changes_markets {
             if moment.phase == Phase::Venue {
                 self.list(moment)?;
             } else {
@@ -454,7 +457,7 @@ impl<'a> Run<'a> {
             self.commit(1);
             // Markets that are listed together are granted together.
             let next = self.timeline.get(0)?;
-            if next.is_some_and(|next| next.at == moment.at && self.timeline.changes_markets(next)) {
+            if next.is_some_and(|next| next.at == moment.at && next.changes_markets) {
                 return Ok(Step::On);
             }
         }

@@ -56,7 +56,7 @@ fn events_of(recording: &Recording) -> Vec<TapeEvent> {
         last_ms = Some(frame.time_ms.max(last_ms.unwrap_or(0)));
         tape.extend(kinds(frame).into_iter().map(|kind| {
             let token = MarketIx(0).token(frame.outcome);
-            let kind = TapeEventKind::Market(MarketEvent { token, venue_time: at, kind });
+            let kind = TapeEventKind::market(MarketEvent { token, venue_time: at, kind }, false);
             TapeEvent { frame: number, venue_at: at, received_at: None, kind }
         }));
     }
@@ -99,8 +99,7 @@ mod tests {
         let times: Vec<u64> = tape.iter().map(|event| event.venue_at.0).collect();
         assert_eq!(times, [1_000_000, 1_000_000, 1_200_000, 6_200_000]);
         let of = |place: usize| match &tape[place].kind {
-            TapeEventKind::Market(event) => event,
-            other => panic!("{other:?}"),
+            kind => kind.market_events().next().unwrap(),
         };
         let MarketEventKind::Book { bids, asks } = &of(0).kind else { panic!("{:?}", tape[0]) };
         assert_eq!((bids.len(), asks.len()), (1, 1));

@@ -62,7 +62,7 @@ fn the_tape_is_a_book_that_never_crosses() {
     let mut books = [model::Book::default(), model::Book::default()];
     let tape = Generated::new(3, 20_000).collect();
     for event in &tape {
-        let crate::events::TapeEventKind::Market(event) = &event.kind else { continue };
+        let Some(event) = event.kind.market_events().next() else { continue };
         let book = &mut books[usize::try_from(event.token.outcome()).unwrap()];
         match &event.kind {
             model::MarketEventKind::Book { bids, asks } => book.replace(bids, asks).unwrap(),

@@ -25,6 +25,8 @@ pub(super) struct Moment {
     pub(super) phase: Phase,
     /// True for the last event of a frame.
     pub(super) ends_frame: bool,
+    /// True for a listing, and for the news that a market closed.
+    pub(super) changes_markets: bool,
 }
 
 /// The kinds of moments.
@@ -38,19 +40,34 @@ pub(super) enum Phase {
     Idle,
 }
 
+/// An event that was read and is still needed.
+#[derive(Debug)]
+struct Waiting {
+    event: TapeEvent,
+    received: Time,
+    /// True if no later event of its frame acts at the venue, once that is known.
+    ends_frame: bool,
+    /// True once the rest of its frame was read.
+    is_whole: bool,
+}
+
 /// The moments of a source.
 pub(super) struct Timeline<'a> {
     source: &'a mut dyn EventSource,
     feed: Delay,
     rng: Rng,
     to: Option<Time>,
-    /// Events that are still needed, from number `base` on, each with its time of receipt.
-    events: VecDeque<(Time, TapeEvent)>,
+    /// Events that are still needed, from number `base` on.
+    events: VecDeque<Waiting>,
     base: u64,
     /// Events that have not acted at the venue, in the order of the venue's time.
     to_venue: VecDeque<(Time, u64)>,
     /// The next event to be heard.
     to_hear: u64,
+    /// The last event read that acts at the venue.
+    acting: Option<u64>,
+    /// The frame of the last event read.
+    frame: u64,
     /// The moments since the last call of [`Timeline::release`].
     moments: VecDeque<Moment>,
     last: Time,
@@ -89,6 +106,8 @@ impl<'a> Timeline<'a> {
             base: 0,
             to_venue: VecDeque::new(),
             to_hear: 0,
+            acting: None,
+            frame: 0,
             moments: VecDeque::new(),
             last: Time(0),
             assumed: false,
@@ -106,17 +125,15 @@ impl<'a> Timeline<'a> {
     /// # Errors
     /// Those of the source.
     pub(super) fn get(&mut self, place: usize) -> anyhow::Result<Option<Moment>> {
-        while self.moments.len() <= place {
-            let Some(moment) = self.next()? else { return Ok(None) };
-            self.moments.push_back(moment);
+        if let Some(moment) = self.moments.get(place) {
+            return Ok(Some(*moment));
         }
-        Ok(self.moments.get(place).copied())
+        self.extend(place)
     }
 
     /// Returns an event by its number, as long as its moments are not released.
     pub(super) fn event(&self, number: u64) -> Option<&TapeEvent> {
-        let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
-        self.events.get(place).map(|(_, event)| event)
+        self.waiting(number).map(|waiting| &waiting.event)
     }
 
     /// Forgets the first `count` moments; the others are counted from there.
@@ -145,45 +162,58 @@ impl<'a> Timeline<'a> {
         self.idle_until = until;
     }
 
-    fn next(&mut self) -> anyhow::Result<Option<Moment>> {
-        self.read_ahead()?;
-        let heard = self.received(self.to_hear);
-        let moment = match (self.to_venue.front().copied(), heard) {
-            (Some((at, number)), heard) if heard.is_none_or(|heard| at <= heard) => {
-                self.to_venue.pop_front();
-                Moment { at, number, phase: Phase::Venue, ends_frame: self.ends_frame(number) }
+    /// Reads until there is a moment at this place.
+    fn extend(&mut self, place: usize) -> anyhow::Result<Option<Moment>> {
+        loop {
+            while self.add_moment() {}
+            if let Some(moment) = self.moments.get(place) {
+                return Ok(Some(*moment));
             }
-            (_, Some(at)) => {
-                let number = self.to_hear;
-                self.to_hear = number.saturating_add(1);
-                Moment { at, number, phase: Phase::Heard, ends_frame: false }
-            }
-            _ if self.last < self.idle_until && self.last > Time(0) => {
+            if !self.ended {
+                self.read()?;
+            } else if self.last < self.idle_until && self.last > Time(0) {
                 let at = self.last.plus_micros(IDLE_MICROS).min(self.idle_until);
-                Moment { at, number: self.base, phase: Phase::Idle, ends_frame: false }
+                let (number, ends_frame, changes_markets) = (self.base, false, false);
+                self.push(Moment { at, number, phase: Phase::Idle, ends_frame, changes_markets });
+            } else {
+                return Ok(None);
             }
-            _ => return Ok(None),
-        };
-        // An event that is later than the window acts when it is read.
-        self.last = self.last.max(moment.at);
-        Ok(Some(Moment { at: self.last, ..moment }))
+        }
     }
 
-    /// Reads until no unread event can act before the next moment, and the next frame has begun.
-    fn read_ahead(&mut self) -> anyhow::Result<()> {
-        while !self.ended {
-            let venue = self.to_venue.front().copied();
-            let next = match (venue.map(|(at, _)| at), self.received(self.to_hear)) {
-                (Some(venue), Some(heard)) => Some(venue.min(heard)),
-                (venue, heard) => venue.or(heard),
-            };
-            let follows = venue.is_none_or(|(_, number)| self.frame_is_whole(number));
-            if follows && next.is_some_and(|next| self.read_until >= next.plus_micros(self.window)) {
-                return Ok(());
-            }
-            self.read()?;
+    /// Adds the next moment if it is certain: no unread event can act before it, and the frame of the next event that
+    /// acts is read as a whole.
+    fn add_moment(&mut self) -> bool {
+        let heard = self.waiting(self.to_hear).map(|waiting| waiting.received);
+        let venue = self.to_venue.front().copied().filter(|(at, _)| heard.is_none_or(|heard| *at <= heard));
+        let Some(next) = venue.map(|(at, _)| at).or(heard) else { return false };
+        if !self.ended && self.read_until < next.plus_micros(self.window) {
+            return false;
         }
-        Ok(())
+        let (at, number) = venue.unwrap_or((next, self.to_hear));
+        let Some(waiting) = self.waiting(number) else { return false };
+        if venue.is_some() && !waiting.is_whole && !self.ended {
+            return false;
+        }
+        let kind = &waiting.event.kind;
+        let (phase, ends_frame, changes_markets) = if venue.is_some() {
+            (Phase::Venue, waiting.ends_frame, matches!(kind, TapeEventKind::Listed(_)))
+        } else {
+            (Phase::Heard, false, matches!(kind, TapeEventKind::Closed { .. }))
+        };
+        if venue.is_some() {
+            self.to_venue.pop_front();
+        } else {
+            self.to_hear = self.to_hear.saturating_add(1);
+        }
+        self.push(Moment { at, number, phase, ends_frame, changes_markets });
+        true
+    }
+
+    /// Adds a moment. An event that is later than the window acts when it is read.
+    fn push(&mut self, moment: Moment) {
+        self.last = self.last.max(moment.at);
+        self.moments.push_back(Moment { at: self.last, ..moment });
     }
 
     fn read(&mut self) -> anyhow::Result<()> {
@@ -194,6 +224,7 @@ impl<'a> Timeline<'a> {
         }
         let Some(event) = event.filter(|event| self.to.is_none_or(|to| event.venue_at < to)) else {
             self.ended = true;
+            self.end_frame();
             return Ok(());
         };
         self.assumed |= event.received_at.is_none();
@@ -211,7 +242,15 @@ impl<'a> Timeline<'a> {
         let received = received.max(self.read_until);
         self.read_until = received;
         let number = self.base.saturating_add(u64::try_from(self.events.len())?);
-        if !is_heard_only(&event) {
+        let acts = !is_heard_only(&event);
+        if event.frame != self.frame {
+            self.end_frame();
+            self.frame = event.frame;
+        } else if acts && let Some(before) = self.acting.and_then(|number| self.waiting_mut(number)) {
+            before.is_whole = true;
+        }
+        if acts {
+            self.acting = Some(number);
             // A venue's clock that is ahead of ours does not make an event act after it was heard.
             let key = (event.venue_at.min(received), number);
             let behind = self.to_venue.iter().rev().take_while(|other| **other > key).count();
@@ -221,46 +260,35 @@ impl<'a> Timeline<'a> {
                 self.to_venue.insert(self.to_venue.len().saturating_sub(behind), key);
             }
         }
-        self.events.push_back((received, event));
+        self.events.push_back(Waiting { event, received, ends_frame: false, is_whole: false });
         Ok(())
     }
 
-    fn received(&self, number: u64) -> Option<Time> {
-        let place = usize::try_from(number.checked_sub(self.base)?).ok()?;
-        self.events.get(place).map(|(received, _)| *received)
-    }
-
-    /// Returns the next event after `number` that is of another frame or acts at the venue.
-    fn next_that_acts(&self, number: u64) -> Option<&TapeEvent> {
-        let frame = self.event(number).map(|event| event.frame);
-        let following = (number.saturating_add(1)..).map_while(|number| self.event(number));
-        following.into_iter().find(|event| Some(event.frame) != frame || !is_heard_only(event))
-    }
-
-    fn frame_is_whole(&self, number: u64) -> bool {
-        self.next_that_acts(number).is_some()
-    }
-
-    fn ends_frame(&self, number: u64) -> bool {
-        let frame = |event: &TapeEvent| event.frame;
-        self.event(number).map(frame) != self.next_that_acts(number).map(frame)
-    }
-
-    /// Returns true if the moment is a listing, or the news that a market closed.
-    pub(super) fn changes_markets(&self, moment: Moment) -> bool {
-        let kind = self.event(moment.number).map(|event| &event.kind);
-        match moment.phase {
-            Phase::Venue => matches!(kind, Some(TapeEventKind::Listed(_))),
-            Phase::Heard => matches!(kind, Some(TapeEventKind::Closed { .. })),
-            Phase::Idle => false,
+    /// Marks the last event that acts at the venue as the last one of its frame.
+    fn end_frame(&mut self) {
+        if let Some(last) = self.acting.take().and_then(|number| self.waiting_mut(number)) {
+            (last.ends_frame, last.is_whole) = (true, true);
         }
+    }
+
+    fn waiting(&self, number: u64) -> Option<&Waiting> {
+        self.events.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+    }
+
+    fn waiting_mut(&mut self, number: u64) -> Option<&mut Waiting> {
+        self.events.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 }
 
 /// Returns true for a change of a second token's book: the paper venue has one book a market, that of the first token.
-const fn is_heard_only(event: &TapeEvent) -> bool {
-    let TapeEventKind::Market(event) = &event.kind else { return false };
-    event.token.outcome() == 1 && matches!(event.kind, MarketEventKind::Book { .. } | MarketEventKind::Level { .. })
+fn is_heard_only(event: &TapeEvent) -> bool {
+    match &event.kind {
+        TapeEventKind::Level(change) => change.token.outcome() == 1,
+        TapeEventKind::Market(event) => {
+            event.token.outcome() == 1 && matches!(event.kind, MarketEventKind::Book { .. })
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]

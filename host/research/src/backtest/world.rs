@@ -7,14 +7,14 @@ mod outcomes;
 mod rows;
 
 use super::job::{Delay, Job};
-use crate::events::{Group, TapeEventKind};
+use crate::events::{Group, TapeEventKind, mirrored};
 use crate::run::FillModel;
 use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
 use income::Income;
 use model::input::{Channel, Command, Mode, SessionStart, Settlement, StrategyAnswer, StrategyChange};
 use model::{
     Budget, Input, InputKind, Market, MarketEvent, MarketEventKind, MarketIx, MarketNote, NewOrder, OwnEvent, Seq,
-    SessionId, Signal, StrategyId, Time, TokenIx, Usd, VenueOrderId,
+    SessionId, StrategyId, Time, TokenIx, Usd, VenueOrderId,
 };
 use outcomes::Outcomes;
 use rows::Probes;
@@ -79,6 +79,8 @@ pub(super) struct World {
     seq: u64,
     next_tick: Time,
     next_confirm: Time,
+    /// Nothing is due before this time; zero if that is not known.
+    quiet_until: Time,
     /// The next row of equity; none before the strategies start.
     next_minute: Option<Time>,
     heard_at: Time,
@@ -118,6 +120,7 @@ impl World {
             seq: 0,
             next_tick: at,
             next_confirm: at.plus_micros(CONFIRM_MICROS),
+            quiet_until: Time(0),
             next_minute: None,
             heard_at: at,
             way: job.latency.feed.typical().max(one_way).saturating_mul(2),
@@ -176,6 +179,7 @@ impl World {
         let ix = listed.map_err(|error| anyhow::anyhow!("the market {slug} cannot be listed: {error}"))?;
         self.markets.push(Watched::default());
         self.income.list(&market);
+        self.stir();
         self.feed(at, InputKind::Market(market), output);
         Ok(ix)
     }
@@ -201,14 +205,17 @@ impl World {
         output.rows.push(Row::Equity(row));
         let minutes = self.at.0.checked_div(MINUTE_MICROS).unwrap_or(0).saturating_add(1);
         self.begin_income();
+        self.stir();
         self.next_minute = Some(Time(minutes.saturating_mul(MINUTE_MICROS)));
     }
 
     /// Applies an event at the venue's time.
     pub(super) fn act_at_venue(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
         self.pass(at, output);
+        let sent = self.paper.sent();
         let applied = match kind {
-            TapeEventKind::Market(event) => self.paper.stage(at, event),
+            TapeEventKind::Level(change) => self.paper.stage(at, &change.event()),
+            TapeEventKind::Market(event) | TapeEventKind::Both(event) => self.paper.stage(at, event),
             TapeEventKind::Closed { market } => {
                 self.set_closed(*market);
                 self.outcomes.on_close(*market, at);
@@ -218,7 +225,7 @@ impl World {
                 self.each_market(markets).into_iter().for_each(|market| self.paper.lose_book(market));
                 Ok(())
             }
-            TapeEventKind::Listed(_) | TapeEventKind::Signal { .. } => Ok(()),
+            TapeEventKind::Listed(_) | TapeEventKind::Signal(_) => Ok(()),
         };
         if let Err(error) = applied {
             tracing::debug!(%error, "market event not handled by the paper venue");
@@ -226,14 +233,30 @@ impl World {
         if ends_frame {
             self.paper.settle_frame(at);
         }
-        self.take_notes(output);
+        if self.paper.sent() != sent || !matches!(kind, TapeEventKind::Level(_)) {
+            self.stir();
+            self.take_notes(output);
+        }
     }
 
     /// Lets the host hear an event.
     pub(super) fn hear(&mut self, at: Time, kind: &TapeEventKind, output: &mut Output) {
         self.pass(at, output);
         match kind {
+            TapeEventKind::Level(change) => {
+                self.hear_market(at, &change.event(), output);
+                if let Some(other) = change.mirror() {
+                    self.hear_market(at, &other, output);
+                }
+                return;
+            }
             TapeEventKind::Market(event) => self.hear_market(at, event, output),
+            TapeEventKind::Both(event) => {
+                self.hear_market(at, event, output);
+                if let Some(other) = mirrored(event) {
+                    self.hear_market(at, &other, output);
+                }
+            }
             TapeEventKind::Blind { markets, .. } => {
                 for market in self.each_market(markets) {
                     self.set_blind(market, true);
@@ -244,21 +267,23 @@ impl World {
                     }
                 }
             }
-            TapeEventKind::Signal { name, value } => {
-                let signal = Signal { name: name.clone(), value: value.clone() };
+            TapeEventKind::Signal(signal) => {
                 for strategy in self.strategies.clone() {
-                    let change = StrategyChange::Signal { strategy, signal: signal.clone() };
+                    let change = StrategyChange::Signal { strategy, signal: (**signal).clone() };
                     self.feed(at, InputKind::Strategy(change), output);
                 }
             }
             TapeEventKind::Listed(_) | TapeEventKind::Closed { .. } => {}
         }
+        self.stir();
     }
 
     fn hear_market(&mut self, at: Time, event: &MarketEvent, output: &mut Output) {
         self.heard_at = at;
         self.next_tick = self.next_tick.min(at.plus_micros(TICK_MICROS));
-        let market = event.token.market();
+        self.quiet_until = self.quiet_until.min(self.next_tick);
+        let token = event.token;
+        let market = token.market();
         match &event.kind {
             MarketEventKind::Book { .. } => self.set_blind(market, false),
             MarketEventKind::Resolved { pays } => {
@@ -267,15 +292,15 @@ impl World {
             }
             _ => {}
         }
-        self.feed(at, InputKind::Event(event.clone()), output);
+        self.feed_event(at, event, output);
         let second = at.seconds();
-        if event.token.outcome() == 0
+        if token.outcome() == 0
             && let Some(watched) = self.markets.get_mut(market.index())
             && watched.traded
             && watched.top_at != second
         {
             watched.top_at = second;
-            let (bid, ask, _) = self.engine.top(event.token);
+            let (bid, ask, _) = self.engine.top(token);
             let [bid, ask] = [bid, ask].map(|level| level.map(|level| level.price));
             output.rows.push(Row::Top(crate::run::TopRow { at, market: market.0, bid, ask }));
         }
@@ -283,6 +308,9 @@ impl World {
 
     /// Returns true if an answer of the venue or a payout is due by then.
     pub(super) fn hears_venue_before(&self, at: Time) -> bool {
+        if at < self.quiet_until {
+            return false;
+        }
         let due = self.paper.next_due().into_iter().chain(self.outcomes.next_due()).min();
         due.is_some_and(|due| due <= at)
     }
@@ -294,6 +322,9 @@ impl World {
 
     /// Advances time: clock events, answers of the venue, outcomes, and rows.
     pub(super) fn pass(&mut self, until: Time, output: &mut Output) {
+        if until < self.quiet_until {
+            return;
+        }
         loop {
             let never = Time(u64::MAX);
             let venue = self.paper.next_due().unwrap_or(never);
@@ -303,6 +334,7 @@ impl World {
             let income = self.income.next_due().unwrap_or(never);
             let next = venue.min(self.next_tick).min(income).min(minute).min(probe).min(outcome).min(self.next_confirm);
             if next > until {
+                self.quiet_until = next;
                 return;
             }
             if outcome == next {
@@ -360,20 +392,50 @@ impl World {
         let input = Input { seq: Seq(self.seq), at: self.at, kind };
         let mut effects = std::mem::take(&mut self.effects);
         self.engine.step(&input, &mut effects);
-        if let Some((count, digest)) = engine::digest(&effects) {
+        self.act_all(&mut effects, &input.kind, realised, output);
+        self.effects = effects;
+    }
+
+    /// The same for an event of a market, whose effects are mostly notifications.
+    fn feed_event(&mut self, at: Time, event: &MarketEvent, output: &mut Output) {
+        self.seq = self.seq.saturating_add(1);
+        self.at = self.at.max(at);
+        let mut effects = std::mem::take(&mut self.effects);
+        self.engine.step_event(Seq(self.seq), self.at, event, &mut effects);
+        if effects.iter().all(|effect| matches!(effect, Effect::NotifyMarket { .. })) {
+            let notes = effects.drain(..).filter_map(|effect| match effect {
+                Effect::NotifyMarket { strategy, note } => Some((strategy, Item::Market(note))),
+                _ => None,
+            });
+            output.items.extend(notes);
+        } else {
+            self.act_all(&mut effects, &InputKind::Event(event.clone()), Usd::ZERO, output);
+        }
+        self.effects = effects;
+    }
+
+    fn act_all(&mut self, effects: &mut Effects, cause: &InputKind, realised: Usd, output: &mut Output) {
+        if let Some((count, digest)) = engine::digest(effects) {
             self.digest.update(self.at.0.to_le_bytes());
             self.digest.update(count.to_le_bytes());
             self.digest.update(digest.to_le_bytes());
         }
         for effect in effects.drain(..) {
-            self.act(effect, &input.kind, realised, output);
+            self.act(effect, cause, realised, output);
         }
-        self.effects = effects;
+    }
+
+    /// Forgets until when nothing is due, because something new may be.
+    fn stir(&mut self) {
+        self.quiet_until = Time(0);
     }
 
     fn act(&mut self, effect: Effect, cause: &InputKind, realised: Usd, output: &mut Output) {
+        if let Effect::NotifyMarket { strategy, note } = effect {
+            return output.items.push((strategy, Item::Market(note)));
+        }
+        self.stir();
         match effect {
-            Effect::NotifyMarket { strategy, note } => output.items.push((strategy, Item::Market(note))),
             Effect::NotifyOwn { strategy, event } => output.items.push((strategy, Item::Own(self.at, event))),
             Effect::Place(approved) => {
                 let order = approved.item().order;

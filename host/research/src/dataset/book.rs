@@ -1,6 +1,5 @@
 //! The canonical book of a market, in prices of the first token.
 
-use model::event::MarketEventKind;
 use model::{Level, Price, Side, Size};
 use std::collections::BTreeMap;
 
@@ -55,22 +54,5 @@ impl Canon {
 
     pub(crate) fn is_crossed(&self) -> bool {
         self.best_bid().zip(self.best_ask()).is_some_and(|((bid, _), (ask, _))| bid >= ask)
-    }
-}
-
-/// Returns what an event of one token means for the other token of its market; `None` for events that belong to one
-/// token alone.
-pub(crate) fn mirrored(kind: &MarketEventKind) -> Option<MarketEventKind> {
-    let levels = |levels: &[Level]| -> Vec<Level> {
-        levels.iter().map(|level| Level { price: level.price.complement(), size: level.size }).collect()
-    };
-    match kind {
-        MarketEventKind::Book { bids, asks } => Some(MarketEventKind::Book { bids: levels(asks), asks: levels(bids) }),
-        MarketEventKind::Level { side, price, size } => {
-            Some(MarketEventKind::Level { side: side.opposite(), price: price.complement(), size: *size })
-        }
-        MarketEventKind::TickSize { tick } => Some(MarketEventKind::TickSize { tick: *tick }),
-        MarketEventKind::Unread { grid } => Some(MarketEventKind::Unread { grid: *grid }),
-        MarketEventKind::Trade { .. } | MarketEventKind::Resolved { .. } => None,
     }
 }

@@ -1,15 +1,15 @@
 //! Builds the cache of a tape: frames through the venue's parser, one canonical book per market, and counts of what is
 //! wrong.
 
-use super::book::{Canon, mirrored};
+use super::book::Canon;
 use super::cache::Footer;
 use super::codec::Parsed;
 use super::mirror::Mirrors;
 use super::own::{OwnDepth, OwnTrades};
 use super::{SILENCE_US, grid, markets};
-use crate::events::{GapCause, TapeEventKind};
+use crate::events::{GapCause, TapeEventKind, mirrored_kind};
 use model::event::{MarketEvent, MarketEventKind};
-use model::{ConditionId, MarketIx, Price, Side, Size, TickSize, Time, TokenId, TokenIx};
+use model::{ConditionId, MarketIx, Price, Side, Signal, Size, TickSize, Time, TokenId, TokenIx};
 use polymarket::TokenMap;
 use polymarket::parse::{Element, Odd, parse_elements};
 use std::collections::{BTreeMap, VecDeque};
@@ -186,7 +186,7 @@ impl Builder {
             }
             Record::Signal { source_us, name, value, .. } => {
                 self.frame.venue_us = source_us;
-                self.frame.kinds.push(TapeEventKind::Signal { name, value });
+                self.frame.kinds.push(TapeEventKind::Signal(Box::new(Signal { name, value })));
             }
             Record::Closed { market, .. } => {
                 if let Some(market) = self.conditions.get(&market).copied() {
@@ -297,7 +297,7 @@ impl Builder {
         let market = event.token.market();
         let Some(state) = self.states.get_mut(market.index()) else { return };
         let is_canonical = state.canonical == event.token.outcome();
-        let kind = if event.token.outcome() == 0 { Some(event.kind.clone()) } else { mirrored(&event.kind) };
+        let kind = if event.token.outcome() == 0 { Some(event.kind.clone()) } else { mirrored_kind(&event.kind) };
         match (&event.kind, kind) {
             (MarketEventKind::Book { .. } | MarketEventKind::Level { .. }, Some(kind)) => {
                 if is_canonical {
@@ -421,7 +421,7 @@ impl Builder {
     }
 
     fn push(&mut self, token: TokenIx, venue_time: Time, kind: MarketEventKind) {
-        self.frame.kinds.push(TapeEventKind::Market(MarketEvent { token, venue_time, kind }));
+        self.frame.kinds.push(TapeEventKind::market(MarketEvent { token, venue_time, kind }, false));
     }
 
     fn finish(mut self) -> Footer {

@@ -1,9 +1,9 @@
 //! Encoding of parsed frames in the cache: numbers as LEB128, times as differences to the frame before in the block.
 
-use crate::events::{GapCause, TapeEventKind};
+use crate::events::{GapCause, LevelChange, TapeEventKind};
 use anyhow::{Context, bail};
 use model::event::{MarketEvent, MarketEventKind};
-use model::{Level, MarketIx, Price, Side, Size, TickSize, Time, TokenIx, Usd};
+use model::{Level, MarketIx, Price, Side, Signal, Size, TickSize, Time, TokenIx, Usd};
 
 /// A frame of the venue after parsing, with market numbers of its tape. Books and levels are those of first tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -49,7 +49,9 @@ pub(super) fn encode(frame: &Parsed, before_us: u64, out: &mut Vec<u8>) {
 
 fn event(out: &mut Vec<u8>, kind: &TapeEventKind, venue_us: u64) {
     match kind {
-        TapeEventKind::Market(event) => market(out, event, venue_us),
+        // Second tokens' events are derived on reading.
+        TapeEventKind::Level(change) => market(out, &change.event(), venue_us),
+        TapeEventKind::Market(event) | TapeEventKind::Both(event) => market(out, event, venue_us),
         TapeEventKind::Blind { markets, cause } => {
             number(out, BLIND);
             number(out, cause_code(*cause));
@@ -61,10 +63,10 @@ fn event(out: &mut Vec<u8>, kind: &TapeEventKind, venue_us: u64) {
             number(out, CLOSED);
             number(out, u64::from(market.0));
         }
-        TapeEventKind::Signal { name, value } => {
+        TapeEventKind::Signal(signal) => {
             number(out, SIGNAL);
-            text(out, name);
-            text(out, value);
+            text(out, &signal.name);
+            text(out, &signal.value);
         }
         // A tape's listings are in its manifest.
         TapeEventKind::Listed(_) => {
@@ -190,18 +192,29 @@ impl Decoder {
                 TapeEventKind::Blind { markets, cause }
             }
             CLOSED => TapeEventKind::Closed { market: MarketIx(self.small()?) },
-            SIGNAL => TapeEventKind::Signal { name: self.text()?, value: self.text()? },
-            kind => TapeEventKind::Market(self.market(kind, head, venue_us)?),
+            SIGNAL => TapeEventKind::Signal(Box::new(Signal { name: self.text()?, value: self.text()? })),
+            LEVEL => TapeEventKind::Level(self.level(head, venue_us)?),
+            kind => TapeEventKind::Market(Box::new(self.market(kind, head, venue_us)?)),
         })
     }
 
-    fn market(&mut self, kind: u64, head: u64, venue_us: u64) -> anyhow::Result<MarketEvent> {
+    fn level(&mut self, head: u64, venue_us: u64) -> anyhow::Result<LevelChange> {
+        let (token, venue_time, side) = self.head(head, venue_us)?;
+        let (price, size) = (self.price()?, Size(self.number()?));
+        Ok(LevelChange { token, venue_time, side, price, size, both: false })
+    }
+
+    /// Reads what every event of a market begins with.
+    fn head(&mut self, head: u64, venue_us: u64) -> anyhow::Result<(TokenIx, Time, Side)> {
         let token = TokenIx(self.small()?);
         let venue_time = Time(if head & 0x20 == 0 { venue_us } else { self.difference(venue_us)? });
-        let side = if head & 0x10 == 0 { Side::Buy } else { Side::Sell };
+        Ok((token, venue_time, if head & 0x10 == 0 { Side::Buy } else { Side::Sell }))
+    }
+
+    fn market(&mut self, kind: u64, head: u64, venue_us: u64) -> anyhow::Result<MarketEvent> {
+        let (token, venue_time, side) = self.head(head, venue_us)?;
         let kind = match kind {
             BOOK => MarketEventKind::Book { bids: self.levels()?, asks: self.levels()? },
-            LEVEL => MarketEventKind::Level { side, price: self.price()?, size: Size(self.number()?) },
             TRADE => MarketEventKind::Trade { side, price: self.price()?, size: Size(self.number()?) },
             TICK => MarketEventKind::TickSize { tick: TickSize::from_micros(self.small()?).context("tick size")? },
             RESOLVED => MarketEventKind::Resolved { pays: Usd(i64::try_from(self.number()?)?) },

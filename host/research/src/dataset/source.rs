@@ -1,12 +1,11 @@
 //! The caches of several tapes as one source of events: merged by order of receipt, with the listings, silences and
 //! derived events of second tokens that the caches do not contain.
 
-use super::book::mirrored;
 use super::cache::Cache;
 use super::codec::Parsed;
 use super::markets::{self, DatasetMarket};
 use super::{Quality, SILENCE_US};
-use crate::events::{EventSource, GapCause, Hindsight, TapeEvent, TapeEventKind, Terms};
+use crate::events::{EventSource, GapCause, Hindsight, LevelChange, TapeEvent, TapeEventKind, Terms};
 use crate::run::TapeDescription;
 use anyhow::{Context, ensure};
 use model::event::{MarketEvent, MarketEventKind};
@@ -225,10 +224,28 @@ impl Dataset {
         let Some(reader) = self.readers.get(place) else { return };
         let run = |market: MarketIx| reader.markets.get(market.index()).copied();
         let kind = match kind {
-            TapeEventKind::Market(event) => {
+            TapeEventKind::Level(change) => {
+                let Some(market) = run(change.token.market()) else { return };
+                let Some(state) = self.states.get_mut(market.index()) else { return };
+                if !state.has_book {
+                    state.last_us = frame.order_us;
+                    return;
+                }
+                self.alive(frame.order_us, market);
+                let outcome = change.token.outcome();
+                TapeEventKind::Level(LevelChange { token: market.token(outcome), both: outcome == 0, ..change })
+            }
+            TapeEventKind::Market(event) | TapeEventKind::Both(event) => {
                 let Some(market) = run(event.token.market()) else { return };
-                let event = MarketEvent { token: market.token(event.token.outcome()), ..event };
-                return self.market(frame, market, event);
+                let Some(state) = self.states.get_mut(market.index()) else { return };
+                match event.kind {
+                    MarketEventKind::Book { .. } => state.has_book = true,
+                    MarketEventKind::Resolved { .. } => state.is_over = true,
+                    _ => {}
+                }
+                self.alive(frame.order_us, market);
+                let outcome = event.token.outcome();
+                TapeEventKind::market(MarketEvent { token: market.token(outcome), ..*event }, outcome == 0)
             }
             TapeEventKind::Blind { markets, cause } => {
                 let named = if markets.is_empty() {
@@ -261,24 +278,13 @@ impl Dataset {
         }
     }
 
-    fn market(&mut self, frame: &Parsed, market: MarketIx, event: MarketEvent) {
+    /// Notes a sign of life of a market.
+    fn alive(&mut self, at_us: u64, market: MarketIx) {
         let Some(state) = self.states.get_mut(market.index()) else { return };
-        state.last_us = frame.order_us;
-        match event.kind {
-            MarketEventKind::Book { .. } => state.has_book = true,
-            MarketEventKind::Level { .. } if !state.has_book => return,
-            MarketEventKind::Resolved { .. } => state.is_over = true,
-            _ => {}
-        }
+        state.last_us = at_us;
         if !state.is_watched && !self.gaps_marked && !state.is_over {
             state.is_watched = true;
-            self.silences.push(Reverse((frame.order_us.saturating_add(SILENCE_US), market.0)));
-        }
-        let derived = mirrored(&event.kind).filter(|_| event.token.outcome() == 0);
-        let other = derived.map(|kind| MarketEvent { token: market.token(1), venue_time: event.venue_time, kind });
-        self.event(frame, TapeEventKind::Market(event));
-        if let Some(other) = other {
-            self.event(frame, TapeEventKind::Market(other));
+            self.silences.push(Reverse((at_us.saturating_add(SILENCE_US), market.0)));
         }
     }
 

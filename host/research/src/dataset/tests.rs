@@ -107,8 +107,19 @@ fn write(path: &Path, manifest: Manifest, records: &[Record]) {
     writer.finish().unwrap();
 }
 
+/// Returns all events, those of both tokens apart.
 fn events(dataset: &mut Dataset) -> Vec<TapeEvent> {
-    std::iter::from_fn(|| dataset.next_event().unwrap()).collect()
+    let apart = |event: TapeEvent| {
+        let of_markets: Vec<_> = event.kind.market_events().collect();
+        if of_markets.is_empty() {
+            return vec![event];
+        }
+        of_markets
+            .into_iter()
+            .map(|of| TapeEvent { kind: TapeEventKind::Market(Box::new(of)), ..event.clone() })
+            .collect()
+    };
+    std::iter::from_fn(|| dataset.next_event().unwrap()).flat_map(apart).collect()
 }
 
 fn opened(records: &[Record]) -> (Dataset, Vec<TapeEvent>) {

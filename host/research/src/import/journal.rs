@@ -243,10 +243,8 @@ mod tests {
         assert_eq!((&listed.market, listed.fee_known), (&market, true));
         let first: Vec<_> = kinds
             .iter()
-            .filter_map(|event| match &event.kind {
-                TapeEventKind::Market(inner) => Some((inner.token.outcome(), event.received_at, inner.kind.clone())),
-                _ => None,
-            })
+            .flat_map(|event| event.kind.market_events().map(move |inner| (event, inner)))
+            .map(|(event, inner)| (inner.token.outcome(), event.received_at, inner.kind))
             .filter(|(outcome, _, kind)| *outcome == 0 || matches!(kind, MarketEventKind::Trade { .. }))
             .collect();
         let at = |seq: u64| Some(Time(START + seq * 1_000_000));

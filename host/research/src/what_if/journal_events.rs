@@ -75,18 +75,18 @@ impl Reader {
                 let market = market.clone();
                 TapeEventKind::Listed(Box::new(ListedMarket { market, fee_known, assumed, has_books, invented }))
             }
-            InputKind::Event(event) => TapeEventKind::Market(event.clone()),
+            InputKind::Event(event) => TapeEventKind::market(event.clone(), false),
             InputKind::Feed { channel: Channel::Market, up: false } => {
                 TapeEventKind::Blind { markets: Vec::new(), cause: GapCause::Disconnected }
             }
             InputKind::Strategy(StrategyChange::Signal { signal, .. }) => {
-                TapeEventKind::Signal { name: signal.name.clone(), value: signal.value.clone() }
+                TapeEventKind::Signal(Box::new(signal.clone()))
             }
             _ => return None,
         };
         // The parts of a venue's frame are journaled one by one, with the same times.
         self.frame = self.frame.saturating_add(1);
-        let venue_at = if let TapeEventKind::Market(event) = &kind { event.venue_time } else { input.at };
+        let venue_at = if let InputKind::Event(event) = &input.kind { event.venue_time } else { input.at };
         Some(TapeEvent { frame: self.frame, venue_at, received_at: Some(input.at), kind })
     }
 }
@@ -121,7 +121,7 @@ mod tests {
         assert!(matches!(first.kind, TapeEventKind::Listed(_)));
         let second = source.next_event().unwrap().unwrap();
         assert_eq!((second.venue_at, second.received_at), (Time(3), Some(Time(40))), "both clocks are kept");
-        assert_eq!(second.kind, TapeEventKind::Market(event));
+        assert_eq!(second.kind, TapeEventKind::market(event, false));
         let third = source.next_event().unwrap().unwrap();
         let cause = GapCause::Disconnected;
         assert_eq!(third.kind, TapeEventKind::Blind { markets: Vec::new(), cause });

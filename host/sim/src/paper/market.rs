@@ -29,14 +29,12 @@ impl Paper {
         self.now = self.now.max(now);
         let token = event.token;
         let market = token.market();
+        if let MarketEventKind::Level { side, price, size } = &event.kind {
+            let spot = BookKey { side: *side, price: *price };
+            return if token.outcome() == 0 { self.on_level(now, market, spot, *size) } else { Ok(()) };
+        }
         let book = self.books.get_mut(market).ok_or(MarketError::Unknown)?;
         match &event.kind {
-            MarketEventKind::Level { side, price, size } if token.outcome() == 0 => {
-                // A change before the first book is ignored; the book will contain it.
-                if book.known {
-                    self.on_level(now, market, BookKey { side: *side, price: *price }, *size);
-                }
-            }
             MarketEventKind::Book { bids, asks } if token.outcome() == 0 => self.on_book(now, market, bids, asks),
             MarketEventKind::Book { .. } | MarketEventKind::Level { .. } => {}
             MarketEventKind::Trade { side, price, size } => {
@@ -54,14 +52,19 @@ impl Paper {
         Ok(())
     }
 
-    fn on_level(&mut self, now: Time, market: MarketIx, spot: BookKey, size: Size) {
+    fn on_level(&mut self, now: Time, market: MarketIx, spot: BookKey, size: Size) -> Result<(), MarketError> {
         let watched = self.queue.is_in(market);
-        let Some(book) = self.books.get_mut(market) else { return };
+        let book = self.books.get_mut(market).ok_or(MarketError::Unknown)?;
+        // A change before the first book is ignored; the book will contain it.
+        if !book.known {
+            return Ok(());
+        }
         let best = book.book.levels(spot.side).next().map(|level| level.price);
         let before = book.set(spot, size);
         if watched && before != size {
             self.on_change(now, market, spot, (before, size), best);
         }
+        Ok(())
     }
 
     fn on_book(&mut self, now: Time, market: MarketIx, bids: &[Level], asks: &[Level]) {

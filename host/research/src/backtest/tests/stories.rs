@@ -6,7 +6,7 @@ use super::*;
 use crate::events::{GapCause, Hindsight, ListedMarket, TapeEvent, TapeEventKind, Terms};
 use crate::run::RunData;
 use model::event::{MarketEvent, MarketEventKind};
-use model::{EventId, FeeRate, Level, Market, MarketIx, Price, Side, Size, Time};
+use model::{EventId, FeeRate, Level, Market, MarketIx, Price, Side, Signal, Size, Time};
 
 /// Start of all stories: a whole minute.
 pub(super) const BEGIN: Time = Time(1_795_424_400_000_000);
@@ -69,7 +69,7 @@ impl Story {
         self.frame += 1;
         for (outcome, kind) in (0u32..).zip(kinds) {
             let event = MarketEvent { token: market.token(outcome), venue_time: at(millis), kind };
-            let kind = TapeEventKind::Market(event);
+            let kind = TapeEventKind::market(event, false);
             self.events.push(TapeEvent { frame: self.frame, venue_at: at(millis), received_at: None, kind });
         }
     }
@@ -95,7 +95,7 @@ impl Story {
     pub(super) fn trade(&mut self, millis: u64, market: MarketIx, side: Side, cents: u32, shares: u64) {
         let kind = MarketEventKind::Trade { side, price: price(cents), size: Size::shares(shares) };
         let event = MarketEvent { token: market.token(0), venue_time: at(millis), kind };
-        self.push(millis, TapeEventKind::Market(event));
+        self.push(millis, TapeEventKind::market(event, false));
     }
 
     pub(super) fn close(&mut self, millis: u64, market: MarketIx) {
@@ -107,7 +107,7 @@ impl Story {
     }
 
     pub(super) fn signal(&mut self, millis: u64, name: &str, value: &str) {
-        self.push(millis, TapeEventKind::Signal { name: name.to_owned(), value: value.to_owned() });
+        self.push(millis, TapeEventKind::Signal(Box::new(Signal { name: name.to_owned(), value: value.to_owned() })));
     }
 
     /// Sets the outcome of a market; `millis` is the time of its payout.

@@ -99,6 +99,7 @@ impl World {
         if let (Some(_), Some(at)) = (outcome.pays, outcome.at) {
             outcome.scheduled = true;
             self.outcomes.add(at.max(self.at), Due::Pay(ix));
+            self.stir();
         }
         self.outcomes.of.push(outcome);
     }
