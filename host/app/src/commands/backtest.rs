@@ -28,7 +28,7 @@ pub(crate) fn run(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
 
 fn backtest(args: &BacktestArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
-    let (runner, started) = (Runner::new()?, now());
+    let (runner, started) = (Runner::of_own_program(Some(&args.data_dir))?, now());
     let mut job = job::job(&args.job, &runner)?;
     let opened = source::open(&args.job.tape)?;
     job.tapes = opened.tapes();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// If the arguments are refused, or a strategy fails.
 pub(crate) fn run(args: &LookaheadArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
-    let runner = Runner::new()?;
+    let runner = Runner::of_own_program(None)?;
     let mut job = job::job(&args.job, &runner)?;
     let opened = source::open(&args.job.tape)?;
     job.tapes = opened.tapes();

@@ -15,7 +15,6 @@ use research::backtest::Runner;
 use research::sweep::file::FILE_MAX;
 use research::sweep::threads::Threads;
 use research::sweep::{Backtests, Execute, Files, Lead, Outcome, Plan, Results, SweepFile, Verdict, backtests};
-use sandbox::{Sandbox, Settings};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -24,8 +23,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use store::Store;
 
-/// Deadline of a call of the strategy: fuel decides, so that a slow machine does not change a result.
-const DEADLINE_MS: u64 = 60_000;
 /// Most bytes of a fee schedule.
 const SCHEDULE_MAX: u64 = 1024 * 1024;
 /// Shortest interval of two lines about progress.
@@ -53,8 +50,7 @@ pub(crate) fn run(args: &SweepArgs) -> anyhow::Result<ExitCode> {
     let config = configured(args, &file)?;
     file.base.models.limits = config.limits();
     file.base.models.fees = fees(&file.base.models.fees, &args.file).with_context(named)?;
-    let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
-    let backtests = Backtests::with(Runner::with(Sandbox::of_own_program(settings, Some(&config.data_dir))?));
+    let backtests = Backtests::with(Runner::of_own_program(Some(&config.data_dir))?);
     let prepared = prepare(args, file, &config, &backtests).with_context(named)?;
     let stop = Arc::new(AtomicBool::new(false));
     let store = Store::open(&config, stop.clone())?;

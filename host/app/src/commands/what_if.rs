@@ -22,7 +22,7 @@ use store::journal_files::{folder, segments_of};
 /// If there is no such session, or the arguments are refused.
 pub(crate) fn run(args: &WhatIfArgs) -> anyhow::Result<ExitCode> {
     crate::logging::start();
-    let runner = Runner::new()?;
+    let runner = Runner::of_own_program(Some(&args.data_dir))?;
     let (_, segments) = segments(&args.data_dir, args.session)?;
     let session = Session::read(&segments, &args.data_dir)?;
     let mut again = session.job.clone();

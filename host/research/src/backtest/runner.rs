@@ -13,6 +13,7 @@ use files::Links;
 use model::{Intent, StrategyId, Time, Usd, hex};
 use sandbox::{Compiler, LogLine, Module, Sandbox, Settings};
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -84,13 +85,26 @@ pub struct Options {
 }
 
 impl Runner {
-    /// Returns a runner with the sandbox's default limits.
+    /// Returns a runner that compiles in this process, for trusted modules and for tests.
     ///
     /// # Errors
     /// If this machine cannot run the sandbox.
     pub fn new() -> anyhow::Result<Self> {
-        let settings = Settings { deadline_ms: DEADLINE_MS, ..Settings::default() };
-        Ok(Self::with(Sandbox::new(settings, Compiler::Inline)?))
+        Ok(Self::with(Sandbox::new(Self::settings(), Compiler::Inline)?))
+    }
+
+    /// Returns a runner that compiles in limited child processes of this program, and keeps native code in the data
+    /// folder, if one is given.
+    ///
+    /// # Errors
+    /// If this machine cannot run the sandbox.
+    pub fn of_own_program(data_dir: Option<&Path>) -> anyhow::Result<Self> {
+        Ok(Self::with(Sandbox::of_own_program(Self::settings(), data_dir)?))
+    }
+
+    /// Returns the sandbox's default limits, with the deadline of backtests.
+    fn settings() -> Settings {
+        Settings { deadline_ms: DEADLINE_MS, ..Settings::default() }
     }
 
     /// Returns a runner with a given sandbox.

@@ -48,7 +48,7 @@ pub(super) fn run(args: &CompareArgs) -> anyhow::Result<ExitCode> {
     let answers = replay(id, &files, Some(args.data_dir.clone()))?;
     let filled = session.fill_again(&mut dataset::open(&tapes, None, None)?, &job)?;
     let own = compare(&session.data, &filled);
-    let runner = Runner::new()?;
+    let runner = Runner::of_own_program(Some(&args.data_dir))?;
     load_archived(&runner, &args.data_dir, &job, &[])?;
     let watch = Arc::new(Watch::default());
     progress::stop_on_signals(&watch)?;
