@@ -5,7 +5,7 @@ use crate::effect::Effects;
 use crate::orders::{OrderEntry, Reserve};
 use crate::risk::{losses, worst};
 use crate::step::{Engine, Summary};
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::format;
 use model::event::Reason;
 use model::input::{AccountView, Breaker, Scope};
@@ -186,14 +186,26 @@ impl Engine {
     /// # Errors
     /// The first contradiction, as a sentence with its numbers.
     pub fn audit(&self) -> Result<(), Reason> {
-        let (cash, open) = self.orders.sums(|entry| self.reserve_of(entry));
+        self.audit_sums(self.orders.sums(|entry| self.reserve_of(entry)))
+    }
+
+    /// The same with the orders at risk alone: almost all remembered orders are finished.
+    pub(crate) fn audit_at_risk(&self) -> Result<(), Reason> {
+        self.audit_sums(self.orders.sums_at_risk(|entry| self.reserve_of(entry)))
+    }
+
+    fn audit_sums(&self, (cash, open): (Usd, usize)) -> Result<(), Reason> {
         let kept = (self.orders.reserved_cash(), self.orders.open_count());
         if kept != (cash, open) {
             return Err(format!("{} reserved for {} orders, expected {cash} for {open}", kept.0, kept.1));
         }
+        let mut sums: BTreeMap<TokenIx, Size> = BTreeMap::new();
+        for (_, token, part) in self.ledger.parts().filter(|(_, _, part)| !part.size.is_zero()) {
+            let sum = sums.entry(token).or_default();
+            *sum = sum.saturating_add(part.size);
+        }
         for (token, position) in self.ledger.positions() {
-            let parts = self.ledger.parts().filter(|(_, part, _)| *part == token);
-            let sum = parts.fold(Size::ZERO, |sum, (_, _, part)| sum.saturating_add(part.size));
+            let sum = sums.get(&token).copied().unwrap_or_default();
             if sum != position.size {
                 return Err(format!(
                     "token {token}: the strategies' positions sum to {sum} shares, the account has {}",

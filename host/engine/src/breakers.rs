@@ -225,7 +225,8 @@ impl Engine {
 
     /// Closes a breaker if it is tripped.
     pub(crate) fn close(&mut self, breaker: Breaker, scope: Scope, effects: &mut Effects) {
-        if self.breakers.tripped.remove(&(breaker, scope)).is_some() {
+        if self.breakers.is_tripped(breaker, scope) {
+            self.breakers.tripped.remove(&(breaker, scope));
             let reason = Reason::new();
             effects.push(Effect::Event(EngineEvent::Breaker { breaker, scope, tripped: false, reason }));
             if scope == Scope::Session {
@@ -264,10 +265,11 @@ impl Engine {
 
     fn watch_errors(&mut self, effects: &mut Effects) {
         let now = self.now;
-        let requests = &mut self.breakers.requests;
-        while requests.front().is_some_and(|(at, _, _)| now.since(*at) >= ERROR_WINDOW_MICROS) {
-            requests.pop_front();
+        let is_old = |(at, _, _): &(Time, u32, u32)| now.since(*at) >= ERROR_WINDOW_MICROS;
+        while self.breakers.requests.front().is_some_and(is_old) {
+            self.breakers.requests.pop_front();
         }
+        let requests = &self.breakers.requests;
         let sum = |pick: fn(&(Time, u32, u32)) -> u32| {
             requests.iter().map(pick).fold(0u32, |sum, count| sum.saturating_add(count))
         };
@@ -301,8 +303,11 @@ impl Engine {
         let (now, after) = (self.now, self.limits.stale_after_micros);
         let mut changed = Vec::new();
         for (market, entry) in self.markets.iter() {
-            let states = [0, 1].map(|outcome| self.markets.state(market.token(outcome), now, after));
             let watched = !entry.listeners.is_empty() && !entry.resolved;
+            if !watched && !entry.stale {
+                continue;
+            }
+            let states = [0, 1].map(|outcome| self.markets.state(market.token(outcome), now, after));
             let stale = watched && states.contains(&MarketState::Blind);
             // Before its first snapshots a market is blind, not stale.
             let seen = [0, 1]

@@ -26,7 +26,9 @@ impl Engine {
         if !self.day.known {
             return;
         }
-        self.breakers.peak = self.breakers.peak.max(value);
+        if value > self.breakers.peak {
+            self.breakers.peak = value;
+        }
         let peak = self.breakers.peak;
         let (fall, limit) = (peak.saturating_sub(value), peak.bps_floor(self.limits.max_drawdown_bps));
         if fall > limit {

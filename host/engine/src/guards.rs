@@ -67,7 +67,9 @@ impl Engine {
             return;
         }
         let now = self.now;
-        self.guards.cooling.retain(|_, until| now < *until);
+        if self.guards.cooling.values().any(|until| now >= *until) {
+            self.guards.cooling.retain(|_, until| now < *until);
+        }
         let parts: Vec<(StrategyId, TokenIx, Position)> =
             self.ledger.parts().map(|(strategy, token, position)| (strategy, token, *position)).collect();
         for (strategy, token, position) in parts {
@@ -79,7 +81,9 @@ impl Engine {
         let key = (strategy, token);
         let least = self.markets.of_token(token).map(|entry| entry.market.min_size).unwrap_or_default();
         if position.size.is_zero() || position.size < least {
-            self.guards.stages.remove(&key);
+            if self.guards.stages.contains_key(&key) {
+                self.guards.stages.remove(&key);
+            }
             return;
         }
         let Some((bid, gain_bps)) = self.gain(token, position) else {
@@ -92,7 +96,8 @@ impl Engine {
         match (stage, rule) {
             (Some(Stage::Exiting { tries, next }), _) if self.now >= next => self.exit(key, bid, tries, effects),
             (Some(Stage::Exiting { .. }), _) => {}
-            (_, None) => drop(self.guards.stages.remove(&key)),
+            (Some(_), None) => drop(self.guards.stages.remove(&key)),
+            (None, None) => {}
             (None, Some(_)) => {
                 self.guards.stages.insert(key, Stage::Seen { looks: 1, last: self.now });
             }

@@ -56,7 +56,9 @@ impl Engine {
     /// Removes expired locks.
     pub(crate) fn watch_locks(&mut self) {
         let now = self.now;
-        self.locks.0.retain(|_, until| now < *until);
+        if self.locks.0.values().any(|until| now >= *until) {
+            self.locks.0.retain(|_, until| now < *until);
+        }
     }
 
     /// Returns the markets in which no strategy may take new risk.

@@ -46,7 +46,7 @@ impl Engine {
     fn notify_book(&self, token: TokenIx, venue_time: Time, rank: usize, effects: &mut Effects) {
         let (Some(entry), Some(state)) = (self.markets.of_token(token), self.markets.token(token)) else { return };
         let mut made = None;
-        for Listener { strategy, wants } in &entry.listeners {
+        for Listener { strategy, wants } in entry.listeners.iter().filter(|listener| listener.wants.shows(rank)) {
             for kind in state.changes(rank, wants, &mut made).into_iter().flatten() {
                 let note = MarketNote { token, venue_time, host_time: self.now, kind };
                 effects.push(Effect::NotifyMarket { strategy: *strategy, note });

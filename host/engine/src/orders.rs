@@ -440,13 +440,21 @@ impl Orders {
         self.fills.iter()
     }
 
-    /// Recomputes the sums from the orders themselves.
+    /// Recomputes the reserved cash and the number of open orders from the orders themselves.
     pub(crate) fn sums(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
-        // Almost all remembered orders are finished, and reserve nothing.
-        self.table.unsorted().filter(|entry| entry.is_at_risk()).fold((Usd::ZERO, 0), |(cash, open), entry| {
-            (cash.saturating_add(reserve(entry).cash), open.saturating_add(usize::from(entry.is_open())))
-        })
+        sums_of(self.table.unsorted(), reserve)
     }
+
+    /// The same from the orders listed as at risk.
+    pub(crate) fn sums_at_risk(&self, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
+        sums_of(self.at_risk(), reserve)
+    }
+}
+
+fn sums_of<'a>(orders: impl Iterator<Item = &'a OrderEntry>, reserve: impl Fn(&OrderEntry) -> Reserve) -> (Usd, usize) {
+    orders.fold((Usd::ZERO, 0), |(cash, open), entry| {
+        (cash.saturating_add(reserve(entry).cash), open.saturating_add(usize::from(entry.is_open())))
+    })
 }
 
 fn is_done(table: &Table, fills: &Fills, order: OrderId) -> bool {

@@ -25,16 +25,23 @@ pub(crate) struct MidPrices {
 }
 
 impl MidPrices {
-    /// Records the current mid price, and returns its largest distance from those of the last ten seconds, in
-    /// micro-dollars.
-    fn record(&mut self, now: Time, middle: u32) -> u32 {
+    /// Returns the largest distance of the current mid price from those of the last ten seconds, in micro-dollars.
+    fn moved(&self, now: Time, middle: u32) -> u32 {
+        let recent = self.noted.iter().filter(|(at, _)| now.since(*at) <= WINDOW_MICROS);
+        recent.map(|(_, then)| then.abs_diff(middle)).max().unwrap_or(0)
+    }
+
+    /// Returns true if a mid price is to be recorded.
+    fn is_due(&self, now: Time) -> bool {
+        self.noted.back().is_none_or(|(at, _)| now.since(*at) >= NOTE_MICROS)
+    }
+
+    /// Records the current mid price.
+    fn record(&mut self, now: Time, middle: u32) {
         while self.noted.front().is_some_and(|(at, _)| now.since(*at) > WINDOW_MICROS) {
             self.noted.pop_front();
         }
-        if self.noted.back().is_none_or(|(at, _)| now.since(*at) >= NOTE_MICROS) {
-            self.noted.push_back((now, middle));
-        }
-        self.noted.iter().map(|(_, then)| then.abs_diff(middle)).max().unwrap_or(0)
+        self.noted.push_back((now, middle));
     }
 }
 
@@ -52,7 +59,10 @@ impl Engine {
         let mut calm = Vec::new();
         for (market, entry, yes) in self.markets.watched_mut() {
             let Some(middle) = mid_price(yes) else { continue };
-            let moved = entry.middles.record(now, middle);
+            if entry.middles.is_due(now) {
+                entry.middles.record(now, middle);
+            }
+            let moved = entry.middles.moved(now, middle);
             if Usd(i64::from(moved)) > limit {
                 if entry.middles.jumped.replace(now).is_none() {
                     jumped.push((market, moved));

@@ -13,7 +13,7 @@ use alloc::vec::Vec;
 use model::carry_over::{CarriedFill, CarriedOrder, DONE_MAX, FILLS_MAX};
 use model::event::Reason;
 use model::input::{Breaker, Scope};
-use model::{CarryOver, Input, MarketIx, MarketState, OrderId, OrderState, StrategyId, TokenIx, Usd};
+use model::{CarryOver, Input, MarketIx, MarketState, OrderId, OrderState, Shared, StrategyId, TokenIx, Usd};
 
 impl Engine {
     /// Replays an input of a journal. Its effects were carried out at the time, so none are returned.
@@ -115,7 +115,7 @@ impl Engine {
     /// be cancelled.
     pub(crate) fn on_carry_over(&mut self, carry: &CarryOver, effects: &mut Effects) {
         self.reconciled = false;
-        self.ledger = Ledger::carried(carry, &self.ledger.realised_before());
+        self.ledger = Shared::new(Ledger::carried(carry, &self.ledger.realised_before()));
         self.value_carried_positions();
         self.orders.continue_after(carry.last_order);
         for carried in &carry.orders {
@@ -145,7 +145,7 @@ impl Engine {
         carry.sent.iter().for_each(|at| self.rate.record(*at));
         let of_strategies = carry.cooling.iter().filter(|((strategy, _), _)| *strategy != StrategyId::EXTERNAL);
         of_strategies.for_each(|(place, until)| self.guards.cool(*place, *until));
-        self.locks = Locks::carried(&carry.cooling);
+        self.locks = Shared::new(Locks::carried(&carry.cooling));
         self.breakers.restore(&carry.breakers);
         if carry.at.day() < self.now.day() {
             // The day on which the breaker tripped ended between the sessions.
@@ -158,7 +158,7 @@ impl Engine {
             }
         }
         self.breakers.peak = carry.peak;
-        self.scores = StrategyPnls::carried(carry.at.day(), &carry.scores, &carry.trips);
+        self.scores = Shared::new(StrategyPnls::carried(carry.at.day(), &carry.scores, &carry.trips));
         self.breakers.restrictions = carry.restrictions.iter().copied().collect();
         self.notify_state("waiting for the venue's account to be reconciled".into(), effects);
     }

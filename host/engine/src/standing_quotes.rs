@@ -13,7 +13,7 @@ use model::{Intent, OrderId, OrderKind, OrderState, Price, Quote, Side, Strategy
 const REFUSED_WAIT_MICROS: u64 = 1_000_000;
 
 /// One side of a standing quote.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct QuoteLeg {
     want: Option<Quote>,
     /// After a refusal: not before this time.
@@ -33,7 +33,14 @@ struct StandingQuote {
 }
 
 impl StandingQuote {
-    fn leg(&mut self, side: Side) -> &mut QuoteLeg {
+    const fn leg(&self, side: Side) -> &QuoteLeg {
+        match side {
+            Side::Buy => &self.bid,
+            Side::Sell => &self.ask,
+        }
+    }
+
+    fn leg_mut(&mut self, side: Side) -> &mut QuoteLeg {
         match side {
             Side::Buy => &mut self.bid,
             Side::Sell => &mut self.ask,
@@ -109,41 +116,47 @@ impl Engine {
     }
 
     fn renew_leg(&mut self, strategy: StrategyId, token: TokenIx, side: Side, effects: &mut Effects) {
-        let Some(target) = self.targets.by_token.get_mut(&(strategy, token)) else {
-            return;
-        };
-        let (tag, reason, fair) = (target.tag, target.reason.clone(), target.fair);
-        let leg = target.leg(side);
-        let served = leg.order.and_then(|order| self.orders.get(order));
-        // The venue refused the leg's last order (it may have crossed): the book has moved, so wait a moment.
-        if served.is_some_and(|entry| entry.state == OrderState::Refused) {
-            leg.not_before = self.now.plus_micros(REFUSED_WAIT_MICROS);
-        }
+        let Some(target) = self.targets.by_token.get(&(strategy, token)) else { return };
+        let QuoteLeg { want, mut not_before, order } = *target.leg(side);
+        let served = order.and_then(|order| self.orders.get(order));
+        let refused = served.is_some_and(|entry| entry.state == OrderState::Refused);
         let open = served.filter(|entry| entry.is_open());
-        if open.is_none() {
-            leg.order = None;
-        }
-        match (leg.want, open) {
-            (Some(want), Some(entry)) if fits(entry, want) => {}
-            (_, Some(entry)) => {
-                let order = entry.order.id;
-                self.cancel(order, By::Wish, effects);
+        let open = open.map(|entry| (entry.order.id, want.is_some_and(|want| fits(entry, want))));
+        if order.is_some() && open.is_none() {
+            // The venue refused the leg's last order (it may have crossed): the book has moved, so wait a moment.
+            if refused {
+                not_before = self.now.plus_micros(REFUSED_WAIT_MICROS);
             }
-            (Some(want), None) if self.now >= leg.not_before && !want.size.is_zero() => {
-                let kind = OrderKind::Gtc { post_only: true };
-                let (price, size, target, origin) = (want.price, want.size, true, Origin::Strategy);
-                let wish = OrderRequest { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
-                let placed = self.submit(wish, effects);
-                let again = self.now.plus_micros(REFUSED_WAIT_MICROS);
-                if let Some(target) = self.targets.by_token.get_mut(&(strategy, token)) {
-                    let leg = target.leg(side);
-                    match placed {
-                        Some(order) => leg.order = Some(order),
-                        None => leg.not_before = again,
-                    }
-                }
+            self.change_leg((strategy, token), side, |leg| (leg.order, leg.not_before) = (None, not_before));
+        }
+        match (want, open) {
+            (_, Some((_, true))) => {}
+            (_, Some((order, false))) => self.cancel(order, By::Wish, effects),
+            (Some(want), None) if self.now >= not_before && !want.size.is_zero() => {
+                self.place_leg((strategy, token), side, want, effects);
             }
             (_, None) => {}
+        }
+    }
+
+    /// Places the missing order of a leg.
+    fn place_leg(&mut self, key: (StrategyId, TokenIx), side: Side, want: Quote, effects: &mut Effects) {
+        let Some(target) = self.targets.by_token.get(&key) else { return };
+        let (tag, reason, fair) = (target.tag, target.reason.clone(), target.fair);
+        let ((strategy, token), kind) = (key, OrderKind::Gtc { post_only: true });
+        let (price, size, target, origin) = (want.price, want.size, true, Origin::Strategy);
+        let wish = OrderRequest { strategy, tag, token, side, price, size, kind, reason, fair, target, origin };
+        let placed = self.submit(wish, effects);
+        let again = self.now.plus_micros(REFUSED_WAIT_MICROS);
+        self.change_leg(key, side, |leg| match placed {
+            Some(order) => leg.order = Some(order),
+            None => leg.not_before = again,
+        });
+    }
+
+    fn change_leg(&mut self, key: (StrategyId, TokenIx), side: Side, change: impl FnOnce(&mut QuoteLeg)) {
+        if let Some(target) = self.targets.by_token.get_mut(&key) {
+            change(target.leg_mut(side));
         }
     }
 }

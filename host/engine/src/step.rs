@@ -16,7 +16,7 @@ use crate::strategy_pnl::StrategyPnls;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
-use model::{Input, InputKind, Limits, MarketEvent, MarketIx, OrderId, Seq, SessionId, Time, Usd};
+use model::{Input, InputKind, Limits, MarketEvent, MarketIx, OrderId, Seq, SessionId, Shared, Time, Usd};
 
 /// The interval at which cancels are repeated while an emergency stop or a stop is not complete.
 pub(crate) const CANCEL_RETRY_MICROS: u64 = 2_000_000;
@@ -87,21 +87,21 @@ pub struct Engine {
     pub(crate) salt_seed: u64,
     pub(crate) markets: Markets,
     pub(crate) orders: Orders,
-    pub(crate) ledger: Ledger,
-    pub(crate) targets: StandingQuotes,
-    pub(crate) strategies: Strategies,
-    pub(crate) guards: Guards,
-    pub(crate) breakers: Breakers,
-    pub(crate) locks: Locks,
-    pub(crate) rate: SlidingWindow,
-    pub(crate) habits: Throttles,
-    pub(crate) scores: StrategyPnls,
+    pub(crate) ledger: Shared<Ledger>,
+    pub(crate) targets: Shared<StandingQuotes>,
+    pub(crate) strategies: Shared<Strategies>,
+    pub(crate) guards: Shared<Guards>,
+    pub(crate) breakers: Shared<Breakers>,
+    pub(crate) locks: Shared<Locks>,
+    pub(crate) rate: Shared<SlidingWindow>,
+    pub(crate) habits: Shared<Throttles>,
+    pub(crate) scores: Shared<StrategyPnls>,
     /// The set of requests that the venue accepts.
     pub(crate) venue: VenueState,
     pub(crate) day: DayStart,
     pub(crate) mismatch: Mismatch,
     /// Activities from the Data API.
-    pub(crate) activities: PendingActivities,
+    pub(crate) activities: Shared<PendingActivities>,
     kill: Option<Kill>,
     mode: Mode,
     audited: Time,
@@ -122,19 +122,19 @@ impl Engine {
             salt_seed: 0,
             markets: Markets::default(),
             orders: Orders::default(),
-            ledger: Ledger::default(),
-            targets: StandingQuotes::default(),
-            strategies: Strategies::default(),
-            guards: Guards::default(),
-            breakers: Breakers::default(),
-            locks: Locks::default(),
-            rate: SlidingWindow::default(),
-            habits: Throttles::default(),
-            scores: StrategyPnls::default(),
+            ledger: Shared::default(),
+            targets: Shared::default(),
+            strategies: Shared::default(),
+            guards: Shared::default(),
+            breakers: Shared::default(),
+            locks: Shared::default(),
+            rate: Shared::default(),
+            habits: Shared::default(),
+            scores: Shared::default(),
             venue: VenueState::Open,
             day: DayStart::default(),
             mismatch: Mismatch::default(),
-            activities: PendingActivities::default(),
+            activities: Shared::default(),
             kill: None,
             mode: Mode::Demo,
             audited: Time::default(),
@@ -319,7 +319,7 @@ impl Engine {
         self.mode = start.mode;
         self.limits = start.limits;
         self.salt_seed = start.salt_seed;
-        self.ledger = Ledger::with_cash(start.cash);
+        self.ledger = Shared::new(Ledger::with_cash(start.cash));
         self.halted = start.halted;
         // The cash was just read from the venue.
         self.reconciled = true;
@@ -339,11 +339,13 @@ impl Engine {
         self.watch_kill(effects);
     }
 
-    /// Audits the engine's own books once a second; trading must stop if they contradict themselves.
+    /// Audits the engine's own books once a second, and with all remembered orders once a minute; trading must stop if
+    /// they contradict themselves.
     fn watch_books(&mut self, effects: &mut Effects) {
         if self.now.since(self.audited) >= AUDIT_MICROS {
+            let whole = self.now.seconds() / 60 != self.audited.seconds() / 60;
             self.audited = self.now;
-            if let Err(reason) = self.audit() {
+            if let Err(reason) = if whole { self.audit() } else { self.audit_at_risk() } {
                 self.trip(Trip::session(Breaker::InvariantBroken, reason), effects);
             }
         }

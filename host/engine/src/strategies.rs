@@ -308,6 +308,12 @@ impl Engine {
 
     pub(crate) fn fire_timers(&mut self, effects: &mut Effects) {
         let now = self.now;
+        let is_due = |at: &Time| *at <= now;
+        let regular = self.strategies.regular.values().any(|(_, next)| is_due(next));
+        // A change copies the table if a fork shares it, so there is none without need.
+        if !regular && !self.strategies.timers.values().any(is_due) {
+            return;
+        }
         self.strategies.timers.retain(|(strategy, timer), at| {
             let due = *at <= now;
             if due {

@@ -105,16 +105,17 @@ impl Engine {
         let key = (order.strategy, order.token);
         let part = self.ledger.part(order.strategy, order.token);
         let least = self.markets.of_token(order.token).map(|entry| entry.market.min_size).unwrap_or_default();
-        let standing = self.scores.standings.entry(order.strategy).or_default();
+        let scores = &mut *self.scores;
+        let standing = scores.standings.entry(order.strategy).or_default();
         standing.fees = standing.fees.saturating_add(fee);
         if order.side == Side::Buy {
-            self.scores.round_trips.entry(key).or_insert(part.realised);
+            scores.round_trips.entry(key).or_insert(part.realised);
             return;
         }
         // Dust that cannot be sold does not keep a round trip open.
         let over = part.size.is_zero() || part.size < least;
-        let Some(began) = self.scores.round_trips.get(&key).copied().filter(|_| over) else { return };
-        self.scores.round_trips.remove(&key);
+        let Some(began) = scores.round_trips.get(&key).copied().filter(|_| over) else { return };
+        scores.round_trips.remove(&key);
         standing.losing = if part.realised < began { standing.losing.saturating_add(1) } else { 0 };
         let (losing, limit) = (standing.losing, self.limits.max_losing_trips);
         if losing >= limit {

@@ -23,6 +23,11 @@ pub struct Wants {
 impl Wants {
     /// The default, and the fixed subscriptions of strategies of contract 0.1, which cannot state any.
     pub const FIRST: Self = Self { tops: true, trades: true, depth: 0, every_micros: 0 };
+
+    /// Returns true if a change of a book from its level `rank` of a side on is shown to the strategy; 0 is the best.
+    pub fn shows(&self, rank: usize) -> bool {
+        (rank == 0 && self.tops) || rank < usize::from(self.depth.min(DEPTH_MAX))
+    }
 }
 
 impl Default for Wants {

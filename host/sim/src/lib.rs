@@ -11,6 +11,7 @@ pub mod flow;
 pub mod member;
 pub mod paper;
 pub mod rng;
+mod shared_map;
 pub mod soak;
 pub mod venue;
 

@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod tests;
 
+use crate::shared_map::SharedMap;
 use crate::venue::{self, AccountId, Change, OpenOrder, Venue};
 use alloc::collections::{BTreeMap, VecDeque};
 use alloc::string::ToString;
@@ -45,9 +46,9 @@ pub struct KnownOrder {
 pub struct Member {
     account: AccountId,
     ours: Shared<BTreeMap<VenueOrderId, NewOrder>>,
-    known: Shared<BTreeMap<OrderId, KnownOrder>>,
+    known: SharedMap<OrderId, KnownOrder>,
     age: Shared<VecDeque<VenueOrderId>>,
-    trades: Shared<BTreeMap<(TradeId, u32, OrderId), Trade>>,
+    trades: SharedMap<(TradeId, u32, OrderId), Trade>,
 }
 
 impl Member {
@@ -56,9 +57,9 @@ impl Member {
         Self {
             account,
             ours: Shared::default(),
-            known: Shared::default(),
+            known: SharedMap::default(),
             age: Shared::default(),
-            trades: Shared::default(),
+            trades: SharedMap::default(),
         }
     }
 
@@ -119,7 +120,7 @@ impl Member {
         let Some(known) = self.known.get(&order) else {
             return [InputKind::OrderQueried { order, not_found: true, asked }].into();
         };
-        let trades = self.trades.values().filter(|trade| trade.update.order == order);
+        let trades = self.trades.iter().map(|(_, trade)| trade).filter(|trade| trade.update.order == order);
         let mut answers: Vec<InputKind> = trades.map(|trade| InputKind::Trade(trade.update)).collect();
         answers.push(known.update(order));
         answers
@@ -128,7 +129,12 @@ impl Member {
     /// Returns the reports for an owner that was disconnected: the trades since then, oldest first, and the state of
     /// every order.
     pub fn catch_up(&self, since: Time) -> Vec<InputKind> {
-        let trades = self.trades.values().filter(|trade| trade.at >= since).map(|trade| InputKind::Trade(trade.update));
+        let trades = self
+            .trades
+            .iter()
+            .map(|(_, trade)| trade)
+            .filter(|trade| trade.at >= since)
+            .map(|trade| InputKind::Trade(trade.update));
         trades.chain(self.known.iter().map(|(order, known)| known.update(*order))).collect()
     }
 

@@ -62,8 +62,8 @@ pub struct Venue {
     listings: Vec<Shared<ListedMarket>>,
     conditions: Shared<BTreeMap<ConditionId, MarketIx>>,
     tokens: Shared<BTreeMap<TokenId, TokenIx>>,
-    ledger: Ledger,
-    orders: BTreeMap<VenueOrderId, OpenOrder>,
+    ledger: Shared<Ledger>,
+    orders: Shared<BTreeMap<VenueOrderId, OpenOrder>>,
     /// Open orders with an expiration, by time.
     ending: BTreeSet<(Time, VenueOrderId)>,
     /// Delayed orders, by the end of their delay.

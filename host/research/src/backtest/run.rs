@@ -242,6 +242,9 @@ impl<'a> Run<'a> {
         self.items.drain(..consumed);
         if upto < taken {
             self.rewind(upto, before.context("no state to rewind to")?)?;
+        } else {
+            // The answer changes tables that the copy shares.
+            drop(before);
         }
         self.apart = self.apart.midpoint(self.quiet.saturating_add(upto));
         self.quiet = 0;

@@ -222,10 +222,13 @@ impl<'a> Timeline<'a> {
         if let (Some(sum), Some(began)) = (&mut self.decode, began) {
             *sum = sum.saturating_add(began.elapsed());
         }
-        let Some(event) = event.filter(|event| self.to.is_none_or(|to| event.venue_at < to)) else {
-            self.ended = true;
-            self.end_frame();
-            return Ok(());
+        let event = match event {
+            Some(event) if self.to.is_none_or(|to| event.venue_at < to) => event,
+            _ => {
+                self.ended = true;
+                self.end_frame();
+                return Ok(());
+            }
         };
         self.assumed |= event.received_at.is_none();
         let received = match (event.received_at, &self.feed) {

@@ -2,6 +2,7 @@
 //! continue identically.
 
 mod claims;
+mod clock;
 mod income;
 mod outcomes;
 mod rows;
@@ -9,12 +10,13 @@ mod rows;
 use super::job::{Delay, Job};
 use crate::events::{Group, TapeEventKind, mirrored};
 use crate::run::FillModel;
+use clock::{CONFIRM_MICROS, TICK_MICROS};
 use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
 use income::Income;
 use model::input::{Channel, Command, Mode, SessionStart, Settlement, StrategyAnswer, StrategyChange};
 use model::{
     Budget, Input, InputKind, Market, MarketEvent, MarketEventKind, MarketIx, MarketNote, NewOrder, OwnEvent, Seq,
-    SessionId, StrategyId, Time, TokenIx, Usd, VenueOrderId,
+    SessionId, Shared, StrategyId, Time, TokenIx, Usd, VenueOrderId,
 };
 use outcomes::Outcomes;
 use rows::Probes;
@@ -23,16 +25,6 @@ use sha2::{Digest, Sha256};
 use sim::Paper;
 use sim::paper::{Delays, RequestLimits};
 
-/// Maximum interval between clock events, as in the host.
-const TICK_MICROS: u64 = 250_000;
-/// The same while nothing was heard for [`FEED_ALIVE_MICROS`], and for an hour: a tape may have days without events.
-const SILENT_TICK_MICROS: u64 = 1_000_000;
-const LONG_TICK_MICROS: u64 = 10_000_000;
-const LONG_SILENCE_MICROS: u64 = 3_600_000_000;
-/// Interval at which quiet books are confirmed while the feed is alive, as the host's book check does.
-const CONFIRM_MICROS: u64 = 20_000_000;
-/// The feed is alive for this long after its last event.
-const FEED_ALIVE_MICROS: u64 = 60_000_000;
 const MINUTE_MICROS: u64 = 60_000_000;
 
 /// An item for a strategy.
@@ -69,12 +61,12 @@ pub(super) struct World {
     pub(super) paper: Paper,
     pub(super) at: Time,
     markets: Vec<Watched>,
-    outcomes: Outcomes,
-    income: Income,
+    outcomes: Shared<Outcomes>,
+    income: Shared<Income>,
     /// Complete baskets of these events are converted, and pairs merged; `None` if nothing is.
     merges: bool,
     groups: std::sync::Arc<Vec<Group>>,
-    probes: Probes,
+    probes: Shared<Probes>,
     digest: Sha256,
     seq: u64,
     next_tick: Time,
@@ -111,11 +103,11 @@ impl World {
             paper,
             at,
             markets: Vec::new(),
-            outcomes: Outcomes::default(),
-            income: Income::default(),
+            outcomes: Shared::default(),
+            income: Shared::default(),
             merges: job.merge,
             groups: std::sync::Arc::default(),
-            probes: Probes::default(),
+            probes: Shared::default(),
             digest: Sha256::new(),
             seq: 0,
             next_tick: at,
@@ -293,96 +285,21 @@ impl World {
             _ => {}
         }
         self.feed_event(at, event, output);
-        let second = at.seconds();
         if token.outcome() == 0
             && let Some(watched) = self.markets.get_mut(market.index())
             && watched.traded
-            && watched.top_at != second
+            && watched.top_at != at.seconds()
         {
-            watched.top_at = second;
+            watched.top_at = at.seconds();
             let (bid, ask, _) = self.engine.top(token);
             let [bid, ask] = [bid, ask].map(|level| level.map(|level| level.price));
             output.rows.push(Row::Top(crate::run::TopRow { at, market: market.0, bid, ask }));
         }
     }
 
-    /// Returns true if an answer of the venue or a payout is due by then.
-    pub(super) fn hears_venue_before(&self, at: Time) -> bool {
-        if at < self.quiet_until {
-            return false;
-        }
-        let due = self.paper.next_due().into_iter().chain(self.outcomes.next_due()).min();
-        due.is_some_and(|due| due <= at)
-    }
-
     /// Processes a strategy's answer.
     pub(super) fn on_answer(&mut self, answer: StrategyAnswer, output: &mut Output) {
         self.feed(self.at, InputKind::Intents(answer), output);
-    }
-
-    /// Advances time: clock events, answers of the venue, outcomes, and rows.
-    pub(super) fn pass(&mut self, until: Time, output: &mut Output) {
-        if until < self.quiet_until {
-            return;
-        }
-        loop {
-            let never = Time(u64::MAX);
-            let venue = self.paper.next_due().unwrap_or(never);
-            let minute = self.next_minute.unwrap_or(never);
-            let probe = self.probes.next_due().unwrap_or(never);
-            let outcome = self.outcomes.next_due().unwrap_or(never);
-            let income = self.income.next_due().unwrap_or(never);
-            let next = venue.min(self.next_tick).min(income).min(minute).min(probe).min(outcome).min(self.next_confirm);
-            if next > until {
-                self.quiet_until = next;
-                return;
-            }
-            if outcome == next {
-                self.on_outcome(next, output);
-            } else if minute == next {
-                self.at = self.at.max(next);
-                let row = self.equity();
-                output.rows.push(Row::Equity(row));
-                self.next_minute = Some(next.plus_micros(MINUTE_MICROS));
-            } else if income == next {
-                self.sample_rewards(next);
-            } else if probe == next {
-                self.probe(next, output);
-            } else if self.next_confirm == next {
-                self.next_confirm = next.plus_micros(CONFIRM_MICROS);
-                self.confirm_books(next, output);
-            } else if self.next_tick == next {
-                self.next_tick = next.plus_micros(match next.since(self.heard_at) {
-                    silent if silent > LONG_SILENCE_MICROS => LONG_TICK_MICROS,
-                    silent if silent > FEED_ALIVE_MICROS => SILENT_TICK_MICROS,
-                    _ => TICK_MICROS,
-                });
-                self.feed(next, InputKind::Clock, output);
-            } else {
-                let mut updates = Vec::new();
-                self.paper.advance(next, &mut updates);
-                self.take_notes(output);
-                let settles = self.merges && updates.iter().any(is_final);
-                updates.into_iter().for_each(|kind| self.feed(next, kind, output));
-                if settles {
-                    self.merge_all(output);
-                }
-            }
-        }
-    }
-
-    /// Confirms the books of quiet markets, as the host does with the venue's REST API while the connection is alive.
-    fn confirm_books(&mut self, at: Time, output: &mut Output) {
-        if at.since(self.heard_at) > FEED_ALIVE_MICROS {
-            return;
-        }
-        for market in self.each_market(&[]) {
-            let quiet = self.markets.get(market.index()).is_some_and(|watched| !watched.blind && !watched.closed);
-            if quiet && self.paper.book(market).is_some() {
-                let confirm = |outcome| InputKind::BookConfirmed { token: market.token(outcome) };
-                [0, 1].into_iter().for_each(|outcome| self.feed(at, confirm(outcome), output));
-            }
-        }
     }
 
     pub(super) fn feed(&mut self, at: Time, kind: InputKind, output: &mut Output) {
@@ -423,11 +340,6 @@ impl World {
         for effect in effects.drain(..) {
             self.act(effect, cause, realised, output);
         }
-    }
-
-    /// Forgets until when nothing is due, because something new may be.
-    fn stir(&mut self) {
-        self.quiet_until = Time(0);
     }
 
     fn act(&mut self, effect: Effect, cause: &InputKind, realised: Usd, output: &mut Output) {

@@ -253,11 +253,26 @@ impl Decoder {
     }
 
     fn number(&mut self) -> anyhow::Result<u64> {
-        // Most numbers have one byte.
-        if let Some(byte) = self.bytes.get(self.at).filter(|byte| **byte < 0x80) {
-            self.at = self.at.saturating_add(1);
-            return Ok(u64::from(*byte));
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        match rest.first_chunk::<8>() {
+            // Most numbers have one byte, and almost all at most eight.
+            Some([byte, ..]) if *byte < 0x80 => {
+                self.at = self.at.saturating_add(1);
+                Ok(u64::from(*byte))
+            }
+            Some(bytes) => match short_number(*bytes) {
+                Some((value, length)) => {
+                    self.at = self.at.saturating_add(length);
+                    Ok(value)
+                }
+                None => self.long_number(),
+            },
+            None => self.long_number(),
         }
+    }
+
+    /// Reads a number of any length.
+    fn long_number(&mut self) -> anyhow::Result<u64> {
         let (mut value, mut shift) = (0u64, 0u32);
         loop {
             let byte = *self.bytes.get(self.at).context("the cache is cut")?;
@@ -277,6 +292,20 @@ impl Decoder {
     }
 }
 
+/// Returns the number that begins these bytes, and its length; `None` if it has more than eight bytes.
+fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
+    let word = u64::from_le_bytes(bytes);
+    // The bit of the first byte that ends a number.
+    let end = (!word & 0x8080_8080_8080_8080).trailing_zeros();
+    let length = usize::try_from(end / 8).ok()?.checked_add(1).filter(|length| *length <= 8)?;
+    let word = word & (u64::MAX >> 63u32.checked_sub(end)?) & 0x7f7f_7f7f_7f7f_7f7f;
+    // The groups of seven bits move together: pairs of bytes, then of pairs, then of halves.
+    let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
+    let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
+    let word = (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4);
+    Some((word, length))
+}
+
 fn cause(code: u64) -> anyhow::Result<GapCause> {
     Ok(match code {
         0 => GapCause::Silence,
@@ -286,4 +315,29 @@ fn cause(code: u64) -> anyhow::Result<GapCause> {
         4 => GapCause::Stopped,
         _ => bail!("unknown cause {code} in the cache"),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_length_are_read_as_they_were_written() {
+        let mut numbers: Vec<u64> = (0..64).flat_map(|bit| [1u64 << bit, (1u64 << bit) - 1, u64::MAX >> bit]).collect();
+        numbers.extend([490_000, 175_000_000, 0x1234_5678_9abc_def0]);
+        // The last ones are near the end of the block.
+        for count in 1..=numbers.len() {
+            let mut bytes = Vec::new();
+            numbers.iter().take(count).for_each(|value| number(&mut bytes, *value));
+            let mut decoder = Decoder { bytes, at: 0, before_us: 0 };
+            for value in numbers.iter().take(count) {
+                assert_eq!(decoder.number().unwrap(), *value);
+            }
+            assert!(decoder.number().is_err(), "the end of the block");
+        }
+        let mut cut = Decoder { bytes: vec![0xff; 7], at: 0, before_us: 0 };
+        assert!(cut.number().is_err());
+        let mut endless = Decoder { bytes: vec![0xff; 20], at: 0, before_us: 0 };
+        assert!(endless.number().is_err());
+    }
 }

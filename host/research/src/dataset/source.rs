@@ -156,16 +156,17 @@ impl Dataset {
         self.received = received;
         self.waiting = None;
         let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
-        let mut frame = std::mem::take(&mut reader.frame);
-        let mut kinds = std::mem::take(&mut frame.kinds);
+        let (venue_at, received_at) = (Time(reader.frame.venue_us), reader.frame.received_us.map(Time));
+        let mut kinds = std::mem::take(&mut reader.frame.kinds);
         for kind in kinds.drain(..) {
-            self.deliver(place, &frame, kind);
+            if let Some(kind) = self.renumbered(place, at_us, kind) {
+                self.out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
+            }
         }
         self.frame = self.frame.saturating_add(1);
         let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
         // The allocation is reused, because this runs for every frame.
-        frame.kinds = kinds;
-        reader.frame = frame;
+        reader.frame.kinds = kinds;
         reader.advance(self.from_us)?;
         Ok(true)
     }
@@ -220,30 +221,31 @@ impl Dataset {
         self.frame = self.frame.saturating_add(1);
     }
 
-    fn deliver(&mut self, place: usize, frame: &Parsed, kind: TapeEventKind) {
-        let Some(reader) = self.readers.get(place) else { return };
+    /// Returns an event of a reader's frame with the dataset's numbers; `None` if nothing is to be known of it.
+    fn renumbered(&mut self, place: usize, order_us: u64, kind: TapeEventKind) -> Option<TapeEventKind> {
+        let reader = self.readers.get(place)?;
         let run = |market: MarketIx| reader.markets.get(market.index()).copied();
-        let kind = match kind {
+        Some(match kind {
             TapeEventKind::Level(change) => {
-                let Some(market) = run(change.token.market()) else { return };
-                let Some(state) = self.states.get_mut(market.index()) else { return };
+                let market = run(change.token.market())?;
+                let state = self.states.get_mut(market.index())?;
                 if !state.has_book {
-                    state.last_us = frame.order_us;
-                    return;
+                    state.last_us = order_us;
+                    return None;
                 }
-                self.alive(frame.order_us, market);
+                self.alive(order_us, market);
                 let outcome = change.token.outcome();
                 TapeEventKind::Level(LevelChange { token: market.token(outcome), both: outcome == 0, ..change })
             }
             TapeEventKind::Market(event) | TapeEventKind::Both(event) => {
-                let Some(market) = run(event.token.market()) else { return };
-                let Some(state) = self.states.get_mut(market.index()) else { return };
+                let market = run(event.token.market())?;
+                let state = self.states.get_mut(market.index())?;
                 match event.kind {
                     MarketEventKind::Book { .. } => state.has_book = true,
                     MarketEventKind::Resolved { .. } => state.is_over = true,
                     _ => {}
                 }
-                self.alive(frame.order_us, market);
+                self.alive(order_us, market);
                 let outcome = event.token.outcome();
                 TapeEventKind::market(MarketEvent { token: market.token(outcome), ..*event }, outcome == 0)
             }
@@ -258,15 +260,14 @@ impl Dataset {
                 TapeEventKind::Blind { markets: if all { Vec::new() } else { named }, cause }
             }
             TapeEventKind::Closed { market } => {
-                let Some(market) = run(market) else { return };
+                let market = run(market)?;
                 if let Some(state) = self.states.get_mut(market.index()) {
                     state.is_over = true;
                 }
                 TapeEventKind::Closed { market }
             }
             kind => kind,
-        };
-        self.event(frame, kind);
+        })
     }
 
     /// Forgets the books of markets behind a gap.
@@ -286,11 +287,6 @@ impl Dataset {
             state.is_watched = true;
             self.silences.push(Reverse((at_us.saturating_add(SILENCE_US), market.0)));
         }
-    }
-
-    fn event(&mut self, frame: &Parsed, kind: TapeEventKind) {
-        let (venue_at, received_at) = (Time(frame.venue_us), frame.received_us.map(Time));
-        self.out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
     }
 }
 

@@ -4,7 +4,7 @@ use super::fill_model::FillModel;
 use crate::venue::{BookKey, OpenOrder, Venue};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use model::{MarketIx, Side, Size, Time, VenueOrderId};
+use model::{MarketIx, Shared, Side, Size, Time, VenueOrderId};
 
 /// One order's queue position.
 #[derive(Debug, Clone, Copy)]
@@ -23,7 +23,7 @@ pub(super) struct QueuePosition {
 /// The queue positions of all our resting orders, by market.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Queue {
-    markets: BTreeMap<MarketIx, Vec<QueuePosition>>,
+    markets: Shared<BTreeMap<MarketIx, Vec<QueuePosition>>>,
 }
 
 impl Queue {
@@ -40,7 +40,9 @@ impl Queue {
 
     /// Removes an order that is finished.
     pub(super) fn leave(&mut self, market: MarketIx, id: VenueOrderId) {
-        if let Some(places) = self.markets.get_mut(&market) {
+        if self.is_in(market)
+            && let Some(places) = self.markets.get_mut(&market)
+        {
             places.retain(|place| place.id != id);
             if places.is_empty() {
                 self.markets.remove(&market);
@@ -62,6 +64,10 @@ impl Queue {
         spot: BookKey,
         (before, after): (Size, Size),
     ) {
+        // A change copies the positions if a copy of the venue shares them, so there is none without need.
+        if !self.of_market(market).iter().any(|place| place.spot == spot) {
+            return;
+        }
         let fall = before.saturating_sub(after);
         for place in self.markets.get_mut(&market).into_iter().flatten().filter(|place| place.spot == spot) {
             if fall.is_zero() {

@@ -82,7 +82,7 @@ impl World {
     /// Sets the terms of the venue, before the first market.
     pub(in crate::backtest) fn set_terms(&mut self, terms: Terms) {
         self.groups = Arc::new(terms.groups.clone());
-        self.income = Income { terms: Arc::new(terms), rng: Rng::new(SEED), day: self.at.day(), ..Income::default() };
+        *self.income = Income { terms: Arc::new(terms), rng: Rng::new(SEED), day: self.at.day(), ..Income::default() };
     }
 
     /// Begins to sample the resting orders, if there is a market with rewards.
