@@ -221,7 +221,7 @@ impl Dataset {
         self.frame = self.frame.saturating_add(1);
     }
 
-    /// Returns an event of a reader's frame with the dataset's numbers; `None` if nothing is to be known of it.
+    /// Returns an event of a frame with the market numbers of the dataset; `None` if the event is left out.
     fn renumbered(&mut self, place: usize, order_us: u64, kind: TapeEventKind) -> Option<TapeEventKind> {
         let reader = self.readers.get(place)?;
         let run = |market: MarketIx| reader.markets.get(market.index()).copied();
