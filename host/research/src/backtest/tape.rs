@@ -98,9 +98,7 @@ mod tests {
         assert_eq!((market.slug.as_str(), market.tick), ("g", TickSize::MILL));
         let times: Vec<u64> = tape.iter().map(|event| event.venue_at.0).collect();
         assert_eq!(times, [1_000_000, 1_000_000, 1_200_000, 6_200_000]);
-        let of = |place: usize| match &tape[place].kind {
-            kind => kind.market_events().next().unwrap(),
-        };
+        let of = |place: usize| tape[place].kind.market_events().next().unwrap();
         let MarketEventKind::Book { bids, asks } = &of(0).kind else { panic!("{:?}", tape[0]) };
         assert_eq!((bids.len(), asks.len()), (1, 1));
         assert_eq!(of(1).token, MarketIx(0).token(1));
