@@ -13,9 +13,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 use worker::{Address, Interrupts, QueueLead, Worker};
 
-/// Deadline of a call in milliseconds, as in a backtest on this machine.
-const DEADLINE_MS: u64 = 60_000;
-
 /// Runs sweeps of strategies on several machines.
 #[derive(Debug, Parser)]
 #[command(name = "polytrader-worker", version, about, max_term_width = 100)]
@@ -120,10 +117,8 @@ fn work(args: WorkArgs) -> anyhow::Result<()> {
         bail!("--jobs is {jobs}, expected at most 1024");
     }
     std::fs::create_dir_all(&args.cache).with_context(|| format!("creating {}", args.cache.display()))?;
-    // Fuel decides; a slow machine must not change a result.
-    let settings = sandbox::Settings { deadline_ms: DEADLINE_MS, ..sandbox::Settings::default() };
-    let sandbox = sandbox::Sandbox::of_own_program(settings, Some(&args.cache)).context("starting the sandbox")?;
-    let evaluate = Arc::new(Backtests::with(Runner::with(sandbox)));
+    let runner = Runner::of_own_program(Some(&args.cache)).context("starting the sandbox")?;
+    let evaluate = Arc::new(Backtests::with(runner));
     let name = args.name.unwrap_or_else(|| format!("process {}", std::process::id()));
     let worker = Worker { address, name, jobs, cache: args.cache.join("objects") };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting threads")?;
