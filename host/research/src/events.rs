@@ -2,7 +2,7 @@
 
 use model::event::{MarketEvent, MarketEventKind};
 use model::{ConditionId, EventId, Level, Market, MarketIx, Price, Side, Signal, Size, Time, TokenIx, Usd};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// One event of a tape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -212,6 +212,19 @@ pub trait EventSource {
     /// If the tape cannot be read on; the message names file and place.
     fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>>;
 
+    /// Appends events to a queue until it has at least `count`; false at the end. It is faster than
+    /// [`EventSource::next_event`] where a source can write events to their place.
+    ///
+    /// # Errors
+    /// See [`EventSource::next_event`].
+    fn read(&mut self, into: &mut VecDeque<TapeEvent>, count: usize) -> anyhow::Result<bool> {
+        while into.len() < count {
+            let Some(event) = self.next_event()? else { return Ok(false) };
+            into.push_back(event);
+        }
+        Ok(true)
+    }
+
     /// Returns the outcomes, for settlement and reports.
     fn hindsight(&self) -> &[Hindsight];
 
@@ -230,7 +243,7 @@ pub trait EventSource {
 /// Events in memory.
 #[derive(Debug, Clone, Default)]
 pub struct MemoryEvents {
-    events: std::collections::VecDeque<TapeEvent>,
+    events: VecDeque<TapeEvent>,
     hindsight: Vec<Hindsight>,
     terms: Terms,
 }

@@ -6,8 +6,9 @@
 
 use super::PARSER_VERSION;
 use super::build::build;
-use super::codec::{Decoder, Parsed, encode};
+use super::codec::{Decoder, FrameHead, Parsed, encode};
 use super::quality::Quality;
+use crate::events::{LevelChange, TapeEventKind};
 use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -194,14 +195,14 @@ impl Cache {
         Ok(())
     }
 
-    /// Reads the next frame; false at the end.
-    pub(super) fn next(&mut self, frame: &mut Parsed) -> anyhow::Result<bool> {
+    /// Reads the head of the next frame; `None` at the end. Its events follow by [`Cache::event`].
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<FrameHead>> {
         loop {
-            let read = self.decoder.next(frame);
-            if read.with_context(|| format!("the cache {} is damaged; delete it", self.path.display()))? {
-                return Ok(true);
+            let read = self.decoder.frame().map_err(|error| self.damaged(error))?;
+            if read.is_some() {
+                return Ok(read);
             }
-            let Some(head) = self.head()? else { return Ok(false) };
+            let Some(head) = self.head()? else { return Ok(None) };
             let mut raw = self.decoder.block(Vec::new());
             raw.clear();
             raw.resize(usize::try_from(head.length)?, 0);
@@ -211,6 +212,22 @@ impl Cache {
             self.decoder.block(raw);
             self.at = self.at.saturating_add(u64::try_from(BLOCK_HEAD)?).saturating_add(u64::from(head.length));
         }
+    }
+
+    /// Reads the next event of the frame.
+    pub(super) fn event(&mut self, frame: &FrameHead) -> anyhow::Result<TapeEventKind> {
+        self.decoder.event(frame.venue_us).map_err(|error| self.damaged(error))
+    }
+
+    /// Reads the next event of the frame if it is a change of a level, see [`Decoder::level`].
+    #[inline(always)]
+    pub(super) fn level(&mut self, frame: &FrameHead) -> anyhow::Result<Option<LevelChange>> {
+        self.decoder.level(frame.venue_us).map_err(|error| self.damaged(error))
+    }
+
+    #[cold]
+    fn damaged(&self, error: anyhow::Error) -> anyhow::Error {
+        error.context(format!("the cache {} is damaged; delete it", self.path.display()))
     }
 
     /// Reads the head of the block here; `None` at the end.

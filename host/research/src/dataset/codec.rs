@@ -31,19 +31,41 @@ const BLIND: u64 = 6;
 const CLOSED: u64 = 7;
 const SIGNAL: u64 = 8;
 
+/// Flags of a frame, which share a number with the count of its events. Most frames have the venue's time or the time
+/// of receipt as their order time.
+const HAS_RECEIVED: u64 = 1;
+const OTHER_RECEIVED: u64 = 2;
+const OTHER_VENUE: u64 = 4;
+
+/// The head of a frame; its events follow in the block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameHead {
+    /// See [`Parsed::order_us`].
+    pub(super) order_us: u64,
+    /// The venue's time.
+    pub(super) venue_us: u64,
+    /// Time of receipt.
+    pub(super) received_us: Option<u64>,
+    /// Number of its events.
+    pub(super) events: usize,
+}
+
 /// Appends a frame; `before_us` is the order time of the frame before in the block.
 pub(super) fn encode(frame: &Parsed, before_us: u64, out: &mut Vec<u8>) {
     number(out, frame.order_us.wrapping_sub(before_us));
-    difference(out, frame.venue_us, frame.order_us);
-    // Times of receipt are the order times, except for late frames of merged tapes.
-    match frame.received_us {
-        None => number(out, 0),
-        Some(at) => {
-            number(out, 1);
-            difference(out, at, frame.order_us);
-        }
+    let flag = |flag, set| if set { flag } else { 0 };
+    let other_received = frame.received_us.is_some_and(|at| at != frame.order_us);
+    let other_venue = frame.venue_us != frame.order_us;
+    let flags = flag(HAS_RECEIVED, frame.received_us.is_some())
+        | flag(OTHER_RECEIVED, other_received)
+        | flag(OTHER_VENUE, other_venue);
+    number(out, u64::try_from(frame.kinds.len()).unwrap_or(0) << 3 | flags);
+    if other_venue {
+        difference(out, frame.venue_us, frame.order_us);
     }
-    number(out, u64::try_from(frame.kinds.len()).unwrap_or(u64::MAX));
+    if let Some(at) = frame.received_us.filter(|_| other_received) {
+        difference(out, at, frame.order_us);
+    }
     frame.kinds.iter().for_each(|kind| event(out, kind, frame.venue_us));
 }
 
@@ -163,26 +185,33 @@ impl Decoder {
         std::mem::replace(&mut self.bytes, bytes)
     }
 
-    /// Reads the next frame of the block into `frame`; false at the end.
-    pub(super) fn next(&mut self, frame: &mut Parsed) -> anyhow::Result<bool> {
+    /// Reads the head of the block's next frame; `None` at the end. The events before it must have been read.
+    pub(super) fn frame(&mut self) -> anyhow::Result<Option<FrameHead>> {
         if self.at >= self.bytes.len() {
-            return Ok(false);
+            return Ok(None);
         }
-        frame.order_us = self.before_us.wrapping_add(self.number()?);
-        self.before_us = frame.order_us;
-        frame.venue_us = self.difference(frame.order_us)?;
-        frame.received_us = if self.number()? == 0 { None } else { Some(self.difference(frame.order_us)?) };
-        let count = self.length()?;
-        frame.kinds.clear();
-        frame.kinds.reserve(count.min(4_096));
-        for _ in 0..count {
-            let kind = self.event(frame.venue_us)?;
-            frame.kinds.push(kind);
-        }
-        Ok(true)
+        let order_us = self.before_us.wrapping_add(self.number()?);
+        self.before_us = order_us;
+        let (flags, events) = {
+            let number = self.number()?;
+            (number & 7, usize::try_from(number >> 3)?)
+        };
+        // Each event has bytes, so that the block's length bounds their number.
+        anyhow::ensure!(events <= self.bytes.len(), "a count in the cache exceeds its block");
+        let venue_us = if flags & OTHER_VENUE == 0 { order_us } else { self.difference(order_us)? };
+        let received_us = match (flags & HAS_RECEIVED, flags & OTHER_RECEIVED) {
+            (0, _) => None,
+            (_, 0) => Some(order_us),
+            _ => Some(self.difference(order_us)?),
+        };
+        Ok(Some(FrameHead { order_us, venue_us, received_us, events }))
     }
 
-    fn event(&mut self, venue_us: u64) -> anyhow::Result<TapeEventKind> {
+    /// Reads the next event of a frame.
+    pub(super) fn event(&mut self, venue_us: u64) -> anyhow::Result<TapeEventKind> {
+        if let Some(change) = self.level(venue_us)? {
+            return Ok(TapeEventKind::Level(change));
+        }
         let head = self.number()?;
         Ok(match head & 0xf {
             BLIND => {
@@ -193,18 +222,27 @@ impl Decoder {
             }
             CLOSED => TapeEventKind::Closed { market: MarketIx(self.small()?) },
             SIGNAL => TapeEventKind::Signal(Box::new(Signal { name: self.text()?, value: self.text()? })),
-            LEVEL => TapeEventKind::Level(self.level(head, venue_us)?),
             kind => TapeEventKind::Market(Box::new(self.market(kind, head, venue_us)?)),
         })
     }
 
-    fn level(&mut self, head: u64, venue_us: u64) -> anyhow::Result<LevelChange> {
+    /// Reads the next event of a frame if it is a change of a level; otherwise `None`, and [`Decoder::event`] reads it.
+    /// Almost every event is one, and it must not pass through memory on its way to its place.
+    #[inline(always)]
+    pub(super) fn level(&mut self, venue_us: u64) -> anyhow::Result<Option<LevelChange>> {
+        // The head of a market's event has one byte.
+        let head = match self.bytes.get(self.at) {
+            Some(head) if u64::from(*head & 0x8f) == LEVEL => u64::from(*head),
+            _ => return Ok(None),
+        };
+        self.at = self.at.saturating_add(1);
         let (token, venue_time, side) = self.head(head, venue_us)?;
         let (price, size) = (self.price()?, Size(self.number()?));
-        Ok(LevelChange { token, venue_time, side, price, size, both: false })
+        Ok(Some(LevelChange { token, venue_time, side, price, size, both: false }))
     }
 
     /// Reads what every event of a market begins with.
+    #[inline(always)]
     fn head(&mut self, head: u64, venue_us: u64) -> anyhow::Result<(TokenIx, Time, Side)> {
         let token = TokenIx(self.small()?);
         let venue_time = Time(if head & 0x20 == 0 { venue_us } else { self.difference(venue_us)? });
@@ -229,10 +267,12 @@ impl Decoder {
         (0..count).map(|_| Ok(Level { price: self.price()?, size: Size(self.number()?) })).collect()
     }
 
+    #[inline(always)]
     fn price(&mut self) -> anyhow::Result<Price> {
         Price::from_micros(self.small()?).context("price in the cache")
     }
 
+    #[inline(always)]
     fn small(&mut self) -> anyhow::Result<u32> {
         Ok(u32::try_from(self.number()?)?)
     }
@@ -252,6 +292,7 @@ impl Decoder {
         Ok(std::str::from_utf8(bytes)?.to_owned())
     }
 
+    #[inline(always)]
     fn number(&mut self) -> anyhow::Result<u64> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
         match rest.first_chunk::<8>() {
@@ -272,6 +313,7 @@ impl Decoder {
     }
 
     /// Reads a number of any length.
+    #[cold]
     fn long_number(&mut self) -> anyhow::Result<u64> {
         let (mut value, mut shift) = (0u64, 0u32);
         loop {
@@ -293,6 +335,7 @@ impl Decoder {
 }
 
 /// Returns the number that begins these bytes, and its length; `None` if it has more than eight bytes.
+#[inline(always)]
 fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
     let word = u64::from_le_bytes(bytes);
     // The bit of the first byte that ends a number.

@@ -2,7 +2,7 @@
 //! derived events of second tokens that the caches do not contain.
 
 use super::cache::Cache;
-use super::codec::Parsed;
+use super::codec::FrameHead;
 use super::markets::{self, DatasetMarket};
 use super::{Quality, SILENCE_US};
 use crate::events::{EventSource, GapCause, Hindsight, LevelChange, TapeEvent, TapeEventKind, Terms};
@@ -43,6 +43,7 @@ pub struct Dataset {
     /// True if the last frame had a time of receipt.
     received: bool,
     frame: u64,
+    /// Events of the last frame that [`EventSource::next_event`] has not returned yet.
     out: VecDeque<TapeEvent>,
     /// A frame that waits for the silences and listings before it.
     waiting: Option<usize>,
@@ -53,8 +54,8 @@ struct Reader {
     cache: Cache,
     /// The dataset's numbers of the tape's markets.
     markets: Vec<MarketIx>,
-    frame: Parsed,
-    has_frame: bool,
+    /// The next frame, whose events are not read yet.
+    next: Option<FrameHead>,
 }
 
 /// The state of a market while it is read.
@@ -99,7 +100,7 @@ impl Dataset {
             let ids = part.manifest.markets.keys().map(|id| ConditionId::parse(id).and_then(|id| numbers.get(&id)));
             let markets =
                 ids.map(|ix| ix.copied().context("a market without number")).collect::<anyhow::Result<_>>()?;
-            let mut reader = Reader { cache: part.cache, markets, frame: Parsed::default(), has_frame: false };
+            let mut reader = Reader { cache: part.cache, markets, next: None };
             reader.cache.skip_to(from_us)?;
             reader.advance(from_us)?;
             readers.push(reader);
@@ -135,8 +136,8 @@ impl Dataset {
         &self.markets
     }
 
-    /// Makes the next events; false at the end.
-    fn fill(&mut self) -> anyhow::Result<bool> {
+    /// Appends the next events; false at the end.
+    fn fill(&mut self, out: &mut VecDeque<TapeEvent>) -> anyhow::Result<bool> {
         let place = match self.waiting {
             Some(place) => place,
             None => match self.earliest() {
@@ -145,39 +146,45 @@ impl Dataset {
             },
         };
         self.waiting = Some(place);
-        let Some(reader) = self.readers.get(place) else { return Ok(false) };
-        let (at_us, received) = (reader.frame.order_us, reader.frame.received_us.is_some());
-        if at_us >= self.to_us {
+        let Some(frame) = self.readers.get(place).and_then(|reader| reader.next) else { return Ok(false) };
+        if frame.order_us >= self.to_us {
             return Ok(false);
         }
-        if self.before(at_us) {
+        if self.before(frame.order_us, out) {
             return Ok(true);
         }
-        self.received = received;
-        self.waiting = None;
-        let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
-        let (venue_at, received_at) = (Time(reader.frame.venue_us), reader.frame.received_us.map(Time));
-        let mut kinds = std::mem::take(&mut reader.frame.kinds);
-        for kind in kinds.drain(..) {
-            if let Some(kind) = self.renumbered(place, at_us, kind) {
-                self.out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
+        (self.received, self.waiting) = (frame.received_us.is_some(), None);
+        for _ in 0..frame.events {
+            let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
+            let (venue_at, received_at) = (Time(frame.venue_us), frame.received_us.map(Time));
+            // Written apart, so that a level is not moved from place to place.
+            if let Some(change) = reader.cache.level(&frame)? {
+                if let Some(change) = self.renumbered_level(place, frame.order_us, change) {
+                    let kind = TapeEventKind::Level(change);
+                    out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
+                }
+                continue;
+            }
+            let kind = reader.cache.event(&frame)?;
+            if let Some(kind) = self.renumbered(place, frame.order_us, kind) {
+                out.push_back(TapeEvent { frame: self.frame, venue_at, received_at, kind });
             }
         }
         self.frame = self.frame.saturating_add(1);
-        let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
-        // The allocation is reused, because this runs for every frame.
-        reader.frame.kinds = kinds;
-        reader.advance(self.from_us)?;
+        if let Some(reader) = self.readers.get_mut(place) {
+            reader.advance(self.from_us)?;
+        }
         Ok(true)
     }
 
     fn earliest(&self) -> Option<usize> {
-        let waiting = self.readers.iter().enumerate().filter(|(_, reader)| reader.has_frame);
-        waiting.min_by_key(|(_, reader)| reader.frame.order_us).map(|(place, _)| place)
+        let waiting =
+            self.readers.iter().enumerate().filter_map(|(place, reader)| Some((place, reader.next?.order_us)));
+        waiting.min_by_key(|(_, order_us)| *order_us).map(|(place, _)| place)
     }
 
     /// Makes the listing or silence that comes before a frame at this time; false if there is none.
-    fn before(&mut self, at_us: u64) -> bool {
+    fn before(&mut self, at_us: u64, out: &mut VecDeque<TapeEvent>) -> bool {
         let listing = self.listings_us.get(self.listed).map(|at| (*at).max(self.from_us)).filter(|at| *at <= at_us);
         let silence = self.silences.peek().map(|Reverse((at, _))| *at).filter(|at| *at < at_us);
         match (listing, silence) {
@@ -185,20 +192,20 @@ impl Dataset {
             (Some(at), silence) if silence.is_none_or(|silence| at <= silence) => {
                 if let Some(market) = self.markets.get(self.listed) {
                     let kind = TapeEventKind::Listed(Box::new(market.listed.clone()));
-                    self.push(Time(at), kind);
+                    self.push(Time(at), kind, out);
                 }
                 self.listed = self.listed.saturating_add(1);
                 true
             }
             _ => {
-                self.silence();
+                self.silence(out);
                 true
             }
         }
     }
 
     /// Handles the earliest deadline of a silence.
-    fn silence(&mut self) {
+    fn silence(&mut self, out: &mut VecDeque<TapeEvent>) {
         let Some(Reverse((at_us, number))) = self.silences.pop() else { return };
         let market = MarketIx(number);
         let Some(state) = self.states.get_mut(market.index()) else { return };
@@ -211,13 +218,13 @@ impl Dataset {
             state.is_watched = true;
             return self.silences.push(Reverse((due, number)));
         }
-        self.push(Time(at_us), TapeEventKind::Blind { markets: vec![market], cause: GapCause::Silence });
+        self.push(Time(at_us), TapeEventKind::Blind { markets: vec![market], cause: GapCause::Silence }, out);
     }
 
     /// Adds an event that is not in a frame of the venue.
-    fn push(&mut self, at: Time, kind: TapeEventKind) {
+    fn push(&mut self, at: Time, kind: TapeEventKind, out: &mut VecDeque<TapeEvent>) {
         let received_at = self.received.then_some(at);
-        self.out.push_back(TapeEvent { frame: self.frame, venue_at: at, received_at, kind });
+        out.push_back(TapeEvent { frame: self.frame, venue_at: at, received_at, kind });
         self.frame = self.frame.saturating_add(1);
     }
 
@@ -226,17 +233,7 @@ impl Dataset {
         let reader = self.readers.get(place)?;
         let run = |market: MarketIx| reader.markets.get(market.index()).copied();
         Some(match kind {
-            TapeEventKind::Level(change) => {
-                let market = run(change.token.market())?;
-                let state = self.states.get_mut(market.index())?;
-                if !state.has_book {
-                    state.last_us = order_us;
-                    return None;
-                }
-                self.alive(order_us, market);
-                let outcome = change.token.outcome();
-                TapeEventKind::Level(LevelChange { token: market.token(outcome), both: outcome == 0, ..change })
-            }
+            TapeEventKind::Level(change) => TapeEventKind::Level(self.renumbered_level(place, order_us, change)?),
             TapeEventKind::Market(event) | TapeEventKind::Both(event) => {
                 let market = run(event.token.market())?;
                 let state = self.states.get_mut(market.index())?;
@@ -270,6 +267,22 @@ impl Dataset {
         })
     }
 
+    /// The same for a change of a level.
+    #[inline(always)]
+    fn renumbered_level(&mut self, place: usize, order_us: u64, change: LevelChange) -> Option<LevelChange> {
+        let market = *self.readers.get(place)?.markets.get(change.token.market().index())?;
+        let state = self.states.get_mut(market.index())?;
+        state.last_us = order_us;
+        if !state.has_book {
+            return None;
+        }
+        if !state.is_watched {
+            self.alive(order_us, market);
+        }
+        let outcome = change.token.outcome();
+        Some(LevelChange { token: market.token(outcome), both: outcome == 0, ..change })
+    }
+
     /// Forgets the books of markets behind a gap.
     fn lose(&mut self, markets: &[MarketIx]) {
         for market in markets {
@@ -292,14 +305,24 @@ impl Dataset {
 
 impl EventSource for Dataset {
     fn next_event(&mut self) -> anyhow::Result<Option<TapeEvent>> {
-        loop {
-            if let Some(event) = self.out.pop_front() {
-                return Ok(Some(event));
-            }
-            if !self.fill()? {
-                return Ok(None);
+        let mut out = std::mem::take(&mut self.out);
+        let mut more = true;
+        while more && out.is_empty() {
+            more = self.fill(&mut out)?;
+        }
+        let event = out.pop_front();
+        self.out = out;
+        Ok(event)
+    }
+
+    fn read(&mut self, into: &mut VecDeque<TapeEvent>, count: usize) -> anyhow::Result<bool> {
+        into.append(&mut self.out);
+        while into.len() < count {
+            if !self.fill(into)? {
+                return Ok(false);
             }
         }
+        Ok(true)
     }
 
     fn hindsight(&self) -> &[Hindsight] {
@@ -319,9 +342,10 @@ impl Reader {
     /// Reads the next frame at `from_us` or later.
     fn advance(&mut self, from_us: u64) -> anyhow::Result<()> {
         loop {
-            self.has_frame = self.cache.next(&mut self.frame)?;
-            if !self.has_frame || self.frame.order_us >= from_us {
-                return Ok(());
+            self.next = self.cache.next()?;
+            let Some(frame) = self.next.filter(|frame| frame.order_us < from_us) else { return Ok(()) };
+            for _ in 0..frame.events {
+                self.cache.event(&frame)?;
             }
         }
     }
