@@ -9,6 +9,7 @@ extern crate std;
 
 mod account;
 mod breakers;
+mod checkpoint;
 mod conduct;
 mod digest;
 pub mod effect;
@@ -31,6 +32,7 @@ mod strategies;
 mod strategy_pnl;
 mod transfers;
 
+pub use checkpoint::Checkpoint;
 pub use digest::digest;
 pub use effect::{BotState, Effect, Effects, EngineEvent, Restriction};
 pub use ledger::{Ledger, LedgerError};

@@ -5,8 +5,8 @@ use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{
-    Book, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price, Shared, StrategyId,
-    Time, TokenIx, Usd, Wants,
+    Book, CheckpointTable, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price,
+    Shared, StaleCheckpoint, StrategyId, Time, TokenIx, Usd, Wants,
 };
 
 /// The most markets of one session.
@@ -109,8 +109,15 @@ pub(crate) enum Applied {
 /// All markets of the session.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Markets {
-    entries: Vec<Shared<MarketEntry>>,
-    tokens: Vec<Shared<TokenState>>,
+    entries: CheckpointTable<MarketEntry>,
+    tokens: CheckpointTable<TokenState>,
+}
+
+/// A checkpoint of both tables.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    entries: model::Checkpoint,
+    tokens: model::Checkpoint,
 }
 
 impl Markets {
@@ -120,15 +127,15 @@ impl Markets {
             return None;
         }
         let index = u32::try_from(self.entries.len()).ok().map(MarketIx)?;
-        self.entries.push(Shared::new(MarketEntry {
+        self.entries.push(MarketEntry {
             market: Shared::new(market),
             resolved: false,
             listeners: Vec::new(),
             stale: false,
             middles: MidPrices::default(),
-        }));
-        self.tokens.push(Shared::default());
-        self.tokens.push(Shared::default());
+        });
+        self.tokens.push(TokenState::default());
+        self.tokens.push(TokenState::default());
         Some(index)
     }
 
@@ -142,11 +149,11 @@ impl Markets {
     }
 
     pub(crate) fn get(&self, market: MarketIx) -> Option<&MarketEntry> {
-        self.entries.get(market.index()).map(|entry| &**entry)
+        self.entries.get(market.index())
     }
 
     pub(crate) fn get_mut(&mut self, market: MarketIx) -> Option<&mut MarketEntry> {
-        self.entries.get_mut(market.index()).map(|entry| &mut **entry)
+        self.entries.get_mut(market.index())
     }
 
     pub(crate) fn of_token(&self, token: TokenIx) -> Option<&MarketEntry> {
@@ -154,23 +161,36 @@ impl Markets {
     }
 
     pub(crate) fn token(&self, token: TokenIx) -> Option<&TokenState> {
-        self.tokens.get(token.index()).map(|state| &**state)
+        self.tokens.get(token.index())
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MarketIx, &MarketEntry)> {
-        (0u32..).map(MarketIx).zip(self.entries.iter().map(|entry| &**entry))
+        (0u32..).map(MarketIx).zip(self.entries.iter())
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut Shared<MarketEntry>)> {
-        (0u32..).map(MarketIx).zip(self.entries.iter_mut())
+    /// Returns the numbers of all markets.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = MarketIx> + use<> {
+        (0u32..).map(MarketIx).take(self.entries.len())
     }
 
-    /// Returns the unresolved markets that a strategy trades, each with its first token.
-    pub(crate) fn watched_mut(&mut self) -> impl Iterator<Item = (MarketIx, &mut Shared<MarketEntry>, &TokenState)> {
-        let markets = (0u32..).map(MarketIx).zip(self.entries.iter_mut());
-        let watched = markets.zip(self.tokens.iter().step_by(2));
-        let watched = watched.filter(|((_, entry), _)| !entry.listeners.is_empty() && !entry.resolved);
-        watched.map(|((market, entry), yes)| (market, entry, &**yes))
+    /// Returns a market with its first token, if it is unresolved and a strategy trades it.
+    pub(crate) fn watched(&self, market: MarketIx) -> Option<(&MarketEntry, &TokenState)> {
+        let entry = self.get(market).filter(|entry| !entry.listeners.is_empty() && !entry.resolved)?;
+        Some((entry, self.token(market.token(0))?))
+    }
+
+    pub(crate) fn checkpoint(&mut self) -> Checkpoint {
+        Checkpoint { entries: self.entries.checkpoint(), tokens: self.tokens.checkpoint() }
+    }
+
+    pub(crate) fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), StaleCheckpoint> {
+        self.entries.restore(checkpoint.entries)?;
+        self.tokens.restore(checkpoint.tokens)
+    }
+
+    pub(crate) fn forget_checkpoint(&mut self) {
+        self.entries.forget_checkpoint();
+        self.tokens.forget_checkpoint();
     }
 
     /// Returns the state shown to strategies, pauses apart.
@@ -184,13 +204,7 @@ impl Markets {
 
     /// Applies a market event to its book.
     pub(crate) fn apply(&mut self, event: &MarketEvent, now: Time) -> Applied {
-        let (Some(entry), Some(state)) =
-            (self.entries.get_mut(event.token.market().index()), self.tokens.get_mut(event.token.index()))
-        else {
-            return Applied::Unknown;
-        };
-        let state: &mut TokenState = state;
-        let before = state.top();
+        let Some(state) = self.tokens.get_mut(event.token.index()) else { return Applied::Unknown };
         let rank = match &event.kind {
             MarketEventKind::Level { side, price, size } => {
                 // A change before the first snapshot is ignored; the snapshot will contain it.
@@ -204,6 +218,7 @@ impl Markets {
                 rank
             }
             MarketEventKind::Book { bids, asks } => {
+                let before = state.top();
                 if state.book.replace(bids, asks).is_err() {
                     state.lose();
                     return Applied::Lost;
@@ -219,6 +234,7 @@ impl Markets {
             }
             MarketEventKind::TickSize { tick } => {
                 // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
+                let Some(entry) = self.entries.get_mut(event.token.market().index()) else { return Applied::Unknown };
                 entry.market.tick = entry.market.tick.min(*tick);
                 state.grid_unread = false;
                 state.lose();
@@ -230,9 +246,11 @@ impl Markets {
                 state.grid_unread |= *grid;
                 state.lose();
                 // No snapshot is requested for a resolved market.
-                return if entry.resolved { Applied::Quiet } else { Applied::Lost };
+                let is_resolved = self.entries.get(event.token.market().index()).is_some_and(|entry| entry.resolved);
+                return if is_resolved { Applied::Quiet } else { Applied::Lost };
             }
             MarketEventKind::Resolved { pays } => {
+                let Some(entry) = self.entries.get_mut(event.token.market().index()) else { return Applied::Unknown };
                 entry.resolved = true;
                 state.pays = Some(u32::try_from(pays.micros()).unwrap_or(0).min(model::SCALE));
                 state.alive = now;
@@ -259,16 +277,19 @@ impl Markets {
         stale_after: u64,
     ) -> Vec<(TokenIx, NoteKind)> {
         let mut news = Vec::new();
-        let pairs = (0u32..).map(MarketIx).zip(&self.entries).zip(self.tokens.chunks_exact_mut(2));
-        for ((market, entry), pair) in pairs {
-            if entry.listeners.is_empty() || entry.resolved {
+        for market in self.numbers() {
+            let Some(entry) = self.get(market).filter(|entry| !entry.listeners.is_empty() && !entry.resolved) else {
                 continue;
-            }
-            for (token, outcome) in pair.iter_mut().zip(0u32..) {
-                let state = token.market_state(paused.contains(&market), now, stale_after);
-                if token.last_notified != LastNotified(state) {
-                    token.last_notified = LastNotified(state);
-                    news.push((market.token(outcome), NoteKind::Status { tick: entry.market.tick, state, pays: None }));
+            };
+            let tick = entry.market.tick;
+            for token in [market.token(0), market.token(1)] {
+                let Some(known) = self.token(token) else { continue };
+                let state = known.market_state(paused.contains(&market), now, stale_after);
+                if known.last_notified != LastNotified(state)
+                    && let Some(changed) = self.tokens.get_mut(token.index())
+                {
+                    changed.last_notified = LastNotified(state);
+                    news.push((token, NoteKind::Status { tick, state, pays: None }));
                 }
             }
         }
@@ -286,36 +307,41 @@ impl Markets {
 
     /// Drops all books: the channel that updated them is lost.
     pub(crate) fn lose_all(&mut self) {
-        self.tokens.iter_mut().for_each(|state| state.lose());
+        for place in 0..self.tokens.len() {
+            if let Some(state) = self.tokens.get_mut(place) {
+                state.lose();
+            }
+        }
     }
 
     /// Returns the tokens whose book must be requested now: crossed for too long, without an answer to the last
     /// request.
     pub(crate) fn suspects(&mut self, now: Time, out: &mut Vec<TokenIx>) {
-        for (token, state) in (0u32..).map(TokenIx).zip(self.tokens.iter_mut()) {
+        let known = out.len();
+        out.extend((0u32..).map(TokenIx).zip(self.tokens.iter()).filter_map(|(token, state)| {
             let crossed = state.crossed_since.is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
-            if crossed && now.since(state.asked) > SNAPSHOT_RETRY_MICROS {
+            (crossed && now.since(state.asked) > SNAPSHOT_RETRY_MICROS).then_some(token)
+        }));
+        for token in out.iter().skip(known) {
+            if let Some(state) = self.tokens.get_mut(token.index()) {
                 state.asked = now;
-                out.push(token);
             }
         }
     }
 }
 
 impl TokenState {
-    /// Returns the notes for a listener when the book changed from level `rank` of a side on. The depth created for the
-    /// last listener is reused for the next one that wants the same number of levels.
-    pub(crate) fn changes(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> [Option<NoteKind>; 2] {
-        let top =
-            (rank == 0 && wants.tops).then(|| NoteKind::Top { bid: self.book.best_bid(), ask: self.book.best_ask() });
+    /// Returns the depth for a listener that wants one when the book changed from level `rank` of a side on. The depth
+    /// created for the last listener is reused for the next one that wants the same number of levels.
+    pub(crate) fn depth(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> Option<NoteKind> {
         let levels = wants.depth.min(DEPTH_MAX);
         if rank >= usize::from(levels) {
-            return [top, None];
+            return None;
         }
         if made.as_ref().is_none_or(|(made, _)| *made != levels) {
             *made = Some((levels, Depth::of(&self.book, levels)));
         }
-        [top, made.as_ref().map(|(_, depth)| NoteKind::Depth(depth.clone()))]
+        made.as_ref().map(|(_, depth)| NoteKind::Depth(depth.clone()))
     }
 
     /// Returns the state shown to strategies of a market that is not resolved.

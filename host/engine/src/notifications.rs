@@ -47,7 +47,13 @@ impl Engine {
         let (Some(entry), Some(state)) = (self.markets.of_token(token), self.markets.token(token)) else { return };
         let mut made = None;
         for Listener { strategy, wants } in entry.listeners.iter().filter(|listener| listener.wants.shows(rank)) {
-            for kind in state.changes(rank, wants, &mut made).into_iter().flatten() {
+            // Written apart, because most notes are tops.
+            if rank == 0 && wants.tops {
+                let kind = NoteKind::Top { bid: state.book.best_bid(), ask: state.book.best_ask() };
+                let note = MarketNote { token, venue_time, host_time: self.now, kind };
+                effects.push(Effect::NotifyMarket { strategy: *strategy, note });
+            }
+            if let Some(kind) = state.depth(rank, wants, &mut made) {
                 let note = MarketNote { token, venue_time, host_time: self.now, kind };
                 effects.push(Effect::NotifyMarket { strategy: *strategy, note });
             }
@@ -82,7 +88,8 @@ impl Engine {
                 tell(token, NoteKind::Status { tick: entry.market.tick, state, pays });
             }
             if matches!(state, MarketState::Open | MarketState::Paused) {
-                book.changes(0, wants, &mut None).into_iter().flatten().for_each(|kind| tell(token, kind));
+                let top = wants.tops.then(|| NoteKind::Top { bid: book.book.best_bid(), ask: book.book.best_ask() });
+                top.into_iter().chain(book.depth(0, wants, &mut None)).for_each(|kind| tell(token, kind));
             }
         }
     }

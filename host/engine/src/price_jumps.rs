@@ -57,17 +57,24 @@ impl Engine {
         let (now, limit) = (self.now, self.limits.max_jump);
         let mut jumped: Vec<(MarketIx, u32)> = Vec::new();
         let mut calm = Vec::new();
-        for (market, entry, yes) in self.markets.watched_mut() {
+        for market in self.markets.numbers() {
+            let Some((entry, yes)) = self.markets.watched(market) else { continue };
             let Some(middle) = mid_price(yes) else { continue };
-            if entry.middles.is_due(now) {
+            let due = entry.middles.is_due(now);
+            let moved = entry.middles.moved(now, middle);
+            let jumps = Usd(i64::from(moved)) > limit;
+            let calms = !jumps && entry.middles.jumped.is_some_and(|at| now.since(at) >= CALM_MICROS);
+            if !(due || jumps || calms) {
+                continue;
+            }
+            let Some(entry) = self.markets.get_mut(market) else { continue };
+            if due {
                 entry.middles.record(now, middle);
             }
-            let moved = entry.middles.moved(now, middle);
-            if Usd(i64::from(moved)) > limit {
-                if entry.middles.jumped.replace(now).is_none() {
-                    jumped.push((market, moved));
-                }
-            } else if entry.middles.jumped.is_some_and(|at| now.since(at) >= CALM_MICROS) {
+            if jumps && entry.middles.jumped.replace(now).is_none() {
+                jumped.push((market, moved));
+            }
+            if calms {
                 entry.middles.jumped = None;
                 calm.push(market);
             }

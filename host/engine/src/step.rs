@@ -66,7 +66,7 @@ pub struct Summary {
 
 /// An emergency stop in progress.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
-struct Kill {
+pub(crate) struct Kill {
     since: Time,
     next: Time,
 }
@@ -102,9 +102,9 @@ pub struct Engine {
     pub(crate) mismatch: Mismatch,
     /// Activities from the Data API.
     pub(crate) activities: Shared<PendingActivities>,
-    kill: Option<Kill>,
-    mode: Mode,
-    audited: Time,
+    pub(crate) kill: Option<Kill>,
+    pub(crate) mode: Mode,
+    pub(crate) audited: Time,
 }
 
 impl Engine {
@@ -139,29 +139,6 @@ impl Engine {
             mode: Mode::Demo,
             audited: Time::default(),
         }
-    }
-
-    /// Returns a copy of the engine in its current state, for a run that may have to go back; `None` for an engine that
-    /// trades, because there is only one of those.
-    pub fn fork(&self) -> Option<Self> {
-        if self.purpose == Purpose::Trade {
-            return None;
-        }
-        Some(Self {
-            markets: self.markets.clone(),
-            orders: self.orders.clone(),
-            ledger: self.ledger.clone(),
-            targets: self.targets.clone(),
-            strategies: self.strategies.clone(),
-            guards: self.guards.clone(),
-            breakers: self.breakers.clone(),
-            locks: self.locks.clone(),
-            rate: self.rate.clone(),
-            habits: self.habits.clone(),
-            scores: self.scores.clone(),
-            activities: self.activities.clone(),
-            ..*self
-        })
     }
 
     /// Processes one input and writes the resulting effects to `effects`, which is cleared first and whose allocation

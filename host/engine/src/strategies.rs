@@ -211,7 +211,8 @@ impl Engine {
 
     fn grant(&mut self, strategy: StrategyId, markets: &[MarketIx], wants: Wants) {
         let granted: BTreeSet<MarketIx> = markets.iter().copied().collect();
-        for (market, entry) in self.markets.iter_mut() {
+        for market in self.markets.numbers() {
+            let Some(entry) = self.markets.get_mut(market) else { continue };
             entry.listeners.retain(|listener| listener.strategy != strategy);
             if granted.contains(&market) {
                 entry.listeners.push(Listener { strategy, wants });
@@ -221,8 +222,11 @@ impl Engine {
 
     /// Sets a strategy's subscriptions in its granted markets.
     fn subscribe(&mut self, strategy: StrategyId, wants: Wants) {
-        let entries = self.markets.iter_mut().flat_map(|(_, entry)| entry.listeners.iter_mut());
-        entries.filter(|listener| listener.strategy == strategy).for_each(|listener| listener.wants = wants);
+        for market in self.markets.numbers() {
+            let Some(entry) = self.markets.get_mut(market) else { continue };
+            let own = entry.listeners.iter_mut().filter(|listener| listener.strategy == strategy);
+            own.for_each(|listener| listener.wants = wants);
+        }
     }
 
     pub(crate) fn on_answer(&mut self, answer: &StrategyAnswer, effects: &mut Effects) {
@@ -310,7 +314,7 @@ impl Engine {
         let now = self.now;
         let is_due = |at: &Time| *at <= now;
         let regular = self.strategies.regular.values().any(|(_, next)| is_due(next));
-        // A change copies the table if a fork shares it, so there is none without need.
+        // A change copies the table if a checkpoint shares it, so there is none without need.
         if !regular && !self.strategies.timers.values().any(is_due) {
             return;
         }

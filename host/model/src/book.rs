@@ -60,7 +60,19 @@ impl Book {
     ///
     /// # Errors
     /// [`TooManyLevels`] if a new level does not fit; nothing changes then.
+    #[inline]
     pub fn set(&mut self, side: Side, price: Price, size: Size) -> Result<Option<usize>, TooManyLevels> {
+        let (rank, before) = self.exchange(side, price, size)?;
+        Ok((before != size).then_some(rank))
+    }
+
+    /// Sets the total size at a price like [`Book::set`]. Returns the number of better levels on that side, and the
+    /// size before.
+    ///
+    /// # Errors
+    /// See [`Book::set`].
+    #[inline]
+    pub fn exchange(&mut self, side: Side, price: Price, size: Size) -> Result<(usize, Size), TooManyLevels> {
         let levels = match side {
             Side::Buy => &mut self.bids,
             Side::Sell => &mut self.asks,
@@ -71,35 +83,42 @@ impl Book {
         };
         let count = levels.len();
         match found {
-            Ok(place) if size.is_zero() => {
-                levels.remove(place);
-                Ok(Some(count.saturating_sub(place).saturating_sub(1)))
-            }
             Ok(place) => {
-                let Some(level) = levels.get_mut(place).filter(|level| level.size != size) else { return Ok(None) };
-                level.size = size;
-                Ok(Some(count.saturating_sub(place).saturating_sub(1)))
+                let rank = count.saturating_sub(place).saturating_sub(1);
+                let Some(level) = levels.get_mut(place) else { return Ok((rank, size)) };
+                let before = core::mem::replace(&mut level.size, size);
+                if size.is_zero() {
+                    levels.remove(place);
+                }
+                Ok((rank, before))
             }
-            Err(_) if size.is_zero() => Ok(None),
-            Err(_) if count >= LEVELS_MAX => Err(TooManyLevels),
             Err(place) => {
-                levels.insert(place, Level { price, size });
-                Ok(Some(count.saturating_sub(place)))
+                let rank = count.saturating_sub(place);
+                if !size.is_zero() {
+                    if count >= LEVELS_MAX {
+                        return Err(TooManyLevels);
+                    }
+                    levels.insert(place, Level { price, size });
+                }
+                Ok((rank, Size::ZERO))
             }
         }
     }
 
     /// Returns the highest bid.
+    #[inline]
     pub fn best_bid(&self) -> Option<Level> {
         self.bids.last().copied()
     }
 
     /// Returns the lowest ask.
+    #[inline]
     pub fn best_ask(&self) -> Option<Level> {
         self.asks.last().copied()
     }
 
     /// Returns the levels of a side, best first.
+    #[inline]
     pub fn levels(&self, side: Side) -> impl DoubleEndedIterator<Item = &Level> + ExactSizeIterator {
         match side {
             Side::Buy => self.bids.iter().rev(),
@@ -113,6 +132,7 @@ impl Book {
     }
 
     /// Returns true if the best bid is at or above the best ask, which happens briefly between frames of real books.
+    #[inline]
     pub fn is_crossed(&self) -> bool {
         matches!((self.bids.last(), self.asks.last()), (Some(bid), Some(ask)) if bid.price >= ask.price)
     }

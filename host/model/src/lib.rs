@@ -16,6 +16,7 @@ pub mod bounds;
 pub mod breaker;
 pub mod budget;
 pub mod carry_over;
+pub mod checkpoint;
 pub mod event;
 pub mod hex;
 pub mod id;
@@ -38,6 +39,7 @@ pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
 pub use budget::{Allowance, Budget};
 pub use carry_over::{CarriedFill, CarriedOrder, CarryOver, FillEntry, RealisedBefore, Score};
+pub use checkpoint::{Checkpoint, CheckpointTable, StaleCheckpoint};
 pub use event::{
     Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
 };

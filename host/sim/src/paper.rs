@@ -8,6 +8,7 @@
 //! completely. Depth taken from the book stays taken until the market reports a different size there.
 
 mod books;
+mod checkpoint;
 mod delays;
 mod fill_model;
 mod market;
@@ -21,11 +22,14 @@ use crate::venue::{AccountId, BookKey, Change, Conversion, Event, MarketError, O
 use alloc::collections::BTreeMap;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use books::Books;
+use books::{Books, MarketBook};
+pub use checkpoint::Checkpoint;
 pub use delays::Delays;
 pub use fill_model::FillModel;
 use model::input::{AccountView, CancelOutcome, PlaceOutcome, Settlement};
-use model::{InputKind, Market, MarketIx, NewOrder, OrderId, Size, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId};
+use model::{
+    InputKind, Market, MarketIx, NewOrder, OrderId, Shared, Size, Time, TokenId, TokenIx, TradeId, Usd, VenueOrderId,
+};
 use queue::Queue;
 pub use rates::RequestLimits;
 
@@ -101,7 +105,7 @@ pub struct Paper {
     resumed: Vec<MarketIx>,
     /// Notes since the last call of [`Paper::take_notes`], if they are taken.
     notes: Option<Vec<VenueNote>>,
-    on_the_way: BTreeMap<(Time, u64), Due>,
+    on_the_way: Shared<BTreeMap<(Time, u64), Due>>,
     sent: u64,
     now: Time,
 }
@@ -120,7 +124,7 @@ impl Paper {
         let (mut venue, mut books) = (Venue::new(), Books::default());
         for market in markets {
             venue.add_market(market)?;
-            books.list();
+            books.push(MarketBook::default());
         }
         let account: AccountId = venue.open_account(cash)?;
         for (token, size) in shares {
@@ -138,7 +142,7 @@ impl Paper {
             changed: Vec::new(),
             resumed: Vec::new(),
             notes: None,
-            on_the_way: BTreeMap::new(),
+            on_the_way: Shared::default(),
             sent: 0,
             now: Time::default(),
         })
@@ -183,7 +187,7 @@ impl Paper {
     /// If it is listed already, or there are too many.
     pub fn list(&mut self, market: Market) -> Result<MarketIx, MarketError> {
         let market = self.venue.add_market(market)?;
-        self.books.list();
+        self.books.push(MarketBook::default());
         Ok(market)
     }
 
@@ -236,12 +240,8 @@ impl Paper {
 
     /// Processes everything that is due at `now`, in order, and appends the reports for the host to `heard`.
     pub fn advance(&mut self, now: Time, inputs: &mut Vec<InputKind>) {
-        while let Some(entry) = self.on_the_way.first_entry() {
-            let (due, _) = *entry.key();
-            if due > now {
-                break;
-            }
-            let what = entry.remove();
+        while self.next_due().is_some_and(|due| due <= now) {
+            let Some(((due, _), what)) = self.on_the_way.pop_first() else { break };
             self.now = self.now.max(due);
             match what {
                 Due::Tell(body) => inputs.push(body),

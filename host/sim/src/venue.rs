@@ -59,15 +59,15 @@ struct ListedMarket {
 /// The simulated venue.
 #[derive(Debug, Clone, Default)]
 pub struct Venue {
-    listings: Vec<Shared<ListedMarket>>,
+    listings: Shared<Vec<Shared<ListedMarket>>>,
     conditions: Shared<BTreeMap<ConditionId, MarketIx>>,
     tokens: Shared<BTreeMap<TokenId, TokenIx>>,
     ledger: Shared<Ledger>,
     orders: Shared<BTreeMap<VenueOrderId, OpenOrder>>,
     /// Open orders with an expiration, by time.
-    ending: BTreeSet<(Time, VenueOrderId)>,
+    ending: Shared<BTreeSet<(Time, VenueOrderId)>>,
     /// Delayed orders, by the end of their delay.
-    held: BTreeMap<(Time, VenueOrderId), Held>,
+    held: Shared<BTreeMap<(Time, VenueOrderId), Held>>,
     seen: Shared<BTreeSet<VenueOrderId>>,
     seen_order: Shared<VecDeque<VenueOrderId>>,
     trades: u64,

@@ -113,7 +113,7 @@ impl Again {
     }
 
     fn on_event(&mut self, moment: Moment, event: &TapeEvent) {
-        if moment.phase != Phase::Venue {
+        if !matches!(moment.phase, Phase::Venue | Phase::Both) {
             return;
         }
         let at = moment.at;

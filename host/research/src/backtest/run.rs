@@ -3,6 +3,7 @@
 //! the events of a second strategy begin. So batches of any size produce the same run as single events (checked by a
 //! test).
 
+mod delivery;
 mod listing;
 mod strategies;
 
@@ -12,37 +13,27 @@ use super::profile::{Part, Profile, Times};
 use super::recorder::Recorder;
 use super::runner::Watch;
 use super::timeline::{Moment, Phase, Timeline};
-use super::world::{Item, Output, Row, World};
+use super::world::{Checkpoint, Item, Output, Row, World};
 use crate::events::Hindsight;
-use anyhow::{Context, anyhow};
-use model::input::StrategyAnswer;
+use anyhow::Context;
 use model::{ConditionId, Intent, MarketIx, Time};
-use sandbox::{Batch, Reaction, Sandbox};
-use std::collections::{BTreeMap, VecDeque};
+use sandbox::{Batch, Sandbox};
+use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 pub(super) use strategies::Slot;
 
 /// Maximum number of moments per batch.
 pub(super) const SPAN_MAX: usize = 1_024;
-/// Twice the cost of a batch (a copy of the engine and a call), in moments that are repeated. A batch of `s` moments
+/// Twice the cost of a batch (a checkpoint and a call), in moments that are repeated. A batch of `s` moments
 /// costs a share of that per moment, and an action in it repeats `s / 2` moments, so that the cheapest batch has the
 /// root of this number times the moments between two actions.
-const BATCH_COST: usize = 32;
+const BATCH_COST: usize = 12;
 /// Maximum number of consecutive calls caused by the strategies' own answers, without a moment in between. After this
 /// many refusals the host ends an instance.
 const STANDING_MAX: u64 = 1_000;
 /// The longest time that a session goes on after the end of its tape, for payouts.
 const AFTER_END_MICROS: u64 = 48 * 3_600_000_000;
-
-/// An item that a strategy has not received yet.
-#[derive(Debug)]
-struct Waiting {
-    /// Number of moments processed when it was created, since the last commit.
-    place: usize,
-    slot: usize,
-    item: Item,
-}
 
 /// The end of a run before the end of its tape.
 #[derive(Debug)]
@@ -75,7 +66,6 @@ pub(super) struct Run<'a> {
     from: Option<Time>,
     hindsight: BTreeMap<ConditionId, Hindsight>,
     batch: Batch,
-    items: VecDeque<Waiting>,
     /// Rows of moments that may still be rewound, each with the number of moments processed.
     rows: Vec<(usize, Row)>,
     output: Output,
@@ -136,7 +126,6 @@ impl<'a> Run<'a> {
             from: parts.job.from,
             hindsight: known.map(|known| (known.condition, known)).collect(),
             batch: Batch::default(),
-            items: VecDeque::new(),
             rows: Vec::new(),
             output: Output::default(),
             started: false,
@@ -180,7 +169,7 @@ impl<'a> Run<'a> {
 
     /// Processes a batch.
     fn step(&mut self) -> anyhow::Result<Step> {
-        if self.items.is_empty() {
+        if self.output.items.is_empty() {
             match self.timeline.get(0)? {
                 None if self.after_end => return Ok(Step::Done),
                 None => {
@@ -193,10 +182,10 @@ impl<'a> Run<'a> {
         }
         // Items for a strategy alone, and those of a second strategy, are delivered before any event. Without older
         // items, a batch of one event never needs a rewind.
-        let waits = self.items.iter().any(|waiting| matches!(waiting.item, Item::Own(..))) || self.is_mixed();
+        let waits = self.is_any_alone(0);
         let span = if waits { 0 } else { self.span()? };
-        let may_go_back = span > 1 || (span > 0 && !self.items.is_empty());
-        let before = if may_go_back { self.world.fork() } else { None };
+        let may_go_back = span > 1 || (span > 0 && !self.output.items.is_empty());
+        let before = if may_go_back { self.world.checkpoint() } else { None };
         let taken = self.go_ahead(span)?;
         self.standing = if taken > 0 { 0 } else { self.standing.saturating_add(1) };
         if self.standing > STANDING_MAX {
@@ -204,7 +193,7 @@ impl<'a> Run<'a> {
                 format!("endless loop: {STANDING_MAX} consecutive calls were caused by the strategy's own answers");
             return Ok(Step::Failed(why));
         }
-        if self.items.is_empty() {
+        if self.output.items.is_empty() {
             self.quiet = self.quiet.saturating_add(taken);
             self.commit(taken);
             return Ok(Step::On);
@@ -212,58 +201,18 @@ impl<'a> Run<'a> {
         self.deliver(taken, before)
     }
 
-    /// Delivers the first strategy's items, and processes its answer.
-    fn deliver(&mut self, taken: usize, before: Option<World>) -> anyhow::Result<Step> {
-        let Some(slot) = self.items.front().map(|waiting| waiting.slot) else { return Ok(Step::On) };
-        self.called = self.called.saturating_add(1);
-        if let Some(most) = self.calls_max
-            && self.called > most
-        {
-            return Ok(Step::Failed(format!("more than {most} calls")));
-        }
-        let shown = self.items.iter().take_while(|waiting| waiting.slot == slot).count();
-        let reaction = match self.show(slot, shown) {
-            Ok(reaction) => reaction,
-            Err(error) => {
-                self.commit(taken);
-                return Ok(Step::Failed(format!("{error:#}")));
-            }
-        };
-        let consumed = usize::try_from(reaction.consumed)?;
-        if consumed >= shown && reaction.intents.is_empty() {
-            self.advance(slot, reaction.consumed);
-            self.items.drain(..shown);
-            self.quiet = self.quiet.saturating_add(taken);
-            self.commit(taken);
-            return Ok(Step::On);
-        }
-        let last = consumed.checked_sub(1).and_then(|place| self.items.get(place));
-        let upto = last.map(|waiting| waiting.place).context("the strategy consumed no item")?;
-        self.items.drain(..consumed);
-        if upto < taken {
-            self.rewind(upto, before.context("no state to rewind to")?)?;
-        } else {
-            // The answer changes tables that the copy shares.
-            drop(before);
-        }
-        self.apart = self.apart.midpoint(self.quiet.saturating_add(upto));
-        self.quiet = 0;
-        self.commit(upto);
-        self.on_answer(slot, reaction);
-        Ok(Step::On)
-    }
-
     /// Returns to the state after `upto` moments.
-    fn rewind(&mut self, upto: usize, before: World) -> anyhow::Result<()> {
-        self.world = before;
+    fn rewind(&mut self, upto: usize, before: Checkpoint) -> anyhow::Result<()> {
+        self.world.restore(before)?;
         self.set_back = self.set_back.saturating_add(1);
-        self.items.retain(|waiting| waiting.place <= upto);
+        self.output.items.retain(|waiting| waiting.place <= upto);
+        let known = self.output.items.len();
         self.rows.retain(|(place, _)| *place <= upto);
         for place in 0..upto {
             let moment = self.timeline.get(place)?.context("a moment to repeat is gone")?;
             self.happen(moment);
             // The same items and rows as before, which were kept.
-            self.output.items.clear();
+            self.output.items.truncate(known);
             self.output.rows.clear();
         }
         Ok(())
@@ -277,116 +226,66 @@ impl<'a> Run<'a> {
             if self.is_barrier(moment) || (taken > 0 && self.world.hears_venue_before(moment.at)) {
                 break;
             }
+            let known = self.output.items.len();
+            self.output.place = taken.saturating_add(1);
             let began = self.profile.begin();
             self.world.pass(moment.at, &mut self.output);
-            let began = self.profile.end(Part::Engine, began);
-            self.happen(moment);
-            self.profile.end(if moment.phase == Phase::Venue { Part::Paper } else { Part::Engine }, began);
+            self.profile.end(Part::Engine, began);
+            if !self.happen(moment) {
+                self.timeline.split(taken);
+            }
             taken = taken.saturating_add(1);
             self.rows.extend(self.output.rows.drain(..).map(|row| (taken, row)));
-            if self.wait(taken) {
+            if self.is_any_alone(known) {
                 break;
             }
         }
         Ok(taken)
     }
 
-    /// Lets a moment happen.
-    fn happen(&mut self, moment: Moment) {
+    /// Lets a moment happen. Returns false if only its first half happened: an event that acted at the venue and led to
+    /// something there, which comes before its receipt.
+    fn happen(&mut self, moment: Moment) -> bool {
         let Moment { at, number, phase, ends_frame, .. } = moment;
         if phase == Phase::Idle {
-            return self.world.pass(at, &mut self.output);
+            self.world.pass(at, &mut self.output);
+            return true;
         }
-        let Some(event) = self.timeline.event(number) else { return };
-        match phase {
-            Phase::Venue => self.world.act_at_venue(at, &event.kind, ends_frame, &mut self.output),
-            _ => self.world.hear(at, &event.kind, &mut self.output),
+        let Some(event) = self.timeline.event(number) else { return true };
+        let mut began = self.profile.begin();
+        if phase != Phase::Heard {
+            self.world.act_at_venue(at, &event.kind, ends_frame, &mut self.output);
+            began = self.profile.end(Part::Paper, began);
         }
-    }
-
-    /// Queues the new items; returns true if one is for a strategy alone, or for another strategy than the first one.
-    fn wait(&mut self, place: usize) -> bool {
-        if self.output.items.is_empty() {
+        if phase == Phase::Both && (self.output.is_any_new() || self.world.hears_venue_before(at)) {
             return false;
         }
-        let mut ends = false;
-        for (strategy, item) in self.output.items.drain(..) {
-            let Some(slot) = self.slots.iter().position(|slot| slot.id == strategy) else { continue };
-            let first = self.items.front().map_or(slot, |waiting| waiting.slot);
-            ends |= matches!(item, Item::Own(..)) || slot != first;
-            self.items.push_back(Waiting { place, slot, item });
+        if phase != Phase::Venue {
+            self.world.hear(at, &event.kind, &mut self.output);
+            self.profile.end(Part::Engine, began);
         }
-        ends
+        true
     }
 
-    fn is_mixed(&self) -> bool {
-        let first = self.items.front().map(|waiting| waiting.slot);
-        self.slots.len() > 1 && self.items.iter().any(|waiting| Some(waiting.slot) != first)
+    /// Returns true if an item from place `from` of the queue on is for a strategy alone, or for another strategy than
+    /// the first one.
+    fn is_any_alone(&self, from: usize) -> bool {
+        let Some(first) = self.output.items.front().map(|waiting| waiting.strategy) else { return false };
+        let new = self.output.items.iter().skip(from);
+        new.into_iter().any(|waiting| matches!(waiting.item, Item::Own(..)) || waiting.strategy != first)
     }
 
-    /// Shows the first `count` waiting items to their strategy.
-    fn show(&mut self, slot: usize, count: usize) -> anyhow::Result<Reaction> {
-        let slot = self.slots.get_mut(slot).context("no such strategy")?;
-        let (name, first) = (slot.name.clone(), slot.first);
-        let instance = slot.instance.as_mut().context("the strategy does not run")?;
-        let began = self.profile.begin();
-        self.batch.clear();
-        for waiting in self.items.iter().take(count) {
-            match &waiting.item {
-                Item::Market(note) => self.batch.market(instance.grants(), note),
-                Item::Own(at, event) => self.batch.own(instance.grants(), *at, event),
-            }
-        }
-        let began = self.profile.end(Part::Crossing, began);
-        let called = self.calls.is_some().then(Instant::now);
-        let shown = instance.on_events(first, &mut self.batch);
-        self.profile.end(Part::Guest, began);
-        let reaction = shown.map_err(|fault| anyhow!("the strategy {name} failed at its event {first}: {fault}"))?;
-        slot.fuel_max = slot.fuel_max.max(reaction.fuel);
-        if let (Some(calls), Some(called)) = (&mut self.calls, called) {
-            calls.push((u64::try_from(called.elapsed().as_nanos()).unwrap_or(u64::MAX), reaction.fuel));
-        }
-        self.profile.count_call(u64::try_from(count).unwrap_or(u64::MAX));
-        Ok(reaction)
-    }
-
-    fn advance(&mut self, slot: usize, consumed: u32) {
-        if let Some(slot) = self.slots.get_mut(slot) {
-            slot.first = slot.first.saturating_add(u64::from(consumed));
-        }
-    }
-
-    fn on_answer(&mut self, place: usize, reaction: Reaction) {
-        let Reaction { consumed, intents, fuel } = reaction;
-        let Some(slot) = self.slots.get(place) else { return };
-        let (strategy, instance, first) = (slot.id, slot.instances, slot.first);
-        self.advance(place, consumed);
-        if intents.is_empty() {
-            return;
-        }
-        self.recorder.count_intents(intents.len());
-        if let Some(noted) = &mut self.noted {
-            noted.extend(intents.iter().map(|intent| (place, self.world.at, intent.clone())));
-        }
-        let (fault, lost) = (None, Vec::new());
-        let answer =
-            StrategyAnswer { strategy, instance, first, count: consumed, consumed, fuel, fault, intents, lost };
-        let began = self.profile.begin();
-        self.world.on_answer(answer, &mut self.output);
-        self.profile.end(Part::Engine, began);
-        self.accept_output();
-    }
-
-    /// Takes the output of something that is never rewound.
-    fn accept_output(&mut self) {
-        self.wait(0);
+    /// Takes the rows of something that is never rewound.
+    fn accept_rows(&mut self) {
         self.rows.extend(self.output.rows.drain(..).map(|row| (0, row)));
     }
 
     /// Makes the first `taken` moments final.
     fn commit(&mut self, taken: usize) {
         self.timeline.release(taken);
-        for waiting in &mut self.items {
+        self.world.forget_checkpoint();
+        self.output.place = 0;
+        for waiting in &mut self.output.items {
             waiting.place = waiting.place.saturating_sub(taken);
         }
         for (_, row) in self.rows.drain(..) {
@@ -456,7 +355,7 @@ impl<'a> Run<'a> {
             } else {
                 self.happen(moment);
             }
-            self.accept_output();
+            self.accept_rows();
             self.commit(1);
             // Markets that are listed together are granted together.
             let next = self.timeline.get(0)?;
@@ -483,7 +382,7 @@ impl<'a> Run<'a> {
         {
             return Ok(Step::Failed(format!("{error:#}")));
         }
-        self.accept_output();
+        self.accept_rows();
         Ok(Step::On)
     }
 }

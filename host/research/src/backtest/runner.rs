@@ -112,7 +112,8 @@ impl Runner {
         Self { sandbox, modules: Mutex::default(), span_max: SPAN_MAX }
     }
 
-    /// Limits batches to `moments`; every limit gives the same run.
+    /// Limits batches to `moments`; every limit gives the same run. With one, an event acts at the venue and is heard in
+    /// two moments even without feed latency: this run is the plainest.
     #[must_use]
     pub const fn with_batches(mut self, moments: usize) -> Self {
         self.span_max = if moments == 0 { 1 } else { moments };
@@ -184,8 +185,11 @@ impl Runner {
             slots.push(Slot::new(StrategyId(number), self.module(&strategy.module)?, strategy));
         }
         let (hindsight, terms) = (source.hindsight().to_vec(), source.terms());
-        let timeline = Timeline::new(source, &job.latency.feed, job.seed ^ FEED_SEED, job.to);
+        let mut timeline = Timeline::new(source, &job.latency.feed, job.seed ^ FEED_SEED, job.to);
         let (sandbox, span_max) = (&self.sandbox, self.span_max);
+        if span_max == 1 {
+            timeline.keep_apart();
+        }
         let mut run = Run::new(Parts { job, sandbox, watch, timeline, hindsight, slots, span_max })?;
         run.world.set_terms(terms);
         if options.profile {

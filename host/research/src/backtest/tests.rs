@@ -33,11 +33,14 @@ fn they_do_so_for_a_strategy_that_hears_depth_trades_timers_and_settlements() {
 fn give_the_run_of_single_events(name: &str, seeds: &[u64]) -> Option<Vec<u8>> {
     let bytes = built(name)?;
     let mut state = None;
-    for seed in seeds.iter().copied() {
+    // Without latency an event acts and is heard in one moment, unless a fill that it causes is heard between.
+    let latencies = [Latency { feed: Delay::Fixed(0), order: Delay::Fixed(0) }, Latency::default()];
+    for (seed, latency) in seeds.iter().flat_map(|seed| latencies.iter().map(|latency| (*seed, latency.clone()))) {
         let run = |span| {
             let runner = Runner::new().unwrap().with_batches(span);
             let module = runner.load(&bytes).unwrap();
-            let job = one_market(&runner, &module, "{}");
+            let mut job = one_market(&runner, &module, "{}");
+            job.latency = latency.clone();
             let options = Options { states: true, ..Options::default() };
             let mut source = Generated::new(seed, 60_000);
             runner.run_with(&mut source, &job, &Watch::default(), options).unwrap()
@@ -76,9 +79,9 @@ fn the_tape_is_a_book_that_never_crosses() {
 }
 
 #[test]
-fn an_engine_that_trades_cannot_be_forked() {
-    assert!(engine::Engine::new(engine::Purpose::Trade).fork().is_none());
-    assert!(engine::Engine::new(engine::Purpose::Simulate).fork().is_some());
+fn an_engine_that_trades_has_no_checkpoint() {
+    assert!(engine::Engine::new(engine::Purpose::Trade).checkpoint().is_none());
+    assert!(engine::Engine::new(engine::Purpose::Simulate).checkpoint().is_some());
 }
 
 #[test]

@@ -16,6 +16,9 @@ const LATE_MAX_MICROS: u64 = 10_000_000;
 /// The interval of moments after the end of the source.
 const IDLE_MICROS: u64 = 1_000_000;
 
+/// Events that are read at once, because that is faster than one at a time.
+const READ_AHEAD: usize = 64;
+
 /// A moment of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Moment {
@@ -36,14 +39,15 @@ pub(super) enum Phase {
     Venue,
     /// The host receives the event.
     Heard,
+    /// The event acts at the venue, and the host receives it at once.
+    Both,
     /// Only time passes.
     Idle,
 }
 
-/// An event that was read and is still needed.
-#[derive(Debug)]
+/// Notes on an event that was read and is still needed.
+#[derive(Debug, Clone, Copy)]
 struct Waiting {
-    event: TapeEvent,
     received: Time,
     /// True if no later event of its frame acts at the venue, once that is known.
     ends_frame: bool,
@@ -58,7 +62,8 @@ pub(super) struct Timeline<'a> {
     rng: Rng,
     to: Option<Time>,
     /// Events that are still needed, from number `base` on.
-    events: VecDeque<Waiting>,
+    events: VecDeque<TapeEvent>,
+    waiting: VecDeque<Waiting>,
     base: u64,
     /// Events that have not acted at the venue, in the order of the venue's time.
     to_venue: VecDeque<(Time, u64)>,
@@ -81,6 +86,8 @@ pub(super) struct Timeline<'a> {
     late_max: u64,
     ended: bool,
     idle_until: Time,
+    /// True if no two moments are made into one.
+    apart: bool,
 }
 
 impl std::fmt::Debug for Timeline<'_> {
@@ -103,6 +110,7 @@ impl<'a> Timeline<'a> {
             rng: Rng::new(seed),
             to,
             events: VecDeque::new(),
+            waiting: VecDeque::new(),
             base: 0,
             to_venue: VecDeque::new(),
             to_hear: 0,
@@ -117,7 +125,13 @@ impl<'a> Timeline<'a> {
             late_max,
             ended: false,
             idle_until: Time(0),
+            apart: false,
         }
+    }
+
+    /// Keeps the moments at which an event acts and is heard apart, also if their time is the same.
+    pub(super) const fn keep_apart(&mut self) {
+        self.apart = true;
     }
 
     /// Returns the moment at a place since the last release; `None` at the end.
@@ -133,15 +147,25 @@ impl<'a> Timeline<'a> {
 
     /// Returns an event by its number, as long as its moments are not released.
     pub(super) fn event(&self, number: u64) -> Option<&TapeEvent> {
-        self.waiting(number).map(|waiting| &waiting.event)
+        self.events.get(self.place(number)?)
+    }
+
+    /// Makes two moments of one in which an event acts and is heard: what it does at the venue comes between.
+    pub(super) fn split(&mut self, place: usize) {
+        if let Some(moment) = self.moments.get_mut(place).filter(|moment| moment.phase == Phase::Both) {
+            moment.phase = Phase::Venue;
+            let heard = Moment { phase: Phase::Heard, ends_frame: false, ..*moment };
+            self.moments.insert(place.saturating_add(1), heard);
+        }
     }
 
     /// Forgets the first `count` moments; the others are counted from there.
     pub(super) fn release(&mut self, count: usize) {
         for moment in self.moments.drain(..count.min(self.moments.len())) {
             // An event is heard after it acted, and events are heard in their order.
-            if moment.phase == Phase::Heard {
+            if matches!(moment.phase, Phase::Heard | Phase::Both) {
                 self.events.pop_front();
+                self.waiting.pop_front();
                 self.base = self.base.saturating_add(1);
             }
         }
@@ -191,23 +215,36 @@ impl<'a> Timeline<'a> {
             return false;
         }
         let (at, number) = venue.unwrap_or((next, self.to_hear));
-        let Some(waiting) = self.waiting(number) else { return false };
+        let Some(place) = self.place(number) else { return false };
+        let (Some(waiting), Some(event)) = (self.waiting.get(place).copied(), self.events.get(place)) else {
+            return false;
+        };
         if venue.is_some() && !waiting.is_whole && !self.ended {
             return false;
         }
-        let kind = &waiting.event.kind;
-        let (phase, ends_frame, changes_markets) = if venue.is_some() {
-            (Phase::Venue, waiting.ends_frame, matches!(kind, TapeEventKind::Listed(_)))
-        } else {
-            (Phase::Heard, false, matches!(kind, TapeEventKind::Closed { .. }))
+        let (phase, ends_frame, changes_markets) = match (venue.is_some(), &event.kind) {
+            (true, TapeEventKind::Level(_)) if self.is_heard_next(at, number) => {
+                (Phase::Both, waiting.ends_frame, false)
+            }
+            (true, kind) => (Phase::Venue, waiting.ends_frame, matches!(kind, TapeEventKind::Listed(_))),
+            (false, kind) => (Phase::Heard, false, matches!(kind, TapeEventKind::Closed { .. })),
         };
         if venue.is_some() {
             self.to_venue.pop_front();
-        } else {
+        }
+        if phase != Phase::Venue {
             self.to_hear = self.to_hear.saturating_add(1);
         }
         self.push(Moment { at, number, phase, ends_frame, changes_markets });
         true
+    }
+
+    /// Returns true if the next event to act at the venue is heard at that time, before any other one acts.
+    fn is_heard_next(&self, at: Time, number: u64) -> bool {
+        !self.apart
+            && number == self.to_hear
+            && self.waiting(number).is_some_and(|waiting| waiting.received == at)
+            && self.to_venue.get(1).is_none_or(|(next, _)| *next > at)
     }
 
     /// Adds a moment. An event that is later than the window acts when it is read.
@@ -218,44 +255,55 @@ impl<'a> Timeline<'a> {
 
     fn read(&mut self) -> anyhow::Result<()> {
         let began = self.decode.is_some().then(Instant::now);
-        let event = self.source.next_event()?;
+        let known = self.events.len();
+        let more = self.source.read(&mut self.events, known.saturating_add(READ_AHEAD))?;
         if let (Some(sum), Some(began)) = (&mut self.decode, began) {
             *sum = sum.saturating_add(began.elapsed());
         }
-        let event = match event {
-            Some(event) if self.to.is_none_or(|to| event.venue_at < to) => event,
-            _ => {
-                self.ended = true;
-                self.end_frame();
-                return Ok(());
-            }
-        };
+        let is_over = |event: &TapeEvent| self.to.is_some_and(|to| event.venue_at >= to);
+        let over = self.events.iter().skip(known).position(is_over);
+        if let Some(count) = over {
+            self.events.truncate(known.saturating_add(count));
+        }
+        for place in known..self.events.len() {
+            self.note(place)?;
+        }
+        if !more || over.is_some() {
+            self.ended = true;
+            self.end_frame();
+        }
+        Ok(())
+    }
+
+    /// Notes when an event that was read acts and when it is heard.
+    fn note(&mut self, place: usize) -> anyhow::Result<()> {
+        let Some(event) = self.events.get(place) else { return Ok(()) };
+        let (frame, venue_at, acts) = (event.frame, event.venue_at, !is_heard_only(event));
         self.assumed |= event.received_at.is_none();
         let received = match (event.received_at, &self.feed) {
             (Some(received), _) => {
                 self.window = self.window.max(self.late_max);
                 received
             }
-            (None, Delay::Fixed(micros)) => event.venue_at.plus_micros(*micros),
+            (None, Delay::Fixed(micros)) => venue_at.plus_micros(*micros),
             (None, Delay::Samples(samples)) => {
                 let place = usize::try_from(self.rng.below(u64::try_from(samples.len())?.max(1))).unwrap_or(0);
-                event.venue_at.plus_micros(samples.get(place).copied().unwrap_or(0))
+                venue_at.plus_micros(samples.get(place).copied().unwrap_or(0))
             }
         };
         let received = received.max(self.read_until);
         self.read_until = received;
-        let number = self.base.saturating_add(u64::try_from(self.events.len())?);
-        let acts = !is_heard_only(&event);
-        if event.frame != self.frame {
+        let number = self.base.saturating_add(u64::try_from(place)?);
+        if frame != self.frame {
             self.end_frame();
-            self.frame = event.frame;
+            self.frame = frame;
         } else if acts && let Some(before) = self.acting.and_then(|number| self.waiting_mut(number)) {
             before.is_whole = true;
         }
         if acts {
             self.acting = Some(number);
             // A venue's clock that is ahead of ours does not make an event act after it was heard.
-            let key = (event.venue_at.min(received), number);
+            let key = (venue_at.min(received), number);
             let behind = self.to_venue.iter().rev().take_while(|other| **other > key).count();
             if behind == 0 {
                 self.to_venue.push_back(key);
@@ -263,7 +311,7 @@ impl<'a> Timeline<'a> {
                 self.to_venue.insert(self.to_venue.len().saturating_sub(behind), key);
             }
         }
-        self.events.push_back(Waiting { event, received, ends_frame: false, is_whole: false });
+        self.waiting.push_back(Waiting { received, ends_frame: false, is_whole: false });
         Ok(())
     }
 
@@ -274,12 +322,17 @@ impl<'a> Timeline<'a> {
         }
     }
 
+    fn place(&self, number: u64) -> Option<usize> {
+        usize::try_from(number.checked_sub(self.base)?).ok()
+    }
+
     fn waiting(&self, number: u64) -> Option<&Waiting> {
-        self.events.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
+        self.waiting.get(self.place(number)?)
     }
 
     fn waiting_mut(&mut self, number: u64) -> Option<&mut Waiting> {
-        self.events.get_mut(usize::try_from(number.checked_sub(self.base)?).ok()?)
+        let place = self.place(number)?;
+        self.waiting.get_mut(place)
     }
 }
 
@@ -297,7 +350,7 @@ fn is_heard_only(event: &TapeEvent) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::events::MemoryEvents;
+    use crate::events::{LevelChange, MemoryEvents};
     use model::MarketIx;
 
     fn event(frame: u64, venue: u64, received: Option<u64>) -> TapeEvent {
@@ -332,6 +385,42 @@ mod tests {
             (1_275, 2, Heard, false),
         ];
         assert_eq!(got, expected);
+    }
+
+    fn level(frame: u64, at: u64) -> TapeEvent {
+        let (venue_time, side, price) = (Time(at), model::Side::Buy, model::Price::from_micros(500_000).unwrap());
+        let (token, size) = (MarketIx(0).token(0), model::Size::shares(1));
+        let kind = TapeEventKind::Level(LevelChange { token, venue_time, side, price, size, both: true });
+        TapeEvent { kind, ..event(frame, at, None) }
+    }
+
+    #[test]
+    fn a_level_that_is_heard_at_once_is_one_moment() {
+        use Phase::{Both, Heard, Venue};
+        let got = moments(&[level(0, 1_000), level(1, 2_000)], Delay::Fixed(0));
+        assert_eq!(got, [(1_000, 0, Both, true), (2_000, 1, Both, true)]);
+        // Of events at the same time all act before the first one is heard.
+        let got = moments(&[level(0, 1_000), level(0, 1_000)], Delay::Fixed(0));
+        let apart =
+            [(1_000, 0, Venue, false), (1_000, 1, Venue, true), (1_000, 0, Heard, false), (1_000, 1, Heard, false)];
+        assert_eq!(got, apart);
+        assert!(moments(&[level(0, 1_000)], Delay::Fixed(1)).iter().all(|(_, _, phase, _)| *phase != Both));
+    }
+
+    #[test]
+    fn a_moment_can_be_split() {
+        let mut source = MemoryEvents::new([level(0, 1_000), level(1, 2_000)], Vec::new());
+        let mut timeline = Timeline::new(&mut source, &Delay::Fixed(0), 1, None);
+        timeline.get(1).unwrap();
+        timeline.split(0);
+        let mut phase =
+            |place| timeline.get(place).unwrap().map(|moment| (moment.number, moment.phase, moment.ends_frame));
+        assert_eq!(phase(0), Some((0, Phase::Venue, true)));
+        assert_eq!(phase(1), Some((0, Phase::Heard, false)));
+        assert_eq!(phase(2), Some((1, Phase::Both, true)));
+        assert_eq!(phase(3), None);
+        timeline.release(2);
+        assert_eq!(timeline.heard(), 1);
     }
 
     #[test]

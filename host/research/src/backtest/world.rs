@@ -1,6 +1,7 @@
-//! The engine and the paper venue of a run, with the time of the events. A world can be forked: both copies then
-//! continue identically.
+//! The engine and the paper venue of a run, with the time of the events. A world can return to a checkpoint, and then
+//! continues as from there before.
 
+mod checkpoint;
 mod claims;
 mod clock;
 mod income;
@@ -10,6 +11,7 @@ mod rows;
 use super::job::{Delay, Job};
 use crate::events::{Group, TapeEventKind, mirrored};
 use crate::run::FillModel;
+pub(super) use checkpoint::Checkpoint;
 use clock::{CONFIRM_MICROS, TICK_MICROS};
 use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
 use income::Income;
@@ -24,6 +26,7 @@ pub(crate) use rows::{Row, kind_name, realised_before, row_of};
 use sha2::{Digest, Sha256};
 use sim::Paper;
 use sim::paper::{Delays, RequestLimits};
+use std::collections::VecDeque;
 
 const MINUTE_MICROS: u64 = 60_000_000;
 
@@ -34,11 +37,34 @@ pub(crate) enum Item {
     Own(Time, OwnEvent),
 }
 
+/// An item that a strategy has not received yet.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    /// Number of moments processed when it was created, since the last commit of the run.
+    pub(crate) place: usize,
+    pub(crate) strategy: StrategyId,
+    pub(crate) item: Item,
+}
+
 /// The output of a world: items for strategies, and rows.
 #[derive(Debug, Default)]
 pub(crate) struct Output {
-    pub(crate) items: Vec<(StrategyId, Item)>,
+    /// All items that wait for their strategy, in order.
+    pub(crate) items: VecDeque<Waiting>,
     pub(crate) rows: Vec<Row>,
+    /// The place of new items.
+    pub(crate) place: usize,
+}
+
+impl Output {
+    /// Returns true if an item was created at the current place.
+    pub(crate) fn is_any_new(&self) -> bool {
+        self.items.back().is_some_and(|waiting| waiting.place == self.place)
+    }
+
+    fn show(&mut self, strategy: StrategyId, item: Item) {
+        self.items.push_back(Waiting { place: self.place, strategy, item });
+    }
 }
 
 /// Per-market state that the engine does not have.
@@ -143,23 +169,6 @@ impl World {
         Ok(world)
     }
 
-    /// Returns a copy of this world, if the engine can be forked.
-    pub(super) fn fork(&self) -> Option<Self> {
-        Some(Self {
-            engine: self.engine.fork()?,
-            paper: self.paper.clone(),
-            markets: self.markets.clone(),
-            outcomes: self.outcomes.clone(),
-            income: self.income.clone(),
-            groups: self.groups.clone(),
-            probes: self.probes.clone(),
-            digest: self.digest.clone(),
-            strategies: self.strategies.clone(),
-            effects: Effects::new(),
-            ..*self
-        })
-    }
-
     /// Lists a market at the current time.
     ///
     /// # Errors
@@ -236,11 +245,12 @@ impl World {
         self.pass(at, output);
         match kind {
             TapeEventKind::Level(change) => {
-                self.hear_market(at, &change.event(), output);
+                self.note_receipt(at);
+                self.feed_event(at, &change.event(), output);
                 if let Some(other) = change.mirror() {
-                    self.hear_market(at, &other, output);
+                    self.feed_event(at, &other, output);
                 }
-                return;
+                return self.record_top(at, change.token, output);
             }
             TapeEventKind::Market(event) => self.hear_market(at, event, output),
             TapeEventKind::Both(event) => {
@@ -271,11 +281,8 @@ impl World {
     }
 
     fn hear_market(&mut self, at: Time, event: &MarketEvent, output: &mut Output) {
-        self.heard_at = at;
-        self.next_tick = self.next_tick.min(at.plus_micros(TICK_MICROS));
-        self.quiet_until = self.quiet_until.min(self.next_tick);
-        let token = event.token;
-        let market = token.market();
+        self.note_receipt(at);
+        let market = event.token.market();
         match &event.kind {
             MarketEventKind::Book { .. } => self.set_blind(market, false),
             MarketEventKind::Resolved { pays } => {
@@ -285,6 +292,19 @@ impl World {
             _ => {}
         }
         self.feed_event(at, event, output);
+        self.record_top(at, event.token, output);
+    }
+
+    /// Notes that the feed is alive.
+    fn note_receipt(&mut self, at: Time) {
+        self.heard_at = at;
+        self.next_tick = self.next_tick.min(at.plus_micros(TICK_MICROS));
+        self.quiet_until = self.quiet_until.min(self.next_tick);
+    }
+
+    /// Adds the row of a traded market's best prices, one a second at most.
+    fn record_top(&mut self, at: Time, token: TokenIx, output: &mut Output) {
+        let market = token.market();
         if token.outcome() == 0
             && let Some(watched) = self.markets.get_mut(market.index())
             && watched.traded
@@ -319,12 +339,14 @@ impl World {
         self.at = self.at.max(at);
         let mut effects = std::mem::take(&mut self.effects);
         self.engine.step_event(Seq(self.seq), self.at, event, &mut effects);
-        if effects.iter().all(|effect| matches!(effect, Effect::NotifyMarket { .. })) {
-            let notes = effects.drain(..).filter_map(|effect| match effect {
-                Effect::NotifyMarket { strategy, note } => Some((strategy, Item::Market(note))),
+        if effects.is_empty() {
+            // Most events change a level that no strategy sees.
+        } else if effects.iter().all(|effect| matches!(effect, Effect::NotifyMarket { .. })) {
+            let place = output.place;
+            output.items.extend(effects.drain(..).filter_map(|effect| match effect {
+                Effect::NotifyMarket { strategy, note } => Some(Waiting { place, strategy, item: Item::Market(note) }),
                 _ => None,
-            });
-            output.items.extend(notes);
+            }));
         } else {
             self.act_all(&mut effects, &InputKind::Event(event.clone()), Usd::ZERO, output);
         }
@@ -344,11 +366,11 @@ impl World {
 
     fn act(&mut self, effect: Effect, cause: &InputKind, realised: Usd, output: &mut Output) {
         if let Effect::NotifyMarket { strategy, note } = effect {
-            return output.items.push((strategy, Item::Market(note)));
+            return output.show(strategy, Item::Market(note));
         }
         self.stir();
         match effect {
-            Effect::NotifyOwn { strategy, event } => output.items.push((strategy, Item::Own(self.at, event))),
+            Effect::NotifyOwn { strategy, event } => output.show(strategy, Item::Own(self.at, event)),
             Effect::Place(approved) => {
                 let order = approved.item().order;
                 if let Some(watched) = self.markets.get_mut(order.token.market().index()) {

@@ -1,10 +1,9 @@
-//! The real market's books, one per market, seen from its first token. They are shared between copies of the paper
-//! venue until one of them changes a book.
+//! The real market's books, one per market, seen from its first token.
 
 use crate::venue::BookKey;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
-use model::{Book, Level, MarketIx, Price, Shared, Side, Size, Time, TokenIx};
+use model::{Book, CheckpointTable, Level, Price, Side, Size, Time, TokenIx};
 
 /// The most levels that one order can take.
 const LEVELS_TAKEN_MAX: usize = 1_000;
@@ -52,11 +51,10 @@ impl MarketBook {
 
     /// Sets a level, and returns the size that was reported before.
     pub(super) fn set(&mut self, spot: BookKey, size: Size) -> Size {
-        let before = self.size_at(spot);
-        if before != size {
+        // A book beyond the largest grid is impossible; the level is then left out.
+        let before = self.book.exchange(spot.side, spot.price, size).map_or(Size::ZERO, |(_, before)| before);
+        if before != size && !self.taken.is_empty() {
             self.taken.retain(|(at, _)| *at != spot);
-            // A book beyond the largest grid is impossible; the level is then left out.
-            self.book.set(spot.side, spot.price, size).ok();
         }
         before
     }
@@ -120,19 +118,4 @@ impl MarketBook {
 }
 
 /// The books of all markets.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Books(Vec<Shared<MarketBook>>);
-
-impl Books {
-    pub(super) fn list(&mut self) {
-        self.0.push(Shared::default());
-    }
-
-    pub(super) fn get(&self, market: MarketIx) -> Option<&MarketBook> {
-        self.0.get(market.index()).map(|book| &**book)
-    }
-
-    pub(super) fn get_mut(&mut self, market: MarketIx) -> Option<&mut MarketBook> {
-        self.0.get_mut(market.index()).map(|book| &mut **book)
-    }
-}
+pub(super) type Books = CheckpointTable<MarketBook>;

@@ -33,7 +33,7 @@ impl Paper {
             let spot = BookKey { side: *side, price: *price };
             return if token.outcome() == 0 { self.on_level(now, market, spot, *size) } else { Ok(()) };
         }
-        let book = self.books.get_mut(market).ok_or(MarketError::Unknown)?;
+        let book = self.books.get_mut(market.index()).ok_or(MarketError::Unknown)?;
         match &event.kind {
             MarketEventKind::Book { bids, asks } if token.outcome() == 0 => self.on_book(now, market, bids, asks),
             MarketEventKind::Book { .. } | MarketEventKind::Level { .. } => {}
@@ -54,12 +54,12 @@ impl Paper {
 
     fn on_level(&mut self, now: Time, market: MarketIx, spot: BookKey, size: Size) -> Result<(), MarketError> {
         let watched = self.queue.is_in(market);
-        let book = self.books.get_mut(market).ok_or(MarketError::Unknown)?;
+        let book = self.books.get_mut(market.index()).ok_or(MarketError::Unknown)?;
         // A change before the first book is ignored; the book will contain it.
         if !book.known {
             return Ok(());
         }
-        let best = book.book.levels(spot.side).next().map(|level| level.price);
+        let best = if watched { book.book.levels(spot.side).next().map(|level| level.price) } else { None };
         let before = book.set(spot, size);
         if watched && before != size {
             self.on_change(now, market, spot, (before, size), best);
@@ -69,7 +69,7 @@ impl Paper {
 
     fn on_book(&mut self, now: Time, market: MarketIx, bids: &[Level], asks: &[Level]) {
         let watched = self.queue.is_in(market);
-        let Some(book) = self.books.get_mut(market) else { return };
+        let Some(book) = self.books.get_mut(market.index()) else { return };
         let resumes = !book.known;
         let before = book.replace(bids, asks);
         if !watched {
@@ -117,7 +117,7 @@ impl Paper {
             return;
         }
         for market in core::mem::take(&mut self.resumed) {
-            let Some(book) = self.books.get(market) else { continue };
+            let Some(book) = self.books.get(market.index()) else { continue };
             let crossed = [Side::Buy, Side::Sell].map(|side| best_of(book, side.opposite()).map(|at| (side, at)));
             for (side, at) in crossed.into_iter().flatten() {
                 let hit = BookKey { side, price: at };
@@ -126,11 +126,11 @@ impl Paper {
         }
         let mut changed = core::mem::take(&mut self.changed);
         for (market, spot) in changed.drain(..) {
-            let left = self.books.get(market).map_or(Size::ZERO, |book| book.left_at(spot));
+            let left = self.books.get(market.index()).map_or(Size::ZERO, |book| book.left_at(spot));
             let hit = BookKey { side: spot.side.opposite(), price: spot.price };
             let filled = self.fill(now, market, |ours| ours.side == hit.side && at_or_before(ours, hit), left);
             if !filled.is_zero()
-                && let Some(book) = self.books.get_mut(market)
+                && let Some(book) = self.books.get_mut(market.index())
             {
                 book.take(spot, filled);
             }
@@ -160,13 +160,14 @@ impl Paper {
         let market = order.token.market();
         let own = BookKey::of(order.token, order.side, order.price);
         let hide = self.model.hides_crossed_depth();
-        let lent = self.books.get(market).map(|book| book.takeable(own.side, own.price, hide)).unwrap_or_default();
+        let lent =
+            self.books.get(market.index()).map(|book| book.takeable(own.side, own.price, hide)).unwrap_or_default();
         self.venue.lend(market, &lent);
         let outcome = self.member.place(now, &mut self.venue, order, id);
         for (spot, size) in lent {
             let taken = size.saturating_sub(self.venue.external(market, spot));
             if !taken.is_zero()
-                && let Some(book) = self.books.get_mut(market)
+                && let Some(book) = self.books.get_mut(market.index())
             {
                 book.take(spot, taken);
             }
@@ -182,7 +183,7 @@ impl Paper {
             return;
         }
         let (market, spot) = (order.token.market(), BookKey::of(order.token, order.side, order.price));
-        let book = self.books.get(market).filter(|book| book.known);
+        let book = self.books.get(market.index()).filter(|book| book.known);
         let ahead = book.map_or(Size(u64::MAX), |book| book.size_at(spot));
         self.queue.join(market, id, spot, ahead);
         self.note(VenueNote::Joined { order: order.id, ahead });
@@ -196,7 +197,7 @@ impl Paper {
 
     /// Handles the loss of one market's book.
     pub fn lose_book(&mut self, market: MarketIx) {
-        if let Some(book) = self.books.get_mut(market) {
+        if let Some(book) = self.books.get_mut(market.index()) {
             book.lose();
         }
     }
@@ -224,7 +225,7 @@ impl Paper {
 
     /// Returns the market's book, seen from its first token; `None` if none is known.
     pub fn book(&self, market: MarketIx) -> Option<&Book> {
-        self.books.get(market).filter(|book| book.known).map(|book| &book.book)
+        self.books.get(market.index()).filter(|book| book.known).map(|book| &book.book)
     }
 
     /// Returns the best bid and the best ask of a token; `None` where a side is empty or unknown.

@@ -49,8 +49,8 @@ impl Venue {
 
     /// Releases the orders whose delay is over, in the order of its end: each matches, rests or is refused.
     pub fn release(&mut self, now: Time) {
-        while let Some(entry) = self.held.first_entry().filter(|entry| entry.key().0 <= now) {
-            let Held { order, account, since, needed } = entry.remove();
+        while self.held.first_key_value().is_some_and(|((until, _), _)| *until <= now) {
+            let Some((_, Held { order, account, since, needed })) = self.held.pop_first() else { break };
             self.ledger.hold(account, order.side, order.token, needed.saturating_neg());
             match self.consider(account, &order) {
                 Ok((taker, plan)) => drop(self.accept(now, &taker, &order, &plan, Some(since))),

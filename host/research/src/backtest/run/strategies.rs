@@ -150,7 +150,7 @@ impl Run<'_> {
         session.restored = saved;
         let instance = Instance::start(self.sandbox, &slot.module, session);
         slot.instance = Some(instance.map_err(|fault| anyhow!("the strategy {name} did not start: {fault}"))?);
-        self.accept_output();
+        self.accept_rows();
         Ok(())
     }
 }
