@@ -32,6 +32,7 @@ pub use name::is_name;
 use parking_lot::{Mutex, MutexGuard};
 pub(crate) use queue::Item;
 pub(crate) use refusals::Refusals;
+pub use runner::BATCH_MAX;
 pub(crate) use runner::unsaved;
 use runner::{Runner, RunnerJob};
 use states::States;

@@ -17,6 +17,7 @@ use super::world::{Checkpoint, Item, Output, Row, World};
 use crate::events::Hindsight;
 use anyhow::Context;
 use model::{ConditionId, Intent, MarketIx, Time};
+use sandbox::supervisor::BATCH_MAX;
 use sandbox::{Batch, Sandbox};
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -218,7 +219,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// Processes moments until the batch is full, or an item for a strategy alone or of a second strategy waits.
+    /// Processes moments until the batch is full, in moments or in items, or an item for a strategy alone or of a second strategy waits.
     fn go_ahead(&mut self, span: usize) -> anyhow::Result<usize> {
         let mut taken = 0;
         while taken < span {
@@ -236,7 +237,7 @@ impl<'a> Run<'a> {
             }
             taken = taken.saturating_add(1);
             self.rows.extend(self.output.rows.drain(..).map(|row| (taken, row)));
-            if self.is_any_alone(known) {
+            if self.is_any_alone(known) || self.output.items.len() >= BATCH_MAX {
                 break;
             }
         }

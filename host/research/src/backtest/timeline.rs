@@ -1,6 +1,7 @@
 //! The two clocks of a run: each event of a tape acts at the venue at the venue's time, and is heard at its time of
 //! receipt. The timeline turns a source, which is in the order of receipt, into moments in the order of time. It reads
-//! ahead as far as events may be late, and keeps the events of moments that may be repeated.
+//! ahead as far as events may be late, and keeps the events of moments that may be repeated. The moments do not depend
+//! on how many events are read at once.
 
 use super::job::Delay;
 use crate::events::{EventSource, TapeEvent, TapeEventKind};
@@ -10,8 +11,8 @@ use sim::Rng;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The longest feed latency for which an event acts at its own venue time; of later ones the venue's time is that of
-/// their reading. The recordings have up to 6.6 s.
+/// The longest feed latency for which an event acts at its own venue time; a later one acts this long before the receipt
+/// of the event that was received before it. The recordings have up to 6.6 s.
 const LATE_MAX_MICROS: u64 = 10_000_000;
 /// The interval of moments after the end of the source.
 const IDLE_MICROS: u64 = 1_000_000;
@@ -81,10 +82,14 @@ pub(super) struct Timeline<'a> {
     /// Time spent in the source, if it is measured.
     pub(super) decode: Option<Duration>,
     read_until: Time,
+    /// No event that is read from now on acts before this time.
+    floor: Time,
     window: u64,
     /// The same for events with a time of receipt.
     late_max: u64,
     ended: bool,
+    /// The error at which reading ended; the moments before it come first.
+    failed: Option<anyhow::Error>,
     idle_until: Time,
     /// True if no two moments are made into one.
     apart: bool,
@@ -121,9 +126,11 @@ impl<'a> Timeline<'a> {
             assumed: false,
             decode: None,
             read_until: Time(0),
+            floor: Time(0),
             window,
             late_max,
             ended: false,
+            failed: None,
             idle_until: Time(0),
             apart: false,
         }
@@ -193,6 +200,9 @@ impl<'a> Timeline<'a> {
             if let Some(moment) = self.moments.get(place) {
                 return Ok(Some(*moment));
             }
+            if let Some(error) = self.failed.take() {
+                return Err(error);
+            }
             if !self.ended {
                 self.read()?;
             } else if self.last < self.idle_until && self.last > Time(0) {
@@ -211,7 +221,7 @@ impl<'a> Timeline<'a> {
         let heard = self.waiting(self.to_hear).map(|waiting| waiting.received);
         let venue = self.to_venue.front().copied().filter(|(at, _)| heard.is_none_or(|heard| *at <= heard));
         let Some(next) = venue.map(|(at, _)| at).or(heard) else { return false };
-        if !self.ended && self.read_until < next.plus_micros(self.window) {
+        if !self.ended && self.read_until <= next.plus_micros(self.window) {
             return false;
         }
         let (at, number) = venue.unwrap_or((next, self.to_hear));
@@ -247,7 +257,7 @@ impl<'a> Timeline<'a> {
             && self.to_venue.get(1).is_none_or(|(next, _)| *next > at)
     }
 
-    /// Adds a moment. An event that is later than the window acts when it is read.
+    /// Adds a moment.
     fn push(&mut self, moment: Moment) {
         self.last = self.last.max(moment.at);
         self.moments.push_back(Moment { at: self.last, ..moment });
@@ -256,12 +266,17 @@ impl<'a> Timeline<'a> {
     fn read(&mut self) -> anyhow::Result<()> {
         let began = self.decode.is_some().then(Instant::now);
         let known = self.events.len();
-        let more = self.source.read(&mut self.events, known.saturating_add(READ_AHEAD))?;
+        let more = match self.source.read(&mut self.events, known.saturating_add(READ_AHEAD)) {
+            Ok(more) => more,
+            Err(error) => {
+                self.failed = Some(error);
+                true
+            }
+        };
         if let (Some(sum), Some(began)) = (&mut self.decode, began) {
             *sum = sum.saturating_add(began.elapsed());
         }
-        let is_over = |event: &TapeEvent| self.to.is_some_and(|to| event.venue_at >= to);
-        let over = self.events.iter().skip(known).position(is_over);
+        let over = self.to.and_then(|to| self.events.iter().skip(known).position(|event| event.venue_at >= to));
         if let Some(count) = over {
             self.events.truncate(known.saturating_add(count));
         }
@@ -280,6 +295,7 @@ impl<'a> Timeline<'a> {
         let Some(event) = self.events.get(place) else { return Ok(()) };
         let (frame, venue_at, acts) = (event.frame, event.venue_at, !is_heard_only(event));
         self.assumed |= event.received_at.is_none();
+        self.floor = self.floor.max(Time(self.read_until.0.saturating_sub(self.window)));
         let received = match (event.received_at, &self.feed) {
             (Some(received), _) => {
                 self.window = self.window.max(self.late_max);
@@ -303,7 +319,7 @@ impl<'a> Timeline<'a> {
         if acts {
             self.acting = Some(number);
             // A venue's clock that is ahead of ours does not make an event act after it was heard.
-            let key = (venue_at.min(received), number);
+            let key = (venue_at.min(received).max(self.floor), number);
             let behind = self.to_venue.iter().rev().take_while(|other| **other > key).count();
             if behind == 0 {
                 self.to_venue.push_back(key);
@@ -348,94 +364,4 @@ fn is_heard_only(event: &TapeEvent) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::events::{LevelChange, MemoryEvents};
-    use model::MarketIx;
-
-    fn event(frame: u64, venue: u64, received: Option<u64>) -> TapeEvent {
-        let kind = TapeEventKind::Blind { markets: vec![MarketIx(0)], cause: crate::events::GapCause::Silence };
-        TapeEvent { frame, venue_at: Time(venue), received_at: received.map(Time), kind }
-    }
-
-    fn moments(events: &[TapeEvent], feed: Delay) -> Vec<(u64, u64, Phase, bool)> {
-        let mut source = MemoryEvents::new(events.to_vec(), Vec::new());
-        let mut timeline = Timeline::new(&mut source, &feed, 1, None);
-        let mut all = Vec::new();
-        while let Some(moment) = timeline.get(0).unwrap() {
-            assert!(timeline.event(moment.number).is_some());
-            all.push((moment.at.0, moment.number, moment.phase, moment.ends_frame));
-            timeline.release(1);
-        }
-        assert_eq!(timeline.heard(), u64::try_from(events.len()).unwrap());
-        all
-    }
-
-    #[test]
-    fn events_act_at_the_venues_time_and_are_heard_later() {
-        use Phase::{Heard, Venue};
-        let tape = [event(0, 1_000, None), event(0, 1_000, None), event(1, 1_150, None)];
-        let got = moments(&tape, Delay::Fixed(125));
-        let expected = [
-            (1_000, 0, Venue, false),
-            (1_000, 1, Venue, true),
-            (1_125, 0, Heard, false),
-            (1_125, 1, Heard, false),
-            (1_150, 2, Venue, true),
-            (1_275, 2, Heard, false),
-        ];
-        assert_eq!(got, expected);
-    }
-
-    fn level(frame: u64, at: u64) -> TapeEvent {
-        let (venue_time, side, price) = (Time(at), model::Side::Buy, model::Price::from_micros(500_000).unwrap());
-        let (token, size) = (MarketIx(0).token(0), model::Size::shares(1));
-        let kind = TapeEventKind::Level(LevelChange { token, venue_time, side, price, size, both: true });
-        TapeEvent { kind, ..event(frame, at, None) }
-    }
-
-    #[test]
-    fn a_level_that_is_heard_at_once_is_one_moment() {
-        use Phase::{Both, Heard, Venue};
-        let got = moments(&[level(0, 1_000), level(1, 2_000)], Delay::Fixed(0));
-        assert_eq!(got, [(1_000, 0, Both, true), (2_000, 1, Both, true)]);
-        // Of events at the same time all act before the first one is heard.
-        let got = moments(&[level(0, 1_000), level(0, 1_000)], Delay::Fixed(0));
-        let apart =
-            [(1_000, 0, Venue, false), (1_000, 1, Venue, true), (1_000, 0, Heard, false), (1_000, 1, Heard, false)];
-        assert_eq!(got, apart);
-        assert!(moments(&[level(0, 1_000)], Delay::Fixed(1)).iter().all(|(_, _, phase, _)| *phase != Both));
-    }
-
-    #[test]
-    fn a_moment_can_be_split() {
-        let mut source = MemoryEvents::new([level(0, 1_000), level(1, 2_000)], Vec::new());
-        let mut timeline = Timeline::new(&mut source, &Delay::Fixed(0), 1, None);
-        timeline.get(1).unwrap();
-        timeline.split(0);
-        let mut phase =
-            |place| timeline.get(place).unwrap().map(|moment| (moment.number, moment.phase, moment.ends_frame));
-        assert_eq!(phase(0), Some((0, Phase::Venue, true)));
-        assert_eq!(phase(1), Some((0, Phase::Heard, false)));
-        assert_eq!(phase(2), Some((1, Phase::Both, true)));
-        assert_eq!(phase(3), None);
-        timeline.release(2);
-        assert_eq!(timeline.heard(), 1);
-    }
-
-    #[test]
-    fn an_event_that_was_received_late_acts_before_one_that_was_received_earlier() {
-        use Phase::{Heard, Venue};
-        let tape = [event(0, 9_000_000, Some(9_000_100)), event(1, 3_000_000, Some(9_500_000))];
-        let order: Vec<(u64, Phase)> =
-            moments(&tape, Delay::Fixed(0)).into_iter().map(|(_, number, phase, _)| (number, phase)).collect();
-        assert_eq!(order, [(1, Venue), (0, Venue), (0, Heard), (1, Heard)]);
-        // Beyond the window it acts when it is read, and time does not fall.
-        let tape = [event(0, 90_000_000, Some(90_000_100)), event(1, 3_000_000, Some(190_500_000))];
-        let got = moments(&tape, Delay::Fixed(0));
-        assert!(got.windows(2).all(|pair| pair[0].0 <= pair[1].0), "{got:?}");
-        // A venue's clock that is ahead.
-        let got = moments(&[event(0, 500, Some(400))], Delay::Fixed(0));
-        assert_eq!(got, [(400, 0, Venue, true), (400, 0, Heard, false)]);
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use crate::events::{EventSource, GapCause, Hindsight, ListedMarket, TapeEvent, T
 use anyhow::Context;
 use journal::Record;
 use model::input::{Channel, StrategyChange};
-use model::{ConditionId, Input, InputKind};
+use model::{ConditionId, Input, InputKind, Time};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -86,7 +86,11 @@ impl Reader {
         };
         // The parts of a venue's frame are journaled one by one, with the same times.
         self.frame = self.frame.saturating_add(1);
-        let venue_at = if let InputKind::Event(event) = &input.kind { event.venue_time } else { input.at };
+        let venue_at = match &input.kind {
+            // A message that could not be read has no time of the venue.
+            InputKind::Event(event) if event.venue_time > Time(0) => event.venue_time,
+            _ => input.at,
+        };
         Some(TapeEvent { frame: self.frame, venue_at, received_at: Some(input.at), kind })
     }
 }
@@ -95,7 +99,7 @@ impl Reader {
 mod tests {
     use super::*;
     use model::event::{MarketEvent, MarketEventKind};
-    use model::{Market, MarketIx, Time, Usd};
+    use model::{Market, MarketIx, Usd};
 
     #[test]
     fn the_market_data_of_a_journal_becomes_events_and_nothing_else_does() {

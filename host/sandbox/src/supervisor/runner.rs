@@ -21,7 +21,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The maximum number of events in a batch.
-const BATCH_MAX: usize = 256;
+pub const BATCH_MAX: usize = 256;
 
 /// Start parameters of a strategy's thread.
 pub(super) struct RunnerJob {

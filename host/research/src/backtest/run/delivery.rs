@@ -6,6 +6,7 @@ use crate::backtest::world::Checkpoint;
 use anyhow::{Context, anyhow};
 use model::input::StrategyAnswer;
 use sandbox::Reaction;
+use sandbox::supervisor::BATCH_MAX;
 use std::time::Instant;
 
 impl Run<'_> {
@@ -19,7 +20,9 @@ impl Run<'_> {
         {
             return Ok(Step::Failed(format!("more than {most} calls")));
         }
-        let shown = self.output.items.iter().take_while(|waiting| waiting.strategy == strategy).count();
+        // No more at once than in trading, where the limit of fuel is for a call, too.
+        let own = self.output.items.iter().take_while(|waiting| waiting.strategy == strategy);
+        let shown = own.take(BATCH_MAX).count();
         let reaction = match self.show(slot, shown) {
             Ok(reaction) => reaction,
             Err(error) => {
