@@ -278,9 +278,7 @@ impl Markets {
     ) -> Vec<(TokenIx, NoteKind)> {
         let mut news = Vec::new();
         for market in self.numbers() {
-            let Some(entry) = self.get(market).filter(|entry| !entry.listeners.is_empty() && !entry.resolved) else {
-                continue;
-            };
+            let Some((entry, _)) = self.watched(market) else { continue };
             let tick = entry.market.tick;
             for token in [market.token(0), market.token(1)] {
                 let Some(known) = self.token(token) else { continue };
@@ -331,6 +329,12 @@ impl Markets {
 }
 
 impl TokenState {
+    /// Returns the note of the best levels.
+    #[inline]
+    pub(crate) fn top_note(&self) -> NoteKind {
+        NoteKind::Top { bid: self.book.best_bid(), ask: self.book.best_ask() }
+    }
+
     /// Returns the depth for a listener that wants one when the book changed from level `rank` of a side on. The depth
     /// created for the last listener is reused for the next one that wants the same number of levels.
     pub(crate) fn depth(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> Option<NoteKind> {

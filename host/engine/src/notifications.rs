@@ -49,8 +49,7 @@ impl Engine {
         for Listener { strategy, wants } in entry.listeners.iter().filter(|listener| listener.wants.shows(rank)) {
             // Written apart, because most notes are tops.
             if rank == 0 && wants.tops {
-                let kind = NoteKind::Top { bid: state.book.best_bid(), ask: state.book.best_ask() };
-                let note = MarketNote { token, venue_time, host_time: self.now, kind };
+                let note = MarketNote { token, venue_time, host_time: self.now, kind: state.top_note() };
                 effects.push(Effect::NotifyMarket { strategy: *strategy, note });
             }
             if let Some(kind) = state.depth(rank, wants, &mut made) {
@@ -88,7 +87,7 @@ impl Engine {
                 tell(token, NoteKind::Status { tick: entry.market.tick, state, pays });
             }
             if matches!(state, MarketState::Open | MarketState::Paused) {
-                let top = wants.tops.then(|| NoteKind::Top { bid: book.book.best_bid(), ask: book.book.best_ask() });
+                let top = wants.tops.then(|| book.top_note());
                 top.into_iter().chain(book.depth(0, wants, &mut None)).for_each(|kind| tell(token, kind));
             }
         }
