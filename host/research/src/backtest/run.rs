@@ -272,8 +272,8 @@ impl<'a> Run<'a> {
     /// the first one.
     fn is_any_alone(&self, from: usize) -> bool {
         let Some(first) = self.output.items.front().map(|waiting| waiting.strategy) else { return false };
-        let new = self.output.items.iter().skip(from);
-        new.into_iter().any(|waiting| matches!(waiting.item, Item::Own(..)) || waiting.strategy != first)
+        let mut new = self.output.items.iter().skip(from);
+        new.any(|waiting| matches!(waiting.item, Item::Own(..)) || waiting.strategy != first)
     }
 
     /// Takes the rows of something that is never rewound.
