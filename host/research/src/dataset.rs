@@ -26,7 +26,7 @@ use std::path::PathBuf;
 use tape::Tape;
 
 /// Version of the parsed form; a cache of another one is rebuilt. It changes with the parser and with this module.
-pub const PARSER_VERSION: u32 = 3;
+pub const PARSER_VERSION: u32 = 4;
 /// A market without a frame for longer than this is unknown from then on.
 pub const SILENCE_US: u64 = 60_000_000;
 /// Maximum tapes of a dataset.

@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
-use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use tape::Tape;
@@ -51,7 +51,7 @@ pub(super) struct Footer {
 pub(super) struct Cache {
     pub(super) footer: Footer,
     path: PathBuf,
-    file: BufReader<File>,
+    file: File,
     /// Offset of the footer.
     end: u64,
     at: u64,
@@ -134,6 +134,7 @@ struct Blocks {
 impl Blocks {
     fn push(&mut self, frame: &Parsed) -> anyhow::Result<()> {
         if self.raw.is_empty() {
+            // The first frame has its whole time, which the checksum covers.
             (self.first_us, self.before_us) = (frame.order_us, 0);
         }
         encode(frame, self.before_us, &mut self.raw);
@@ -177,7 +178,6 @@ impl Cache {
         let footer = serde_json::from_slice(&text)?;
         let begin = u64::try_from(MAGIC.len())?;
         file.seek(SeekFrom::Start(begin))?;
-        let file = BufReader::with_capacity(BLOCK, file);
         Ok(Self { footer, path: path.to_owned(), file, end, at: begin, decoder: Decoder::default() })
     }
 
@@ -186,32 +186,40 @@ impl Cache {
         while let Some(head) = self.head()? {
             if head.last_us >= at_us {
                 // The head is read again with its block.
-                self.file.seek_relative(0i64.saturating_sub(i64::try_from(BLOCK_HEAD)?))?;
+                self.file.seek(SeekFrom::Current(0i64.saturating_sub(i64::try_from(BLOCK_HEAD)?)))?;
                 return Ok(());
             }
-            self.file.seek_relative(i64::from(head.length))?;
+            self.file.seek(SeekFrom::Current(i64::from(head.length)))?;
             self.at = self.at.saturating_add(u64::try_from(BLOCK_HEAD)?).saturating_add(u64::from(head.length));
         }
         Ok(())
     }
 
-    /// Reads the head of the next frame; `None` at the end. Its events follow by [`Cache::event`].
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<FrameHead>> {
+    /// Reads the head of the next frame to its place; false at the end. Its events follow by [`Cache::event`].
+    #[inline]
+    pub(super) fn next(&mut self, head: &mut FrameHead) -> anyhow::Result<bool> {
         loop {
-            let read = self.decoder.frame().map_err(|error| self.damaged(error))?;
-            if read.is_some() {
-                return Ok(read);
+            match self.decoder.frame(head) {
+                Ok(true) => return Ok(true),
+                Ok(false) if self.next_block()? => {}
+                Ok(false) => return Ok(false),
+                Err(error) => return Err(self.damaged(error)),
             }
-            let Some(head) = self.head()? else { return Ok(None) };
-            let mut raw = self.decoder.block(Vec::new());
-            raw.clear();
-            raw.resize(usize::try_from(head.length)?, 0);
-            self.file.read_exact(&mut raw).with_context(|| format!("reading the cache {}", self.path.display()))?;
-            let whole = crc32fast::hash(&raw) == head.crc;
-            ensure!(whole, "the cache {} is damaged; delete it", self.path.display());
-            self.decoder.block(raw);
-            self.at = self.at.saturating_add(u64::try_from(BLOCK_HEAD)?).saturating_add(u64::from(head.length));
         }
+    }
+
+    /// Reads the next block; false at the end.
+    #[cold]
+    fn next_block(&mut self) -> anyhow::Result<bool> {
+        let Some(head) = self.head()? else { return Ok(false) };
+        let mut raw = self.decoder.block(Vec::new());
+        raw.resize(usize::try_from(head.length)?, 0);
+        self.file.read_exact(&mut raw).with_context(|| format!("reading the cache {}", self.path.display()))?;
+        let whole = crc32fast::hash(&raw) == head.crc;
+        ensure!(whole, "the cache {} is damaged; delete it", self.path.display());
+        self.decoder.block(raw);
+        self.at = self.at.saturating_add(u64::try_from(BLOCK_HEAD)?).saturating_add(u64::from(head.length));
+        Ok(true)
     }
 
     /// Reads the next event of the frame.

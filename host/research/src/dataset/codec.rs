@@ -1,4 +1,5 @@
-//! Encoding of parsed frames in the cache: numbers as LEB128, times as differences to the frame before in the block.
+//! Encoding of parsed frames in the cache, in words of eight bytes (little-endian), so that reading takes few steps: a
+//! frame's head is a word, and a change of a level two.
 
 use crate::events::{GapCause, LevelChange, TapeEventKind};
 use anyhow::{Context, bail};
@@ -31,14 +32,33 @@ const BLIND: u64 = 6;
 const CLOSED: u64 = 7;
 const SIGNAL: u64 = 8;
 
-/// Flags of a frame, which share a number with the count of its events. Most frames have the venue's time or the time
-/// of receipt as their order time.
+/// Flags of a frame, in the lowest bits of its word. Most frames have the venue's time or the time of receipt as their
+/// order time; a time that differs has a word of its own.
 const HAS_RECEIVED: u64 = 1;
 const OTHER_RECEIVED: u64 = 2;
 const OTHER_VENUE: u64 = 4;
+/// The order time and the count have words of their own, because they do not fit in [`STEP_BITS`] and [`COUNT_BITS`].
+const LONG: u64 = 8;
+/// Bits above the flags for the count of a frame's events, and above them for the time since the frame before.
+const COUNT_BITS: u32 = 12;
+const STEP_BITS: u32 = 48;
+
+/// An event's kind is in the lowest four bits of its word, and above it are its side or grid, and whether it has a time
+/// other than its frame's, which follows as a word.
+const KIND: u64 = 0xf;
+const FLAG: u64 = 0x10;
+const OTHER_TIME: u64 = 0x20;
+/// Above them are a price and, in the upper half, a token, a market or a count.
+const PRICE_AT: u32 = 8;
+const PRICE: u64 = 0xff_ffff;
+const TOKEN_AT: u32 = 32;
+/// A level of a whole book is a word with its price in the lowest bits and its size above; this size stands for one that
+/// follows as a word.
+const SIZE_AT: u32 = 24;
+const LONG_SIZE: u64 = 0xff_ffff_ffff;
 
 /// The head of a frame; its events follow in the block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct FrameHead {
     /// See [`Parsed::order_us`].
     pub(super) order_us: u64,
@@ -52,19 +72,25 @@ pub(super) struct FrameHead {
 
 /// Appends a frame; `before_us` is the order time of the frame before in the block.
 pub(super) fn encode(frame: &Parsed, before_us: u64, out: &mut Vec<u8>) {
-    number(out, frame.order_us.wrapping_sub(before_us));
     let flag = |flag, set| if set { flag } else { 0 };
     let other_received = frame.received_us.is_some_and(|at| at != frame.order_us);
     let other_venue = frame.venue_us != frame.order_us;
+    let count = u64::try_from(frame.kinds.len()).unwrap_or(u64::MAX);
+    let step = frame.order_us.checked_sub(before_us).filter(|step| *step < 1 << STEP_BITS);
+    let short = step.filter(|_| count < 1 << COUNT_BITS);
     let flags = flag(HAS_RECEIVED, frame.received_us.is_some())
         | flag(OTHER_RECEIVED, other_received)
-        | flag(OTHER_VENUE, other_venue);
-    number(out, u64::try_from(frame.kinds.len()).unwrap_or(0) << 3 | flags);
+        | flag(OTHER_VENUE, other_venue)
+        | flag(LONG, short.is_none());
+    match short {
+        Some(step) => word(out, flags | count << 4 | step << 4 << COUNT_BITS),
+        None => [flags, frame.order_us, count].into_iter().for_each(|value| word(out, value)),
+    }
     if other_venue {
-        difference(out, frame.venue_us, frame.order_us);
+        word(out, frame.venue_us);
     }
     if let Some(at) = frame.received_us.filter(|_| other_received) {
-        difference(out, at, frame.order_us);
+        word(out, at);
     }
     frame.kinds.iter().for_each(|kind| event(out, kind, frame.venue_us));
 }
@@ -75,69 +101,58 @@ fn event(out: &mut Vec<u8>, kind: &TapeEventKind, venue_us: u64) {
         TapeEventKind::Level(change) => market(out, &change.event(), venue_us),
         TapeEventKind::Market(event) | TapeEventKind::Both(event) => market(out, event, venue_us),
         TapeEventKind::Blind { markets, cause } => {
-            number(out, BLIND);
-            number(out, cause_code(*cause));
             let named = if markets.len() > NAMED_MAX { &[] } else { markets.as_slice() };
-            number(out, u64::try_from(named.len()).unwrap_or(0));
-            named.iter().for_each(|market| number(out, u64::from(market.0)));
+            word(out, head(BLIND, cause_code(*cause), u64::try_from(named.len()).unwrap_or(0)));
+            named.iter().for_each(|market| word(out, u64::from(market.0)));
         }
-        TapeEventKind::Closed { market } => {
-            number(out, CLOSED);
-            number(out, u64::from(market.0));
-        }
+        TapeEventKind::Closed { market } => word(out, head(CLOSED, 0, u64::from(market.0))),
         TapeEventKind::Signal(signal) => {
-            number(out, SIGNAL);
+            word(out, head(SIGNAL, 0, 0));
             text(out, &signal.name);
             text(out, &signal.value);
         }
         // A tape's listings are in its manifest.
-        TapeEventKind::Listed(_) => {
-            number(out, BLIND);
-            number(out, cause_code(GapCause::Damaged));
-            number(out, 0);
-        }
+        TapeEventKind::Listed(_) => word(out, head(BLIND, cause_code(GapCause::Damaged), 0)),
     }
+}
+
+/// Returns the first word of an event: its kind, a number in the place of a price, and one in the place of a token.
+const fn head(kind: u64, price: u64, token: u64) -> u64 {
+    kind | price << PRICE_AT | token << TOKEN_AT
 }
 
 fn market(out: &mut Vec<u8>, event: &MarketEvent, venue_us: u64) {
-    // Kind, side and whether the time differs from the frame's share one number.
-    let (kind, flag) = match &event.kind {
-        MarketEventKind::Book { .. } => (BOOK, 0),
-        MarketEventKind::Level { side, .. } => (LEVEL, side_code(*side)),
-        MarketEventKind::Trade { side, .. } => (TRADE, side_code(*side)),
-        MarketEventKind::TickSize { .. } => (TICK, 0),
-        MarketEventKind::Resolved { .. } => (RESOLVED, 0),
-        MarketEventKind::Unread { grid } => (UNREAD, u64::from(*grid)),
+    let (kind, flag, price) = match &event.kind {
+        MarketEventKind::Book { .. } => (BOOK, false, 0),
+        MarketEventKind::Level { side, price, .. } => (LEVEL, *side == Side::Sell, price.micros()),
+        MarketEventKind::Trade { side, price, .. } => (TRADE, *side == Side::Sell, price.micros()),
+        MarketEventKind::TickSize { tick } => (TICK, false, tick.micros()),
+        MarketEventKind::Resolved { .. } => (RESOLVED, false, 0),
+        MarketEventKind::Unread { grid } => (UNREAD, *grid, 0),
     };
-    let other_time = u64::from(event.venue_time.0 != venue_us);
-    number(out, kind | flag << 4 | other_time << 5);
-    number(out, u64::from(event.token.0));
-    if other_time == 1 {
-        difference(out, event.venue_time.0, venue_us);
-    }
+    let other_time = event.venue_time.0 != venue_us;
+    let flags = if flag { FLAG } else { 0 } | if other_time { OTHER_TIME } else { 0 };
+    word(out, head(kind, u64::from(price), u64::from(event.token.0)) | flags);
     match &event.kind {
-        MarketEventKind::Book { bids, asks } => [bids, asks].iter().for_each(|levels| {
-            number(out, u64::try_from(levels.len()).unwrap_or(0));
-            levels.iter().for_each(|level| price_and_size(out, level.price, level.size));
-        }),
-        MarketEventKind::Level { price, size, .. } | MarketEventKind::Trade { price, size, .. } => {
-            price_and_size(out, *price, *size);
+        MarketEventKind::Book { bids, asks } => {
+            let [bids_len, asks_len] = [bids, asks].map(|levels| u64::try_from(levels.len()).unwrap_or(0));
+            word(out, bids_len | asks_len << 32);
+            bids.iter().chain(asks).for_each(|level| book_level(out, *level));
         }
-        MarketEventKind::TickSize { tick } => number(out, u64::from(tick.micros())),
-        MarketEventKind::Resolved { pays } => number(out, u64::try_from(pays.0).unwrap_or(0)),
-        MarketEventKind::Unread { .. } => {}
+        MarketEventKind::Level { size, .. } | MarketEventKind::Trade { size, .. } => word(out, size.0),
+        MarketEventKind::Resolved { pays } => word(out, u64::try_from(pays.0).unwrap_or(0)),
+        MarketEventKind::TickSize { .. } | MarketEventKind::Unread { .. } => {}
+    }
+    if other_time {
+        word(out, event.venue_time.0);
     }
 }
 
-fn price_and_size(out: &mut Vec<u8>, price: Price, size: Size) {
-    number(out, u64::from(price.micros()));
-    number(out, size.0);
-}
-
-const fn side_code(side: Side) -> u64 {
-    match side {
-        Side::Buy => 0,
-        Side::Sell => 1,
+fn book_level(out: &mut Vec<u8>, level: Level) {
+    let size = level.size.0.min(LONG_SIZE);
+    word(out, u64::from(level.price.micros()) | size << SIZE_AT);
+    if size == LONG_SIZE {
+        word(out, level.size.0);
     }
 }
 
@@ -152,22 +167,12 @@ const fn cause_code(cause: GapCause) -> u64 {
 }
 
 fn text(out: &mut Vec<u8>, text: &str) {
-    number(out, u64::try_from(text.len()).unwrap_or(0));
+    word(out, u64::try_from(text.len()).unwrap_or(0));
     out.extend_from_slice(text.as_bytes());
 }
 
-fn number(out: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        out.push(u8::try_from(value & 0x7f).unwrap_or(0) | 0x80);
-        value >>= 7;
-    }
-    out.push(u8::try_from(value).unwrap_or(0));
-}
-
-/// Appends the signed difference of two times.
-fn difference(out: &mut Vec<u8>, value: u64, from: u64) {
-    let difference = value.wrapping_sub(from).cast_signed();
-    number(out, (difference.wrapping_shl(1) ^ (difference >> 63)).cast_unsigned());
+fn word(out: &mut Vec<u8>, value: u64) {
+    out.extend_from_slice(&value.to_le_bytes());
 }
 
 /// Reads frames from a block.
@@ -179,32 +184,46 @@ pub(super) struct Decoder {
 }
 
 impl Decoder {
-    /// Takes the next block, which begins at this time; returns the buffer of the last one.
+    /// Takes the next block; returns the buffer of the last one.
     pub(super) fn block(&mut self, bytes: Vec<u8>) -> Vec<u8> {
         (self.at, self.before_us) = (0, 0);
         std::mem::replace(&mut self.bytes, bytes)
     }
 
-    /// Reads the head of the block's next frame; `None` at the end. The events before it must have been read.
-    pub(super) fn frame(&mut self) -> anyhow::Result<Option<FrameHead>> {
+    /// Reads the head of the block's next frame to its place; false at the end. The events before it must have been read.
+    #[inline]
+    pub(super) fn frame(&mut self, head: &mut FrameHead) -> anyhow::Result<bool> {
         if self.at >= self.bytes.len() {
-            return Ok(None);
+            return Ok(false);
         }
-        let order_us = self.before_us.wrapping_add(self.number()?);
+        let word = self.word()?;
+        if word & (LONG | OTHER_VENUE | OTHER_RECEIVED) != 0 {
+            *head = self.long_frame(word)?;
+            return Ok(true);
+        }
+        let order_us = self.before_us.saturating_add(word >> 4 >> COUNT_BITS);
         self.before_us = order_us;
-        let (flags, events) = {
-            let number = self.number()?;
-            (number & 7, usize::try_from(number >> 3)?)
+        let received_us = if word & HAS_RECEIVED == 0 { None } else { Some(order_us) };
+        *head = FrameHead { order_us, venue_us: order_us, received_us, events: count_of(word) };
+        Ok(true)
+    }
+
+    /// Reads the head of a frame that has more words than one.
+    fn long_frame(&mut self, word: u64) -> anyhow::Result<FrameHead> {
+        let (order_us, events) = if word & LONG == 0 {
+            (self.before_us.saturating_add(word >> 4 >> COUNT_BITS), count_of(word))
+        } else {
+            let (order_us, count) = (self.word()?, self.word()?);
+            (order_us, self.bounded(count)?)
         };
-        // Each event has bytes, so that the block's length bounds their number.
-        anyhow::ensure!(events <= self.bytes.len(), "a count in the cache exceeds its block");
-        let venue_us = if flags & OTHER_VENUE == 0 { order_us } else { self.difference(order_us)? };
-        let received_us = match (flags & HAS_RECEIVED, flags & OTHER_RECEIVED) {
+        self.before_us = order_us;
+        let venue_us = if word & OTHER_VENUE == 0 { order_us } else { self.word()? };
+        let received_us = match (word & HAS_RECEIVED, word & OTHER_RECEIVED) {
             (0, _) => None,
             (_, 0) => Some(order_us),
-            _ => Some(self.difference(order_us)?),
+            _ => Some(self.word()?),
         };
-        Ok(Some(FrameHead { order_us, venue_us, received_us, events }))
+        Ok(FrameHead { order_us, venue_us, received_us, events })
     }
 
     /// Reads the next event of a frame.
@@ -212,17 +231,17 @@ impl Decoder {
         if let Some(change) = self.level(venue_us)? {
             return Ok(TapeEventKind::Level(change));
         }
-        let head = self.number()?;
-        Ok(match head & 0xf {
+        let head = self.word()?;
+        let (price, token) = (head >> PRICE_AT & PRICE, u32::try_from(head >> TOKEN_AT)?);
+        Ok(match head & KIND {
             BLIND => {
-                let cause = cause(self.number()?)?;
-                let count = self.length()?;
-                let markets = (0..count).map(|_| self.small().map(MarketIx)).collect::<anyhow::Result<_>>()?;
-                TapeEventKind::Blind { markets, cause }
+                let count = self.bounded(u64::from(token))?;
+                let markets = (0..count).map(|_| Ok(MarketIx(u32::try_from(self.word()?)?)));
+                TapeEventKind::Blind { markets: markets.collect::<anyhow::Result<_>>()?, cause: cause(price)? }
             }
-            CLOSED => TapeEventKind::Closed { market: MarketIx(self.small()?) },
+            CLOSED => TapeEventKind::Closed { market: MarketIx(token) },
             SIGNAL => TapeEventKind::Signal(Box::new(Signal { name: self.text()?, value: self.text()? })),
-            kind => TapeEventKind::Market(Box::new(self.market(kind, head, venue_us)?)),
+            _ => TapeEventKind::Market(Box::new(self.market(head, venue_us)?)),
         })
     }
 
@@ -230,62 +249,63 @@ impl Decoder {
     /// Almost every event is one, and it must not pass through memory on its way to its place.
     #[inline(always)]
     pub(super) fn level(&mut self, venue_us: u64) -> anyhow::Result<Option<LevelChange>> {
-        // The head of a market's event has one byte.
-        let head = match self.bytes.get(self.at) {
-            Some(head) if u64::from(*head & 0x8f) == LEVEL => u64::from(*head),
-            _ => return Ok(None),
-        };
-        self.at = self.at.saturating_add(1);
-        let (token, venue_time, side) = self.head(head, venue_us)?;
-        let (price, size) = (self.price()?, Size(self.number()?));
+        let rest = self.bytes.get(self.at..).unwrap_or_default();
+        let Some((head, rest)) = rest.split_first_chunk::<8>() else { return Ok(None) };
+        let Some(size) = rest.first_chunk::<8>() else { return Ok(None) };
+        let (head, size) = (u64::from_le_bytes(*head), Size(u64::from_le_bytes(*size)));
+        if head & KIND != LEVEL {
+            return Ok(None);
+        }
+        self.at = self.at.saturating_add(16);
+        let venue_time = Time(if head & OTHER_TIME == 0 { venue_us } else { self.word()? });
+        let (token, side, price) = (token_of(head), side_of(head), price_of(head)?);
         Ok(Some(LevelChange { token, venue_time, side, price, size, both: false }))
     }
 
-    /// Reads what every event of a market begins with.
-    #[inline(always)]
-    fn head(&mut self, head: u64, venue_us: u64) -> anyhow::Result<(TokenIx, Time, Side)> {
-        let token = TokenIx(self.small()?);
-        let venue_time = Time(if head & 0x20 == 0 { venue_us } else { self.difference(venue_us)? });
-        Ok((token, venue_time, if head & 0x10 == 0 { Side::Buy } else { Side::Sell }))
-    }
-
-    fn market(&mut self, kind: u64, head: u64, venue_us: u64) -> anyhow::Result<MarketEvent> {
-        let (token, venue_time, side) = self.head(head, venue_us)?;
-        let kind = match kind {
-            BOOK => MarketEventKind::Book { bids: self.levels()?, asks: self.levels()? },
-            TRADE => MarketEventKind::Trade { side, price: self.price()?, size: Size(self.number()?) },
-            TICK => MarketEventKind::TickSize { tick: TickSize::from_micros(self.small()?).context("tick size")? },
-            RESOLVED => MarketEventKind::Resolved { pays: Usd(i64::try_from(self.number()?)?) },
-            UNREAD => MarketEventKind::Unread { grid: head & 0x10 != 0 },
-            _ => bail!("unknown event {kind} in the cache"),
+    fn market(&mut self, head: u64, venue_us: u64) -> anyhow::Result<MarketEvent> {
+        let kind = match head & KIND {
+            BOOK => {
+                let counts = self.word()?;
+                let (bids, asks) = (self.levels(counts & 0xffff_ffff)?, self.levels(counts >> 32)?);
+                MarketEventKind::Book { bids, asks }
+            }
+            TRADE => MarketEventKind::Trade { side: side_of(head), price: price_of(head)?, size: Size(self.word()?) },
+            TICK => {
+                let tick = TickSize::from_micros(u32::try_from(head >> PRICE_AT & PRICE)?).context("tick size")?;
+                MarketEventKind::TickSize { tick }
+            }
+            RESOLVED => MarketEventKind::Resolved { pays: Usd(i64::try_from(self.word()?)?) },
+            UNREAD => MarketEventKind::Unread { grid: head & FLAG != 0 },
+            kind => bail!("unknown event {kind} in the cache"),
         };
-        Ok(MarketEvent { token, venue_time, kind })
+        let venue_time = Time(if head & OTHER_TIME == 0 { venue_us } else { self.word()? });
+        Ok(MarketEvent { token: token_of(head), venue_time, kind })
     }
 
-    fn levels(&mut self) -> anyhow::Result<Vec<Level>> {
-        let count = self.length()?;
-        (0..count).map(|_| Ok(Level { price: self.price()?, size: Size(self.number()?) })).collect()
+    fn levels(&mut self, count: u64) -> anyhow::Result<Vec<Level>> {
+        let count = self.bounded(count)?;
+        let mut levels = Vec::with_capacity(count);
+        for _ in 0..count {
+            let word = self.word()?;
+            let size = match word >> SIZE_AT {
+                LONG_SIZE => self.word()?,
+                size => size,
+            };
+            let price = u32::try_from(word & PRICE).ok().and_then(Price::from_micros).context("price in the cache")?;
+            levels.push(Level { price, size: Size(size) });
+        }
+        Ok(levels)
     }
 
-    #[inline(always)]
-    fn price(&mut self) -> anyhow::Result<Price> {
-        Price::from_micros(self.small()?).context("price in the cache")
-    }
-
-    #[inline(always)]
-    fn small(&mut self) -> anyhow::Result<u32> {
-        Ok(u32::try_from(self.number()?)?)
-    }
-
-    /// Reads a count, which the block's length bounds.
-    fn length(&mut self) -> anyhow::Result<usize> {
-        let count = usize::try_from(self.number()?)?;
-        anyhow::ensure!(count <= self.bytes.len(), "a count in the cache exceeds its block");
+    /// Returns a count of things of which each has a word, so that the block's length bounds it.
+    fn bounded(&self, count: u64) -> anyhow::Result<usize> {
+        let count = usize::try_from(count)?;
+        anyhow::ensure!(count <= self.bytes.len() / 8, "a count in the cache exceeds its block");
         Ok(count)
     }
 
     fn text(&mut self) -> anyhow::Result<String> {
-        let length = self.length()?;
+        let length = usize::try_from(self.word()?)?;
         let end = self.at.saturating_add(length);
         let bytes = self.bytes.get(self.at..end).context("text in the cache")?;
         self.at = end;
@@ -293,60 +313,34 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn number(&mut self) -> anyhow::Result<u64> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        match rest.first_chunk::<8>() {
-            // Most numbers have one byte, and almost all at most eight.
-            Some([byte, ..]) if *byte < 0x80 => {
-                self.at = self.at.saturating_add(1);
-                Ok(u64::from(*byte))
-            }
-            Some(bytes) => match short_number(*bytes) {
-                Some((value, length)) => {
-                    self.at = self.at.saturating_add(length);
-                    Ok(value)
-                }
-                None => self.long_number(),
-            },
-            None => self.long_number(),
-        }
-    }
-
-    /// Reads a number of any length.
-    #[cold]
-    fn long_number(&mut self) -> anyhow::Result<u64> {
-        let (mut value, mut shift) = (0u64, 0u32);
-        loop {
-            let byte = *self.bytes.get(self.at).context("the cache is cut")?;
-            self.at = self.at.saturating_add(1);
-            value |= u64::from(byte & 0x7f).checked_shl(shift).context("number in the cache")?;
-            if byte < 0x80 {
-                return Ok(value);
-            }
-            shift = shift.saturating_add(7);
-        }
-    }
-
-    fn difference(&mut self, from: u64) -> anyhow::Result<u64> {
-        let value = self.number()?;
-        let difference = (value >> 1) ^ 0u64.wrapping_sub(value & 1);
-        Ok(from.wrapping_add(difference))
+    fn word(&mut self) -> anyhow::Result<u64> {
+        let Some(bytes) = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<8>()) else {
+            bail!("the cache is cut");
+        };
+        self.at = self.at.saturating_add(8);
+        Ok(u64::from_le_bytes(*bytes))
     }
 }
 
-/// Returns the number that begins these bytes, and its length; `None` if it has more than eight bytes.
+fn count_of(word: u64) -> usize {
+    usize::try_from(word >> 4 & ((1 << COUNT_BITS) - 1)).unwrap_or(0)
+}
+
+fn token_of(head: u64) -> TokenIx {
+    TokenIx(u32::try_from(head >> TOKEN_AT).unwrap_or(u32::MAX))
+}
+
 #[inline(always)]
-fn short_number(bytes: [u8; 8]) -> Option<(u64, usize)> {
-    let word = u64::from_le_bytes(bytes);
-    // The bit of the first byte that ends a number.
-    let end = (!word & 0x8080_8080_8080_8080).trailing_zeros();
-    let length = usize::try_from(end / 8).ok()?.checked_add(1).filter(|length| *length <= 8)?;
-    let word = word & (u64::MAX >> 63u32.checked_sub(end)?) & 0x7f7f_7f7f_7f7f_7f7f;
-    // The groups of seven bits move together: pairs of bytes, then of pairs, then of halves.
-    let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
-    let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
-    let word = (word & 0x0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4);
-    Some((word, length))
+fn price_of(head: u64) -> anyhow::Result<Price> {
+    let micros = u32::try_from(head >> PRICE_AT & PRICE).unwrap_or(0);
+    match Price::from_micros(micros) {
+        Some(price) => Ok(price),
+        None => bail!("price {micros} in the cache"),
+    }
+}
+
+const fn side_of(head: u64) -> Side {
+    if head & FLAG == 0 { Side::Buy } else { Side::Sell }
 }
 
 fn cause(code: u64) -> anyhow::Result<GapCause> {
@@ -364,23 +358,84 @@ fn cause(code: u64) -> anyhow::Result<GapCause> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn numbers_of_every_length_are_read_as_they_were_written() {
-        let mut numbers: Vec<u64> = (0..64).flat_map(|bit| [1u64 << bit, (1u64 << bit) - 1, u64::MAX >> bit]).collect();
-        numbers.extend([490_000, 175_000_000, 0x1234_5678_9abc_def0]);
-        // The last ones are near the end of the block.
-        for count in 1..=numbers.len() {
-            let mut bytes = Vec::new();
-            numbers.iter().take(count).for_each(|value| number(&mut bytes, *value));
-            let mut decoder = Decoder { bytes, at: 0, before_us: 0 };
-            for value in numbers.iter().take(count) {
-                assert_eq!(decoder.number().unwrap(), *value);
-            }
-            assert!(decoder.number().is_err(), "the end of the block");
+    fn read(bytes: Vec<u8>, before_us: u64) -> anyhow::Result<Vec<Parsed>> {
+        let mut decoder = Decoder { bytes, at: 0, before_us };
+        let mut frames = Vec::new();
+        let mut head = FrameHead::default();
+        while decoder.frame(&mut head)? {
+            let kinds = (0..head.events).map(|_| decoder.event(head.venue_us)).collect::<anyhow::Result<_>>()?;
+            let (order_us, venue_us, received_us) = (head.order_us, head.venue_us, head.received_us);
+            frames.push(Parsed { order_us, venue_us, received_us, kinds });
         }
-        let mut cut = Decoder { bytes: vec![0xff; 7], at: 0, before_us: 0 };
-        assert!(cut.number().is_err());
-        let mut endless = Decoder { bytes: vec![0xff; 20], at: 0, before_us: 0 };
-        assert!(endless.number().is_err());
+        Ok(frames)
+    }
+
+    /// Returns frames with every kind of event, and with times and sizes that are small, large and the same.
+    fn frames() -> Vec<Parsed> {
+        let market = |token, venue_time, kind| {
+            TapeEventKind::market(MarketEvent { token: TokenIx(token), venue_time: Time(venue_time), kind }, false)
+        };
+        let (price, size) = (Price::from_micros(999_999).unwrap(), Size(u64::MAX));
+        let levels = |sizes: &[u64]| sizes.iter().map(|size| Level { price, size: Size(*size) }).collect::<Vec<_>>();
+        let level = |side, size| MarketEventKind::Level { side, price, size };
+        let kinds = vec![
+            market(0, 1_000, level(Side::Buy, Size::ZERO)),
+            market(u32::MAX, 999, level(Side::Sell, size)),
+            market(2, 1_000, MarketEventKind::Trade { side: Side::Sell, price, size: Size(7) }),
+            market(2, 5, MarketEventKind::Trade { side: Side::Buy, price: Price::MIN, size }),
+            market(4, 1_000, MarketEventKind::Book { bids: levels(&[1, LONG_SIZE - 1, LONG_SIZE]), asks: levels(&[]) }),
+            market(4, 1, MarketEventKind::Book { bids: levels(&[]), asks: levels(&[u64::MAX, 0]) }),
+            market(6, 1_000, MarketEventKind::TickSize { tick: TickSize::CENT }),
+            market(6, 7, MarketEventKind::Resolved { pays: Usd(500_000) }),
+            market(6, 1_000, MarketEventKind::Unread { grid: true }),
+            market(6, 1_000, MarketEventKind::Unread { grid: false }),
+            TapeEventKind::Blind { markets: vec![MarketIx(3), MarketIx(u32::MAX)], cause: GapCause::Stopped },
+            TapeEventKind::Blind { markets: Vec::new(), cause: GapCause::Silence },
+            TapeEventKind::Closed { market: MarketIx(9) },
+            TapeEventKind::Signal(Box::new(Signal { name: "btc".to_owned(), value: "1.5".to_owned() })),
+        ];
+        let frame = |order_us, venue_us, received_us, kinds: &[TapeEventKind]| Parsed {
+            order_us,
+            venue_us,
+            received_us,
+            kinds: kinds.to_vec(),
+        };
+        let many = vec![kinds[0].clone(); 1 << COUNT_BITS];
+        vec![
+            frame(1_000, 1_000, None, &kinds),
+            frame(1_000, 1_000, Some(1_000), &kinds[..1]),
+            frame(2_000, 1_000, Some(2_000), &[]),
+            frame(3_000, 3_000, Some(2_500), &kinds[..2]),
+            frame(4_000, 1_000, Some(2_500), &kinds[..2]),
+            frame(5_000, 1_000, None, &many),
+            frame(5_000 + (1 << STEP_BITS), 1_000, Some(u64::MAX), &kinds[..1]),
+            // Before the frame before, as a clock that was set back makes it.
+            frame(10, 10, None, &kinds[..1]),
+        ]
+    }
+
+    #[test]
+    fn frames_are_read_as_they_were_written() {
+        let (mut bytes, mut before_us) = (Vec::new(), 1_000);
+        for frame in &frames() {
+            encode(frame, before_us, &mut bytes);
+            before_us = frame.order_us;
+        }
+        assert_eq!(read(bytes, 1_000).unwrap(), frames());
+    }
+
+    #[test]
+    fn a_cut_or_damaged_block_is_an_error() {
+        let frame = frames().swap_remove(0);
+        let mut bytes = Vec::new();
+        encode(&frame, 0, &mut bytes);
+        for length in 1..bytes.len() {
+            assert!(read(bytes[..length].to_vec(), 0).is_err(), "{length} of {} bytes", bytes.len());
+        }
+        for (place, wrong) in [(8, 0xf), (9, 0), (0, 0xff)] {
+            let mut bytes = bytes.clone();
+            bytes[place..place + 3].fill(wrong);
+            assert!(read(bytes, 0).is_err(), "{wrong} at {place}");
+        }
     }
 }

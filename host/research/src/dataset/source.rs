@@ -45,8 +45,8 @@ pub struct Dataset {
     frame: u64,
     /// Events of the last frame that [`EventSource::next_event`] has not returned yet.
     out: VecDeque<TapeEvent>,
-    /// A frame that waits for the silences and listings before it.
-    waiting: Option<usize>,
+    /// No listing or silence comes before a frame of an earlier time.
+    due_us: u64,
 }
 
 #[derive(Debug)]
@@ -55,7 +55,9 @@ struct Reader {
     /// The dataset's numbers of the tape's markets.
     markets: Vec<MarketIx>,
     /// The next frame, whose events are not read yet.
-    next: Option<FrameHead>,
+    next: FrameHead,
+    /// True if there is no next frame.
+    ended: bool,
 }
 
 /// The state of a market while it is read.
@@ -100,7 +102,7 @@ impl Dataset {
             let ids = part.manifest.markets.keys().map(|id| ConditionId::parse(id).and_then(|id| numbers.get(&id)));
             let markets =
                 ids.map(|ix| ix.copied().context("a market without number")).collect::<anyhow::Result<_>>()?;
-            let mut reader = Reader { cache: part.cache, markets, next: None };
+            let mut reader = Reader { cache: part.cache, markets, next: FrameHead::default(), ended: false };
             reader.cache.skip_to(from_us)?;
             reader.advance(from_us)?;
             readers.push(reader);
@@ -122,7 +124,7 @@ impl Dataset {
             received: false,
             frame: 0,
             out: VecDeque::new(),
-            waiting: None,
+            due_us: 0,
         })
     }
 
@@ -136,27 +138,35 @@ impl Dataset {
         &self.markets
     }
 
-    /// Appends the next events; false at the end.
-    fn fill(&mut self, out: &mut VecDeque<TapeEvent>) -> anyhow::Result<bool> {
-        let place = match self.waiting {
-            Some(place) => place,
-            None => match self.earliest() {
-                Some(place) => place,
-                None => return Ok(false),
-            },
-        };
-        self.waiting = Some(place);
-        let Some(frame) = self.readers.get(place).and_then(|reader| reader.next) else { return Ok(false) };
-        if frame.order_us >= self.to_us {
+    /// Appends the next events, until there are `count` or another tape's are next; false at the end.
+    fn fill(&mut self, out: &mut VecDeque<TapeEvent>, count: usize) -> anyhow::Result<bool> {
+        let Some((place, until_us)) = self.earliest() else { return Ok(false) };
+        if self.readers.get(place).is_none_or(|reader| reader.next.order_us >= self.to_us) {
             return Ok(false);
         }
-        if self.before(frame.order_us, out) {
-            return Ok(true);
+        // Another tape may still have a frame before `to_us` where this one has none.
+        let until_us = until_us.min(self.to_us);
+        while out.len() < count {
+            let Some(reader) = self.readers.get(place).filter(|reader| !reader.ended) else { break };
+            let at_us = reader.next.order_us;
+            if at_us >= until_us {
+                break;
+            }
+            if at_us < self.due_us || !self.before(at_us, out) {
+                self.read_frame(place, out)?;
+            }
         }
-        (self.received, self.waiting) = (frame.received_us.is_some(), None);
+        Ok(true)
+    }
+
+    /// Reads the events of a reader's next frame.
+    #[inline]
+    fn read_frame(&mut self, place: usize, out: &mut VecDeque<TapeEvent>) -> anyhow::Result<()> {
+        let Some(frame) = self.readers.get(place).map(|reader| reader.next) else { return Ok(()) };
+        self.received = frame.received_us.is_some();
+        let (venue_at, received_at) = (Time(frame.venue_us), frame.received_us.map(Time));
         for _ in 0..frame.events {
-            let Some(reader) = self.readers.get_mut(place) else { return Ok(false) };
-            let (venue_at, received_at) = (Time(frame.venue_us), frame.received_us.map(Time));
+            let Some(reader) = self.readers.get_mut(place) else { return Ok(()) };
             // Written apart, so that a level is not moved from place to place.
             if let Some(change) = reader.cache.level(&frame)? {
                 if let Some(change) = self.renumbered_level(place, frame.order_us, change) {
@@ -172,15 +182,20 @@ impl Dataset {
         }
         self.frame = self.frame.saturating_add(1);
         if let Some(reader) = self.readers.get_mut(place) {
-            reader.advance(self.from_us)?;
+            reader.ended = !reader.cache.next(&mut reader.next)?;
         }
-        Ok(true)
+        Ok(())
     }
 
-    fn earliest(&self) -> Option<usize> {
-        let waiting =
-            self.readers.iter().enumerate().filter_map(|(place, reader)| Some((place, reader.next?.order_us)));
-        waiting.min_by_key(|(_, order_us)| *order_us).map(|(place, _)| place)
+    /// Returns the reader with the earliest frame, and the time from which another one's is earlier; `None` at the end.
+    fn earliest(&self) -> Option<(usize, u64)> {
+        let waiting = (0usize..).zip(&self.readers).filter(|(_, reader)| !reader.ended);
+        let waiting = waiting.map(|(place, reader)| (reader.next.order_us, place));
+        let (_, first) = waiting.clone().min()?;
+        // Of frames at the same time, that of the first reader is first.
+        let others = waiting.filter(|(_, place)| *place != first);
+        let until = others.map(|(at, place)| if place < first { at } else { at.saturating_add(1) }).min();
+        Some((first, until.unwrap_or(u64::MAX)))
     }
 
     /// Makes the listing or silence that comes before a frame at this time; false if there is none.
@@ -188,7 +203,12 @@ impl Dataset {
         let listing = self.listings_us.get(self.listed).map(|at| (*at).max(self.from_us)).filter(|at| *at <= at_us);
         let silence = self.silences.peek().map(|Reverse((at, _))| *at).filter(|at| *at < at_us);
         match (listing, silence) {
-            (None, None) => false,
+            (None, None) => {
+                let silence = self.silences.peek().map(|Reverse((at, _))| at.saturating_add(1));
+                let next = self.listings_us.get(self.listed).copied().into_iter().chain(silence).min();
+                self.due_us = next.unwrap_or(u64::MAX);
+                false
+            }
             (Some(at), silence) if silence.is_none_or(|silence| at <= silence) => {
                 if let Some(market) = self.markets.get(self.listed) {
                     let kind = TapeEventKind::Listed(Box::new(market.listed.clone()));
@@ -216,9 +236,15 @@ impl Dataset {
         let due = state.last_us.saturating_add(SILENCE_US);
         if due > at_us {
             state.is_watched = true;
-            return self.silences.push(Reverse((due, number)));
+            return self.watch_silence(due, market);
         }
         self.push(Time(at_us), TapeEventKind::Blind { markets: vec![market], cause: GapCause::Silence }, out);
+    }
+
+    /// Notes the time at which a market is unknown if nothing arrives.
+    fn watch_silence(&mut self, due_us: u64, market: MarketIx) {
+        self.due_us = self.due_us.min(due_us);
+        self.silences.push(Reverse((due_us, market.0)));
     }
 
     /// Adds an event that is not in a frame of the venue.
@@ -298,7 +324,7 @@ impl Dataset {
         state.last_us = at_us;
         if !state.is_watched && !self.gaps_marked && !state.is_over {
             state.is_watched = true;
-            self.silences.push(Reverse((at_us.saturating_add(SILENCE_US), market.0)));
+            self.watch_silence(at_us.saturating_add(SILENCE_US), market);
         }
     }
 }
@@ -308,7 +334,7 @@ impl EventSource for Dataset {
         let mut out = std::mem::take(&mut self.out);
         let mut more = true;
         while more && out.is_empty() {
-            more = self.fill(&mut out)?;
+            more = self.fill(&mut out, 1)?;
         }
         let event = out.pop_front();
         self.out = out;
@@ -318,7 +344,7 @@ impl EventSource for Dataset {
     fn read(&mut self, into: &mut VecDeque<TapeEvent>, count: usize) -> anyhow::Result<bool> {
         into.append(&mut self.out);
         while into.len() < count {
-            if !self.fill(into)? {
+            if !self.fill(into, count)? {
                 return Ok(false);
             }
         }
@@ -340,12 +366,15 @@ impl EventSource for Dataset {
 
 impl Reader {
     /// Reads the next frame at `from_us` or later.
+    #[inline]
     fn advance(&mut self, from_us: u64) -> anyhow::Result<()> {
         loop {
-            self.next = self.cache.next()?;
-            let Some(frame) = self.next.filter(|frame| frame.order_us < from_us) else { return Ok(()) };
-            for _ in 0..frame.events {
-                self.cache.event(&frame)?;
+            self.ended = !self.cache.next(&mut self.next)?;
+            if self.ended || self.next.order_us >= from_us {
+                return Ok(());
+            }
+            for _ in 0..self.next.events {
+                self.cache.event(&self.next)?;
             }
         }
     }

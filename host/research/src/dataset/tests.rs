@@ -315,6 +315,21 @@ fn two_tapes_merge_by_receipt_and_number_markets_by_listing() {
 }
 
 #[test]
+fn an_end_after_the_last_frame_of_one_tape_cuts_no_other_one() {
+    let dir = Scratch::new("end-of-two-tapes");
+    let (one, two) = (dir.join("1.tape"), dir.join("2.tape"));
+    let level = |market, ms| change(market, 0, ms, ("BUY", "0.41", "7"));
+    write(&one, manifest(&[1]), &[book(1, 0, 0, BOOK), level(1, 250), level(1, 400)]);
+    write(&two, manifest(&[2]), &[book(2, 0, 10, BOOK), level(2, 280), level(2, 500)]);
+    let mut dataset = open(&[one, two], None, Some(Time(at(300)))).unwrap();
+    let mut all = std::collections::VecDeque::new();
+    while dataset.read(&mut all, 1_000).unwrap() {}
+    let levels = all.iter().filter(|event| matches!(event.kind, TapeEventKind::Level(_)));
+    let times: Vec<u64> = levels.map(|event| (event.venue_at.0 - at(0)) / 1_000).collect();
+    assert_eq!(times, [250, 280]);
+}
+
+#[test]
 fn slices_of_a_tape_give_its_events() {
     let dir = Scratch::new("slices");
     let path = dir.join("a.tape");
