@@ -407,7 +407,7 @@ impl Engine {
         let now = self.now;
         let overdue = self.orders.overdue(now, SETTLES_WITHIN_MICROS);
         effects.extend(overdue.into_iter().map(|order| Effect::QueryOrder { order }));
-        let at_risk: Vec<OrderEntry> = self.orders.at_risk().cloned().collect();
+        let at_risk: Vec<OrderEntry> = self.orders.at_risk().filter(|entry| entry.is_watched()).cloned().collect();
         for entry in at_risk {
             let order = entry.order.id;
             if !entry.is_open() {

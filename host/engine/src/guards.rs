@@ -70,8 +70,10 @@ impl Engine {
         if self.guards.cooling.values().any(|until| now >= *until) {
             self.guards.cooling.retain(|_, until| now < *until);
         }
+        let is_guarded = |strategy, token| self.guards.stages.contains_key(&(strategy, token));
+        let parts = self.ledger.parts().map(|(strategy, token, position)| (strategy, token, *position));
         let parts: Vec<(StrategyId, TokenIx, Position)> =
-            self.ledger.parts().map(|(strategy, token, position)| (strategy, token, *position)).collect();
+            parts.filter(|(strategy, token, part)| !part.size.is_zero() || is_guarded(*strategy, *token)).collect();
         for (strategy, token, position) in parts {
             self.watch_position(strategy, token, &position, effects);
         }

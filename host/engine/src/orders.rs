@@ -95,6 +95,12 @@ pub(crate) struct Reserve {
 }
 
 impl OrderEntry {
+    /// Returns true if the order is to be watched as time passes: anything but one that rests without an open request.
+    pub(crate) fn is_watched(&self) -> bool {
+        let asked = self.cancel.or(self.cancel_acked).or(self.unknown).is_some();
+        !self.is_open() || self.state == OrderState::Pending || asked
+    }
+
     /// Returns an order without any report yet.
     pub(crate) const fn new(order: NewOrder, state: OrderState, now: Time) -> Self {
         Self {

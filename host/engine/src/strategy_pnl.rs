@@ -3,7 +3,7 @@
 use crate::breakers::Trip;
 use crate::effect::Effects;
 use crate::step::Engine;
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
 use model::carry_over::Score;
@@ -143,7 +143,9 @@ impl Engine {
         let mut gain =
             StrategyPnl { fees, realised: self.ledger.realised_before_by(strategy), ..StrategyPnl::default() };
         for (token, part) in self.ledger.parts_of(strategy) {
-            let open = self.value_of(token, part.size).saturating_sub(part.cost);
+            // Most are closed, and the price of their token does not matter.
+            let value = if part.size.is_zero() { Usd::ZERO } else { self.value_of(token, part.size) };
+            let open = value.saturating_sub(part.cost);
             gain.realised = gain.realised.saturating_add(part.realised);
             gain.unrealised = gain.unrealised.saturating_add(open);
         }
@@ -153,8 +155,8 @@ impl Engine {
 
     /// Begins the day, ends pauses, and stops strategies that lost too much today.
     pub(crate) fn watch_pnl(&mut self, effects: &mut Effects) {
-        let owners: BTreeSet<StrategyId> = self.scores.standings.keys().copied().collect();
         if self.scores.day < self.now.day() {
+            let owners: Vec<StrategyId> = self.scores.standings.keys().copied().collect();
             // The first day of an account has no earlier P&L.
             let first = self.scores.day == 0;
             self.scores.day = self.now.day();
@@ -166,11 +168,11 @@ impl Engine {
                 self.close(Breaker::StrategyLoss, Scope::Strategy(*strategy), effects);
             }
         }
-        for strategy in owners {
-            if let Some((lost, limit)) = self.too_much_lost(strategy) {
-                let reason = format!("lost {lost} today, the limit is {limit}");
-                self.trip(Trip::strategy(Breaker::StrategyLoss, strategy, reason), effects);
-            }
+        let owners = self.scores.standings.keys();
+        let lost: Vec<_> = owners.filter_map(|owner| Some((*owner, self.too_much_lost(*owner)?))).collect();
+        for (strategy, (lost, limit)) in lost {
+            let reason = format!("lost {lost} today, the limit is {limit}");
+            self.trip(Trip::strategy(Breaker::StrategyLoss, strategy, reason), effects);
         }
         self.end_rests(effects);
     }
