@@ -82,7 +82,7 @@ impl Engine {
         }
         let position = self.ledger.position(token);
         let average = average(position.cost, position.size);
-        match (state.last_bid, average) {
+        match (state.state.last_bid, average) {
             (Some(bid), Some(average)) => Some(bid.min(average)),
             (bid, average) => bid.or(average),
         }
@@ -101,8 +101,8 @@ impl Engine {
     /// Returns the payout per share of a resolved market, in micro-dollars. It is also derived from the other outcome's
     /// payout.
     pub fn pays(&self, token: TokenIx) -> Option<u32> {
-        let own = self.markets.token(token)?.pays;
-        let other = self.markets.token(token.complement()).and_then(|state| state.pays);
+        let own = self.markets.token(token)?.state.pays;
+        let other = self.markets.token(token.complement()).and_then(|other| other.state.pays);
         own.or(other.map(|pays| model::SCALE.saturating_sub(pays)))
     }
 

@@ -285,34 +285,32 @@ impl Engine {
     }
 
     /// Checks the breakers that depend on time.
-    pub(crate) fn watch_breakers(&mut self, effects: &mut Effects) {
+    pub(crate) fn watch_breakers(&mut self, watched: &[MarketIx], effects: &mut Effects) {
         self.watch_errors(effects);
-        self.watch_freshness(effects);
+        self.watch_freshness(watched, effects);
         let value = self.portfolio_value();
         self.watch_the_day(value, effects);
         self.watch_drawdown(value, effects);
         self.watch_settlement(effects);
         self.watch_pnl(effects);
-        self.watch_jumps(effects);
+        self.watch_jumps(watched, effects);
     }
 
-    fn watch_freshness(&mut self, effects: &mut Effects) {
+    fn watch_freshness(&mut self, markets: &[MarketIx], effects: &mut Effects) {
         let mut suspects = Vec::new();
         self.markets.suspects(self.now, &mut suspects);
         effects.extend(suspects.into_iter().map(|token| Effect::Resnapshot { token }));
         let (now, after) = (self.now, self.limits.stale_after_micros);
         let mut changed = Vec::new();
-        for (market, entry) in self.markets.iter() {
+        for market in markets.iter().copied() {
+            let Some(entry) = self.markets.get(market) else { continue };
             let watched = !entry.listeners.is_empty() && !entry.resolved;
-            if !watched && !entry.stale {
-                continue;
-            }
             let states = [0, 1].map(|outcome| self.markets.state(market.token(outcome), now, after));
             let stale = watched && states.contains(&MarketState::Blind);
             // Before its first snapshots a market is blind, not stale.
-            let seen = [0, 1]
-                .into_iter()
-                .any(|outcome| self.markets.token(market.token(outcome)).is_some_and(|token| token.alive > Time(0)));
+            let seen = [0, 1].into_iter().any(|outcome| {
+                self.markets.token(market.token(outcome)).is_some_and(|token| token.state.alive > Time(0))
+            });
             if stale != entry.stale && (seen || entry.stale) {
                 changed.push((market, stale));
             }
@@ -336,7 +334,7 @@ impl Engine {
     }
 
     fn age_seconds(&self, market: MarketIx, outcome: u32) -> u64 {
-        let alive = self.markets.token(market.token(outcome)).map_or(Time(0), |token| token.alive);
+        let alive = self.markets.token(market.token(outcome)).map_or(Time(0), |token| token.state.alive);
         self.now.since(alive) / 1_000_000
     }
 

@@ -18,6 +18,7 @@ mod external_orders;
 mod guards;
 mod ledger;
 mod locks;
+mod market_books;
 mod markets;
 mod notifications;
 mod orders;

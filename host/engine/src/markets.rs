@@ -1,63 +1,17 @@
 //! The table of markets: books, their freshness, and their listeners.
 
+use crate::market_books::{BookLost, LastNotified, MarketBooks, TokenState, TokenView};
 use crate::price_jumps::MidPrices;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 use model::event::{MarketEvent, MarketEventKind};
 use model::{
-    Book, CheckpointTable, ConditionId, DEPTH_MAX, Depth, Level, Market, MarketIx, MarketState, NoteKind, Price,
-    Shared, StaleCheckpoint, StrategyId, Time, TokenIx, Usd, Wants,
+    CheckpointTable, ConditionId, LevelChange, Market, MarketIx, MarketState, NoteKind, Shared, StaleCheckpoint,
+    StrategyId, Time, TokenIx, Wants,
 };
 
 /// The most markets of one session.
 pub const MARKETS_MAX: usize = 5_000;
-/// The time that a book may be crossed before it is suspect and a new snapshot is requested.
-const CROSSED_MAX_MICROS: u64 = 2_000_000;
-/// The time after which an unanswered request for a snapshot is repeated.
-const SNAPSHOT_RETRY_MICROS: u64 = 5_000_000;
-
-/// One token's book and its freshness.
-#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct TokenState {
-    pub(crate) book: Book,
-    /// True if a snapshot arrived since the last loss of the channel.
-    pub(crate) known: bool,
-    /// True if the venue's last message about the grid could not be parsed.
-    grid_unread: bool,
-    /// The last proof of life.
-    pub(crate) alive: Time,
-    /// The last price traded at.
-    pub(crate) last_trade: Option<Price>,
-    /// Payout per share in micro-dollars, once the outcome is known.
-    pub(crate) pays: Option<u32>,
-    /// The best bid when the book was last fresh.
-    pub(crate) last_bid: Option<Price>,
-    /// The last state sent to strategies.
-    last_notified: LastNotified,
-    crossed_since: Option<Time>,
-    asked: Time,
-}
-
-impl TokenState {
-    /// Returns true if prices of this book can be trusted now.
-    pub(crate) fn is_fresh(&self, now: Time, stale_after: u64) -> bool {
-        self.known && !self.grid_unread && now.since(self.alive) <= stale_after && !self.book.is_crossed()
-    }
-
-    fn top(&self) -> (Option<Level>, Option<Level>) {
-        (self.book.best_bid(), self.book.best_ask())
-    }
-}
-
-/// The state of a token's market as last sent to strategies; initially blind.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-struct LastNotified(MarketState);
-
-impl Default for LastNotified {
-    fn default() -> Self {
-        Self(MarketState::Blind)
-    }
-}
 
 /// A strategy that receives events of a market.
 #[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
@@ -110,14 +64,17 @@ pub(crate) enum Applied {
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Markets {
     entries: CheckpointTable<MarketEntry>,
-    tokens: CheckpointTable<TokenState>,
+    books: CheckpointTable<MarketBooks>,
+    /// False if no book is crossed.
+    crossed: bool,
 }
 
 /// A checkpoint of both tables.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
     entries: model::Checkpoint,
-    tokens: model::Checkpoint,
+    books: model::Checkpoint,
+    crossed: bool,
 }
 
 impl Markets {
@@ -134,8 +91,7 @@ impl Markets {
             stale: false,
             middles: MidPrices::default(),
         });
-        self.tokens.push(TokenState::default());
-        self.tokens.push(TokenState::default());
+        self.books.push(MarketBooks::default());
         Some(index)
     }
 
@@ -160,12 +116,20 @@ impl Markets {
         self.get(token.market())
     }
 
-    pub(crate) fn token(&self, token: TokenIx) -> Option<&TokenState> {
-        self.tokens.get(token.index())
+    /// Returns a token's book and its freshness.
+    #[inline]
+    pub(crate) fn token(&self, token: TokenIx) -> Option<TokenView<'_>> {
+        self.books.get(token.market().index()).map(|books| books.token(token.outcome()))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (MarketIx, &MarketEntry)> {
         (0u32..).map(MarketIx).zip(self.entries.iter())
+    }
+
+    /// Returns true if a strategy hears of a change of a token's book from level `rank` of a side on.
+    #[inline]
+    pub(crate) fn is_shown(&self, token: TokenIx, rank: usize) -> bool {
+        self.of_token(token).is_some_and(|entry| entry.listeners.iter().any(|listener| listener.wants.shows(rank)))
     }
 
     /// Returns the numbers of all markets.
@@ -173,118 +137,138 @@ impl Markets {
         (0u32..).map(MarketIx).take(self.entries.len())
     }
 
+    /// Returns the markets that are to be watched as time passes: unresolved ones that a strategy trades, and ones that
+    /// are marked as stale.
+    pub(crate) fn watched_now(&self) -> Vec<MarketIx> {
+        let is_watched = |entry: &MarketEntry| (!entry.listeners.is_empty() && !entry.resolved) || entry.stale;
+        self.iter().filter(|(_, entry)| is_watched(entry)).map(|(market, _)| market).collect()
+    }
+
     /// Returns a market with its first token, if it is unresolved and a strategy trades it.
-    pub(crate) fn watched(&self, market: MarketIx) -> Option<(&MarketEntry, &TokenState)> {
+    pub(crate) fn watched(&self, market: MarketIx) -> Option<(&MarketEntry, TokenView<'_>)> {
         let entry = self.get(market).filter(|entry| !entry.listeners.is_empty() && !entry.resolved)?;
         Some((entry, self.token(market.token(0))?))
     }
 
     pub(crate) fn checkpoint(&mut self) -> Checkpoint {
-        Checkpoint { entries: self.entries.checkpoint(), tokens: self.tokens.checkpoint() }
+        Checkpoint { entries: self.entries.checkpoint(), books: self.books.checkpoint(), crossed: self.crossed }
     }
 
     pub(crate) fn restore(&mut self, checkpoint: Checkpoint) -> Result<(), StaleCheckpoint> {
         self.entries.restore(checkpoint.entries)?;
-        self.tokens.restore(checkpoint.tokens)
+        self.books.restore(checkpoint.books)?;
+        self.crossed = checkpoint.crossed;
+        Ok(())
     }
 
     pub(crate) fn forget_checkpoint(&mut self) {
         self.entries.forget_checkpoint();
-        self.tokens.forget_checkpoint();
+        self.books.forget_checkpoint();
     }
 
     /// Returns the state shown to strategies, pauses apart.
     pub(crate) fn state(&self, token: TokenIx, now: Time, stale_after: u64) -> MarketState {
         match (self.of_token(token), self.token(token)) {
             (Some(entry), _) if entry.resolved => MarketState::Resolved,
-            (Some(_), Some(state)) if state.is_fresh(now, stale_after) => MarketState::Open,
+            (Some(_), Some(token)) if token.is_fresh(now, stale_after) => MarketState::Open,
             _ => MarketState::Blind,
         }
     }
 
     /// Applies a market event to its book.
     pub(crate) fn apply(&mut self, event: &MarketEvent, now: Time) -> Applied {
-        let Some(state) = self.tokens.get_mut(event.token.index()) else { return Applied::Unknown };
-        let rank = match &event.kind {
+        let (market, outcome) = (event.token.market().index(), event.token.outcome());
+        let Some(books) = self.books.get_mut(market) else { return Applied::Unknown };
+        match &event.kind {
             MarketEventKind::Level { side, price, size } => {
-                // A change before the first snapshot is ignored; the snapshot will contain it.
-                if !state.known {
-                    return Applied::Quiet;
+                let set = books.set_level(outcome, *side, *price, *size, now);
+                self.crossed |= books.is_crossed();
+                match set {
+                    Ok(Some(rank)) => Applied::Book(rank),
+                    Ok(None) => Applied::Quiet,
+                    Err(BookLost) => Applied::Lost,
                 }
-                let Ok(rank) = state.book.set(*side, *price, *size) else {
-                    state.lose();
-                    return Applied::Lost;
-                };
-                rank
             }
             MarketEventKind::Book { bids, asks } => {
-                let before = state.top();
-                if state.book.replace(bids, asks).is_err() {
-                    state.lose();
-                    return Applied::Lost;
-                }
-                state.known = true;
-                // The level that changed is not determined beyond the best one.
-                Some(usize::from(before == state.top()))
+                let rank = books.replace(outcome, bids, asks, now);
+                self.crossed |= books.is_crossed();
+                rank.map_or(Applied::Lost, Applied::Book)
             }
             MarketEventKind::Trade { side, price, size } => {
-                state.last_trade = Some(*price);
-                state.alive = now;
-                return Applied::Traded(NoteKind::Trade { side: *side, price: *price, size: *size });
+                let state = books.state_mut(outcome);
+                (state.last_trade, state.alive) = (Some(*price), now);
+                Applied::Traded(NoteKind::Trade { side: *side, price: *price, size: *size })
             }
             MarketEventKind::TickSize { tick } => {
                 // The grid only ever becomes finer (PROTOCOL 5.1). The book is dropped until the next snapshot.
-                let Some(entry) = self.entries.get_mut(event.token.market().index()) else { return Applied::Unknown };
+                let Some(entry) = self.entries.get_mut(market) else { return Applied::Unknown };
                 entry.market.tick = entry.market.tick.min(*tick);
+                books.lose(outcome);
+                let state = books.state_mut(outcome);
                 state.grid_unread = false;
-                state.lose();
                 state.last_notified = LastNotified(MarketState::Blind);
                 let (tick, state) = (entry.market.tick, MarketState::Blind);
-                return Applied::Regridded(NoteKind::Status { tick, state, pays: None });
+                Applied::Regridded(NoteKind::Status { tick, state, pays: None })
             }
             MarketEventKind::Unread { grid } => {
-                state.grid_unread |= *grid;
-                state.lose();
+                books.lose(outcome);
+                books.state_mut(outcome).grid_unread |= *grid;
                 // No snapshot is requested for a resolved market.
-                let is_resolved = self.entries.get(event.token.market().index()).is_some_and(|entry| entry.resolved);
-                return if is_resolved { Applied::Quiet } else { Applied::Lost };
+                let is_resolved = self.entries.get(market).is_some_and(|entry| entry.resolved);
+                if is_resolved { Applied::Quiet } else { Applied::Lost }
             }
             MarketEventKind::Resolved { pays } => {
-                let Some(entry) = self.entries.get_mut(event.token.market().index()) else { return Applied::Unknown };
+                let Some(entry) = self.entries.get_mut(market) else { return Applied::Unknown };
                 entry.resolved = true;
+                let state = books.state_mut(outcome);
                 state.pays = Some(u32::try_from(pays.micros()).unwrap_or(0).min(model::SCALE));
                 state.alive = now;
                 state.last_notified = LastNotified(MarketState::Resolved);
                 let (tick, state, pays) = (entry.market.tick, MarketState::Resolved, state.payout());
-                return Applied::State(NoteKind::Status { tick, state, pays });
+                Applied::State(NoteKind::Status { tick, state, pays })
             }
-        };
-        state.alive = now;
-        state.record_crossing(now);
-        let Some(rank) = rank else { return Applied::Quiet };
-        if rank == 0 && !state.book.is_crossed() {
-            state.last_bid = state.book.best_bid().map(|level| level.price);
         }
-        Applied::Book(rank)
+    }
+
+    /// Applies a change of one token's book. Returns the number of better levels of its side if the book changed.
+    ///
+    /// # Errors
+    /// If the book cannot be trusted any more.
+    pub(crate) fn set_level(&mut self, change: &LevelChange, now: Time) -> Result<Option<usize>, BookLost> {
+        let Some(books) = self.books.get_mut(change.token.market().index()) else { return Ok(None) };
+        let rank = books.set_level(change.token.outcome(), change.side, change.price, change.size, now);
+        self.crossed |= books.is_crossed();
+        rank
+    }
+
+    /// Applies a change of both tokens' books at once, if they mirror each other; `None` if they do not. Returns the
+    /// number of better levels of the changed sides, which is the same, if the books changed.
+    #[inline]
+    pub(crate) fn set_both(&mut self, change: &LevelChange, now: Time) -> Option<Result<Option<usize>, BookLost>> {
+        let books = self.books.get_mut(change.token.market().index())?;
+        let rank = books.set_both(change.token.outcome(), change.side, change.price, change.size, now);
+        self.crossed |= books.is_crossed();
+        rank
     }
 
     /// Returns the market states that differ from the last ones sent to strategies, and records them as sent. Markets
     /// in `paused` take no new risk.
     pub(crate) fn news(
         &mut self,
+        watched: &[MarketIx],
         paused: &BTreeSet<MarketIx>,
         now: Time,
         stale_after: u64,
     ) -> Vec<(TokenIx, NoteKind)> {
         let mut news = Vec::new();
-        for market in self.numbers() {
+        for market in watched.iter().copied() {
             let Some((entry, _)) = self.watched(market) else { continue };
             let tick = entry.market.tick;
             for token in [market.token(0), market.token(1)] {
                 let Some(known) = self.token(token) else { continue };
                 let state = known.market_state(paused.contains(&market), now, stale_after);
-                if known.last_notified != LastNotified(state)
-                    && let Some(changed) = self.tokens.get_mut(token.index())
+                if known.state.last_notified != LastNotified(state)
+                    && let Some(changed) = self.state_mut(token)
                 {
                     changed.last_notified = LastNotified(state);
                     news.push((token, NoteKind::Status { tick, state, pays: None }));
@@ -296,7 +280,7 @@ impl Markets {
 
     /// Applies a proof of life without a change of the book.
     pub(crate) fn alive(&mut self, token: TokenIx, now: Time) {
-        if let Some(state) = self.tokens.get_mut(token.index())
+        if let Some(state) = self.state_mut(token)
             && state.known
         {
             state.alive = now;
@@ -305,9 +289,9 @@ impl Markets {
 
     /// Drops all books: the channel that updated them is lost.
     pub(crate) fn lose_all(&mut self) {
-        for place in 0..self.tokens.len() {
-            if let Some(state) = self.tokens.get_mut(place) {
-                state.lose();
+        for place in 0..self.books.len() {
+            if let Some(books) = self.books.get_mut(place) {
+                [0, 1].into_iter().for_each(|outcome| books.lose(outcome));
             }
         }
     }
@@ -315,64 +299,21 @@ impl Markets {
     /// Returns the tokens whose book must be requested now: crossed for too long, without an answer to the last
     /// request.
     pub(crate) fn suspects(&mut self, now: Time, out: &mut Vec<TokenIx>) {
+        if !self.crossed {
+            return;
+        }
         let known = out.len();
-        out.extend((0u32..).map(TokenIx).zip(self.tokens.iter()).filter_map(|(token, state)| {
-            let crossed = state.crossed_since.is_some_and(|since| now.since(since) > CROSSED_MAX_MICROS);
-            (crossed && now.since(state.asked) > SNAPSHOT_RETRY_MICROS).then_some(token)
-        }));
+        self.crossed = self.books.iter().any(MarketBooks::is_crossed);
+        let tokens = self.numbers().flat_map(|market| [market.token(0), market.token(1)]);
+        out.extend(tokens.filter(|token| self.token(*token).is_some_and(|token| token.state.is_suspect(now))));
         for token in out.iter().skip(known) {
-            if let Some(state) = self.tokens.get_mut(token.index()) {
+            if let Some(state) = self.state_mut(*token) {
                 state.asked = now;
             }
         }
     }
-}
 
-impl TokenState {
-    /// Returns the note of the best levels.
-    #[inline]
-    pub(crate) fn top_note(&self) -> NoteKind {
-        NoteKind::Top { bid: self.book.best_bid(), ask: self.book.best_ask() }
-    }
-
-    /// Returns the depth for a listener that wants one when the book changed from level `rank` of a side on. The depth
-    /// created for the last listener is reused for the next one that wants the same number of levels.
-    pub(crate) fn depth(&self, rank: usize, wants: &Wants, made: &mut Option<(u8, Depth)>) -> Option<NoteKind> {
-        let levels = wants.depth.min(DEPTH_MAX);
-        if rank >= usize::from(levels) {
-            return None;
-        }
-        if made.as_ref().is_none_or(|(made, _)| *made != levels) {
-            *made = Some((levels, Depth::of(&self.book, levels)));
-        }
-        made.as_ref().map(|(_, depth)| NoteKind::Depth(depth.clone()))
-    }
-
-    /// Returns the state shown to strategies of a market that is not resolved.
-    pub(crate) fn market_state(&self, paused: bool, now: Time, stale_after: u64) -> MarketState {
-        match (self.is_fresh(now, stale_after), paused) {
-            (false, _) => MarketState::Blind,
-            (true, true) => MarketState::Paused,
-            (true, false) => MarketState::Open,
-        }
-    }
-
-    /// Returns the payout per share, once it is known.
-    pub(crate) fn payout(&self) -> Option<Usd> {
-        self.pays.map(|micros| Usd(micros.into()))
-    }
-
-    fn lose(&mut self) {
-        self.book.clear();
-        self.known = false;
-        self.crossed_since = None;
-    }
-
-    fn record_crossing(&mut self, now: Time) {
-        if self.book.is_crossed() {
-            self.crossed_since.get_or_insert(now);
-        } else {
-            self.crossed_since = None;
-        }
+    fn state_mut(&mut self, token: TokenIx) -> Option<&mut TokenState> {
+        self.books.get_mut(token.market().index()).map(|books| books.state_mut(token.outcome()))
     }
 }

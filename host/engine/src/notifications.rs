@@ -1,23 +1,34 @@
 //! Notifications to strategies about markets and the session, by subscription.
 
 use crate::effect::{BotState, Effect, Effects, EngineEvent, Restriction};
+use crate::market_books::BookLost;
 use crate::markets::{Applied, Listener};
 use crate::step::Engine;
 use alloc::vec::Vec;
-use model::event::Reason;
+use model::event::{MarketEventKind, Reason};
 use model::input::{Scope, VenueState};
 use model::{
-    InputKind, MarketEvent, MarketIx, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, StrategyId, Time,
-    TokenIx, Wants,
+    InputKind, LevelChange, MarketEvent, MarketIx, MarketNote, MarketState, NoteKind, OwnEvent, SessionState,
+    StrategyId, Time, TokenIx, Wants,
 };
 
 impl Engine {
     pub(crate) fn on_event(&mut self, event: &MarketEvent, effects: &mut Effects) {
         let (token, at) = (event.token, event.venue_time);
+        if let MarketEventKind::Level { side, price, size } = event.kind {
+            let change = LevelChange { token, venue_time: at, side, price, size, both: false };
+            let lost =
+                self.on_level(&change, &mut |strategy, note| effects.push(Effect::NotifyMarket { strategy, note }));
+            return if let Err(BookLost) = lost {
+                effects.push(Effect::Resnapshot { token })
+            };
+        }
         match self.markets.apply(event, self.now) {
             Applied::Quiet | Applied::Unknown => {}
             Applied::Lost => effects.push(Effect::Resnapshot { token }),
-            Applied::Book(rank) => self.notify_book(token, at, rank, effects),
+            Applied::Book(rank) => self.notify_book(token, at, rank, &mut |strategy, note| {
+                effects.push(Effect::NotifyMarket { strategy, note });
+            }),
             Applied::Traded(kind) => self.notify_subscribers(token, at, &kind, |wants| wants.trades, effects),
             Applied::State(kind) => self.notify_subscribers(token, at, &kind, |_| true, effects),
             Applied::Regridded(kind) => {
@@ -25,6 +36,19 @@ impl Engine {
                 self.notify_subscribers(token, at, &kind, |_| true, effects);
             }
         }
+    }
+
+    /// Applies a change of one token's book, and gives the notifications of it to `show`.
+    #[inline]
+    pub(crate) fn on_level(
+        &mut self,
+        change: &LevelChange,
+        show: &mut impl FnMut(StrategyId, MarketNote),
+    ) -> Result<(), BookLost> {
+        if let Some(rank) = self.markets.set_level(change, self.now)? {
+            self.notify_book(change.token, change.venue_time, rank, show);
+        }
+        Ok(())
     }
 
     fn notify_subscribers(
@@ -43,18 +67,25 @@ impl Engine {
     }
 
     /// Notifies each listener, according to its subscriptions, of a book that changed from level `rank` of a side on.
-    fn notify_book(&self, token: TokenIx, venue_time: Time, rank: usize, effects: &mut Effects) {
+    #[inline]
+    pub(crate) fn notify_book(
+        &self,
+        token: TokenIx,
+        venue_time: Time,
+        rank: usize,
+        show: &mut impl FnMut(StrategyId, MarketNote),
+    ) {
         let (Some(entry), Some(state)) = (self.markets.of_token(token), self.markets.token(token)) else { return };
         let mut made = None;
         for Listener { strategy, wants } in entry.listeners.iter().filter(|listener| listener.wants.shows(rank)) {
             // Written apart, because most notes are tops.
             if rank == 0 && wants.tops {
                 let note = MarketNote { token, venue_time, host_time: self.now, kind: state.top_note() };
-                effects.push(Effect::NotifyMarket { strategy: *strategy, note });
+                show(*strategy, note);
             }
             if let Some(kind) = state.depth(rank, wants, &mut made) {
                 let note = MarketNote { token, venue_time, host_time: self.now, kind };
-                effects.push(Effect::NotifyMarket { strategy: *strategy, note });
+                show(*strategy, note);
             }
         }
     }
@@ -83,7 +114,7 @@ impl Engine {
                 book.market_state(paused.contains(&token.market()), now, self.limits.stale_after_micros)
             };
             if state != MarketState::Open {
-                let pays = if state == MarketState::Resolved { book.payout() } else { None };
+                let pays = if state == MarketState::Resolved { book.state.payout() } else { None };
                 tell(token, NoteKind::Status { tick: entry.market.tick, state, pays });
             }
             if matches!(state, MarketState::Open | MarketState::Paused) {
@@ -93,10 +124,10 @@ impl Engine {
         }
     }
 
-    /// Notifies listeners of markets whose state changed.
-    pub(crate) fn notify_market_states(&mut self, effects: &mut Effects) {
+    /// Notifies listeners of markets among `watched` whose state changed.
+    pub(crate) fn notify_market_states(&mut self, watched: &[MarketIx], effects: &mut Effects) {
         let (now, paused) = (self.now, self.paused_markets());
-        for (token, kind) in self.markets.news(&paused, now, self.limits.stale_after_micros) {
+        for (token, kind) in self.markets.news(watched, &paused, now, self.limits.stale_after_micros) {
             self.notify_subscribers(token, now, &kind, |_| true, effects);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::breakers::Trip;
 use crate::effect::Effects;
-use crate::markets::TokenState;
+use crate::market_books::TokenView;
 use crate::step::Engine;
 use alloc::collections::VecDeque;
 use alloc::format;
@@ -46,18 +46,18 @@ impl MidPrices {
 }
 
 /// Returns the mid price of a known, uncrossed book, in micro-dollars.
-fn mid_price(state: &TokenState) -> Option<u32> {
-    let [bid, ask] = [state.book.best_bid()?.price, state.book.best_ask()?.price].map(model::Price::micros);
-    (state.known && bid < ask).then(|| bid.midpoint(ask))
+fn mid_price(token: TokenView<'_>) -> Option<u32> {
+    let [bid, ask] = [token.book.best_bid()?.price, token.book.best_ask()?.price].map(model::Price::micros);
+    (token.state.known && bid < ask).then(|| bid.midpoint(ask))
 }
 
 impl Engine {
-    /// Checks every market that a strategy trades.
-    pub(crate) fn watch_jumps(&mut self, effects: &mut Effects) {
+    /// Checks those of `markets` that a strategy trades.
+    pub(crate) fn watch_jumps(&mut self, markets: &[MarketIx], effects: &mut Effects) {
         let (now, limit) = (self.now, self.limits.max_jump);
         let mut jumped: Vec<(MarketIx, u32)> = Vec::new();
         let mut calm = Vec::new();
-        for market in self.markets.numbers() {
+        for market in markets.iter().copied() {
             let Some((entry, yes)) = self.markets.watched(market) else { continue };
             let Some(middle) = mid_price(yes) else { continue };
             let due = entry.middles.is_due(now);

@@ -6,6 +6,7 @@ use crate::effect::{BotState, Effect, Effects, EngineEvent, Restriction};
 use crate::guards::Guards;
 use crate::ledger::Ledger;
 use crate::locks::Locks;
+use crate::market_books::BookLost;
 use crate::markets::Markets;
 use crate::orders::{By, Orders};
 use crate::pending_activity::PendingActivities;
@@ -16,7 +17,9 @@ use crate::strategy_pnl::StrategyPnls;
 use alloc::string::ToString;
 use model::event::Reason;
 use model::input::{Breaker, Command, Mode, SessionStart, VenueState};
-use model::{Input, InputKind, Limits, MarketEvent, MarketIx, OrderId, Seq, SessionId, Shared, Time, Usd};
+use model::{
+    Input, InputKind, LevelChange, Limits, MarketIx, MarketNote, OrderId, Seq, SessionId, Shared, StrategyId, Time, Usd,
+};
 
 /// The interval at which cancels are repeated while an emergency stop or a stop is not complete.
 pub(crate) const CANCEL_RETRY_MICROS: u64 = 2_000_000;
@@ -191,15 +194,42 @@ impl Engine {
         self.notify_sessions(&input.kind, effects);
     }
 
-    /// Processes a market event like [`Engine::step`], without an [`Input`] around it: a backtest has millions of them.
-    pub fn step_event(&mut self, seq: Seq, at: Time, event: &MarketEvent, effects: &mut Effects) {
+    /// Processes a change of a level like [`Engine::step`] does, and the mirrored one of the other token if the venue sent
+    /// both. Notifications go to `show` instead of `effects`: a backtest has millions of them.
+    #[inline]
+    pub fn step_level(
+        &mut self,
+        seq: Seq,
+        at: Time,
+        change: &LevelChange,
+        effects: &mut Effects,
+        mut show: impl FnMut(StrategyId, MarketNote),
+    ) {
         self.begin_step(seq, at, effects);
-        // A market event changes no session state.
-        self.on_event(event, effects);
+        let both = [change.token, change.token.complement()];
+        match if change.both { self.markets.set_both(change, self.now) } else { None } {
+            Some(Ok(None)) => {}
+            Some(Ok(Some(rank))) => {
+                if self.markets.is_shown(change.token, rank) {
+                    both.into_iter().for_each(|token| self.notify_book(token, change.venue_time, rank, &mut show));
+                }
+            }
+            Some(Err(BookLost)) => effects.extend(both.map(|token| Effect::Resnapshot { token })),
+            None => {
+                for change in [Some(*change), change.mirror()].iter().flatten() {
+                    if let Err(BookLost) = self.on_level(change, &mut show) {
+                        effects.push(Effect::Resnapshot { token: change.token });
+                    }
+                }
+            }
+        }
     }
 
+    #[inline]
     fn begin_step(&mut self, seq: Seq, at: Time, effects: &mut Effects) {
-        effects.clear();
+        if !effects.is_empty() {
+            effects.clear();
+        }
         // A clock that was set back must not make old data look fresh.
         self.now = self.now.max(at);
         self.cause = seq;
@@ -219,7 +249,7 @@ impl Engine {
     pub fn top(&self, token: model::TokenIx) -> (Option<model::Level>, Option<model::Level>, Option<model::Price>) {
         self.markets
             .token(token)
-            .map_or((None, None, None), |state| (state.book.best_bid(), state.book.best_ask(), state.last_trade))
+            .map_or((None, None, None), |token| (token.book.best_bid(), token.book.best_ask(), token.state.last_trade))
     }
 
     /// Returns the state of a token's market as shown to strategies.
@@ -307,9 +337,10 @@ impl Engine {
     fn on_tick(&mut self, effects: &mut Effects) {
         self.watch_books(effects);
         self.fire_timers(effects);
-        self.watch_breakers(effects);
+        let watched = self.markets.watched_now();
+        self.watch_breakers(&watched, effects);
         self.watch_locks();
-        self.notify_market_states(effects);
+        self.notify_market_states(&watched, effects);
         self.watch_orders(effects);
         self.watch_guards(effects);
         self.renew_quotes(effects);

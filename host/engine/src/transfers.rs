@@ -80,7 +80,7 @@ impl Engine {
 
     /// Returns a position that no longer exists at the venue and its payout, if its outcome is known.
     fn gone(&self, (token, position): (TokenIx, &Position), view: &AccountView) -> Option<(TokenIx, Size, Usd)> {
-        let pays = u128::from(self.markets.token(token)?.pays?);
+        let pays = u128::from(self.markets.token(token)?.state.pays?);
         let there = view.shares.iter().any(|(other, size)| *other == token && !size.is_zero());
         let micros = u128::from(position.size.0).checked_mul(pays)?.checked_div(u128::from(model::SCALE))?;
         let paid = Usd(i64::try_from(micros).ok()?);

@@ -16,6 +16,14 @@ pub struct Level {
     pub size: Size,
 }
 
+impl Level {
+    /// Returns the level of the other token's book that means the same.
+    #[must_use]
+    pub const fn mirrored(self) -> Self {
+        Self { price: self.price.complement(), size: self.size }
+    }
+}
+
 /// The two sides of a book. Both are sorted with the best price last, where changes are most frequent and cheapest.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Book {
@@ -140,6 +148,22 @@ impl Book {
     /// Returns true if both sides are empty.
     pub fn is_empty(&self) -> bool {
         self.bids.is_empty() && self.asks.is_empty()
+    }
+
+    /// Becomes the mirror of the other token's book, see [`Level::mirrored`].
+    pub(crate) fn mirror(&mut self, other: &Self) {
+        self.clear();
+        // Both sides keep their order: the best level stays the last one.
+        self.bids.extend(other.asks.iter().map(|level| level.mirrored()));
+        self.asks.extend(other.bids.iter().map(|level| level.mirrored()));
+    }
+
+    /// Returns true if this book is the mirror of another one.
+    pub(crate) fn is_mirror_of(&self, other: &Self) -> bool {
+        let mirrors = |own: &[Level], other: &[Level]| {
+            own.len() == other.len() && own.iter().zip(other).all(|(own, other)| *own == other.mirrored())
+        };
+        mirrors(&self.bids, &other.asks) && mirrors(&self.asks, &other.bids)
     }
 
     /// Removes all levels, keeping the allocation.

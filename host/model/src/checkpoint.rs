@@ -58,6 +58,7 @@ impl<T> CheckpointTable<T> {
     }
 
     /// Returns a row.
+    #[inline]
     pub fn get(&self, place: usize) -> Option<&T> {
         self.rows.get(place).map(|row| &row.value)
     }
@@ -102,15 +103,24 @@ impl<T> CheckpointTable<T> {
 
 impl<T: Clone> CheckpointTable<T> {
     /// Returns a row to change it. Its value is saved if a checkpoint needs it.
+    #[inline]
     pub fn get_mut(&mut self, place: usize) -> Option<&mut T> {
         let row = self.rows.get_mut(place)?;
         if let Some(checkpoint) = self.checkpoint
             && row.changed != checkpoint.number
         {
-            row.changed = checkpoint.number;
-            self.saved.push((place, row.value.clone()));
+            Self::save(&mut self.saved, place, row, checkpoint.number);
         }
         Some(&mut row.value)
+    }
+}
+
+impl<T: Clone> CheckpointTable<T> {
+    /// Saves a row before its first change since a checkpoint.
+    #[cold]
+    fn save(saved: &mut Vec<(usize, T)>, place: usize, row: &mut Row<T>, number: u64) {
+        row.changed = number;
+        saved.push((place, row.value.clone()));
     }
 }
 

@@ -1,7 +1,8 @@
 //! Events for strategies: market events, which may be conflated, and the strategy's own events, which never are.
 
 use crate::amount::{Price, Side, Size, TickSize, Usd};
-use crate::book::{Book, Level};
+use crate::book::Level;
+use crate::book_pair::BookView;
 use crate::id::{OrderId, TokenIx, TradeId};
 use crate::order::OrderState;
 use crate::settlement::Settlement;
@@ -65,6 +66,38 @@ pub enum MarketEventKind {
         /// True if the message was about the price grid: the book stays untrusted until a grid message was parsed.
         grid: bool,
     },
+}
+
+/// A change of a level of a book: the most frequent event by far, apart from [`MarketEvent`] so that it stays small.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LevelChange {
+    /// The token.
+    pub token: TokenIx,
+    /// The venue's time.
+    pub venue_time: Time,
+    /// The side of the book.
+    pub side: Side,
+    /// The price.
+    pub price: Price,
+    /// The new total size; zero if the level is empty.
+    pub size: Size,
+    /// True if the venue sent the mirrored change for the market's other token with it.
+    pub both: bool,
+}
+
+impl LevelChange {
+    /// Returns the change as an event of its token.
+    pub const fn event(&self) -> MarketEvent {
+        let kind = MarketEventKind::Level { side: self.side, price: self.price, size: self.size };
+        MarketEvent { token: self.token, venue_time: self.venue_time, kind }
+    }
+
+    /// Returns the change of the other token, if the venue sent it.
+    #[inline]
+    pub fn mirror(&self) -> Option<Self> {
+        let (side, price) = (self.side.opposite(), self.price.complement());
+        self.both.then(|| Self { token: self.token.complement(), side, price, ..*self })
+    }
 }
 
 /// An event for one strategy only. These events are never dropped.
@@ -264,9 +297,9 @@ pub struct Depth {
 
 impl Depth {
     /// Takes at most `levels` of each side of a book.
-    pub fn of(book: &Book, levels: u8) -> Self {
-        let most = usize::from(levels);
-        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| book.levels(side).take(most).copied());
+    pub fn of<'a>(book: impl Into<BookView<'a>>, levels: u8) -> Self {
+        let (book, most) = (book.into(), usize::from(levels));
+        let [bids, asks] = [Side::Buy, Side::Sell].map(|side| book.levels(side).take(most));
         let count = bids.len();
         Self { levels: bids.chain(asks).collect(), bids: count }
     }

@@ -12,6 +12,7 @@ extern crate std;
 pub mod activity;
 pub mod amount;
 pub mod book;
+pub mod book_pair;
 pub mod bounds;
 pub mod breaker;
 pub mod budget;
@@ -30,6 +31,7 @@ pub mod reallocation;
 pub mod request_tier;
 pub mod settlement;
 pub mod shared;
+pub mod shared_vec;
 pub mod time;
 pub mod transfer;
 pub mod wants;
@@ -37,11 +39,12 @@ pub mod wants;
 pub use activity::{Activity, ActivityKind};
 pub use amount::{Price, SCALE, Side, Size, TickSize, Usd};
 pub use book::{Book, Level};
+pub use book_pair::{BookPair, BookView};
 pub use budget::{Allowance, Budget};
 pub use carry_over::{CarriedFill, CarriedOrder, CarryOver, FillEntry, RealisedBefore, Score};
 pub use checkpoint::{Checkpoint, CheckpointTable, StaleCheckpoint};
 pub use event::{
-    Depth, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
+    Depth, LevelChange, MarketEvent, MarketEventKind, MarketNote, MarketState, NoteKind, OwnEvent, SessionState, Signal,
 };
 pub use id::{
     ConditionId, EventId, MarketIx, OrderId, Seq, SessionId, StrategyId, TokenId, TokenIx, TradeId, VenueOrderId,
@@ -55,6 +58,7 @@ pub use position::Position;
 pub use reallocation::Reallocation;
 pub use request_tier::RequestTier;
 pub use shared::Shared;
+pub use shared_vec::SharedVec;
 pub use time::Time;
 pub use transfer::{Transfer, TransferKind};
 pub use wants::{DEPTH_MAX, REGULAR_TIMER, Wants};

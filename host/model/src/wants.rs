@@ -25,6 +25,7 @@ impl Wants {
     pub const FIRST: Self = Self { tops: true, trades: true, depth: 0, every_micros: 0 };
 
     /// Returns true if a change of a book from its level `rank` of a side on is shown to the strategy; 0 is the best.
+    #[inline]
     pub fn shows(&self, rank: usize) -> bool {
         (rank == 0 && self.tops) || rank < usize::from(self.depth.min(DEPTH_MAX))
     }

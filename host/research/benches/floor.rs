@@ -112,10 +112,11 @@ fn steps(events: &[TapeEvent]) -> Engine {
                 engine.step(&Input { seq, at, kind }, &mut effects);
             }
             TapeEventKind::Level(change) => {
-                engine.step_event(seq, at, &change.event(), &mut effects);
-                change.mirror().iter().for_each(|other| engine.step_event(seq, at, other, &mut effects));
+                engine.step_level(seq, at, change, &mut effects, |_, _| {});
             }
-            kind => kind.market_events().for_each(|event| engine.step_event(seq, at, &event, &mut effects)),
+            kind => kind.market_events().map(InputKind::Event).for_each(|kind| {
+                engine.step(&Input { seq, at, kind }, &mut effects);
+            }),
         }
     }
     engine

@@ -1,7 +1,8 @@
 //! Events of tapes as backtests read them: parsed, numbered by market, in the order of receipt.
 
+pub use model::LevelChange;
 use model::event::{MarketEvent, MarketEventKind};
-use model::{ConditionId, EventId, Level, Market, MarketIx, Price, Side, Signal, Size, Time, TokenIx, Usd};
+use model::{ConditionId, EventId, Level, Market, MarketIx, Signal, Size, Time, Usd};
 use std::collections::{BTreeMap, VecDeque};
 
 /// One event of a tape.
@@ -45,37 +46,6 @@ pub enum TapeEventKind {
     Signal(Box<Signal>),
 }
 
-/// A change of a level of a book.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LevelChange {
-    /// The token.
-    pub token: TokenIx,
-    /// The venue's time.
-    pub venue_time: Time,
-    /// The side of the book.
-    pub side: Side,
-    /// The price.
-    pub price: Price,
-    /// The new total size; zero if the level is empty.
-    pub size: Size,
-    /// True if the venue sent the mirrored change for the market's other token with it.
-    pub both: bool,
-}
-
-impl LevelChange {
-    /// Returns the change as an event of its token.
-    pub const fn event(&self) -> MarketEvent {
-        let kind = MarketEventKind::Level { side: self.side, price: self.price, size: self.size };
-        MarketEvent { token: self.token, venue_time: self.venue_time, kind }
-    }
-
-    /// Returns the event of the other token, if there is one.
-    pub fn mirror(&self) -> Option<MarketEvent> {
-        let (side, price) = (self.side.opposite(), self.price.complement());
-        self.both.then(|| Self { token: self.token.complement(), side, price, ..*self }.event())
-    }
-}
-
 impl TapeEventKind {
     /// Returns an event of one token. If `both`, the venue sent its mirror for the other token with it, unless such an
     /// event belongs to one token alone.
@@ -93,7 +63,7 @@ impl TapeEventKind {
     /// Returns the events of markets in it: none, one, or one for each token of a market.
     pub fn market_events(&self) -> impl Iterator<Item = MarketEvent> {
         let (first, second) = match self {
-            Self::Level(change) => (Some(change.event()), change.mirror()),
+            Self::Level(change) => (Some(change.event()), change.mirror().map(|other| other.event())),
             Self::Market(event) => (Some((**event).clone()), None),
             Self::Both(event) => (Some((**event).clone()), mirrored(event)),
             _ => (None, None),

@@ -4,21 +4,21 @@
 use super::OrderEntry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
-use model::{MarketIx, OrderId};
+use model::{MarketIx, OrderId, Shared, SharedVec};
 
 /// The index of an entry's slot.
 type Slot = u32;
 
-/// The table of orders.
+/// The table of orders. Its parts are shared on their own, because a change of an order changes few of them.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Table {
-    slots: Vec<Option<OrderEntry>>,
-    free: Vec<Slot>,
-    by_id: BTreeMap<OrderId, Slot>,
+    slots: SharedVec<Option<OrderEntry>>,
+    free: Shared<Vec<Slot>>,
+    by_id: Shared<BTreeMap<OrderId, Slot>>,
     /// Orders at risk, by market number, in order of arrival.
-    by_market: Vec<Vec<Slot>>,
+    by_market: Shared<Vec<Vec<Slot>>>,
     /// Markets that have such orders.
-    busy: BTreeSet<MarketIx>,
+    busy: Shared<BTreeSet<MarketIx>>,
     /// The number of listed orders.
     listed: usize,
 }
@@ -41,7 +41,8 @@ impl Table {
     pub(super) fn insert(&mut self, entry: OrderEntry) {
         self.remove(entry.order.id);
         let id = entry.order.id;
-        let slot = match self.free.pop() {
+        let free = if self.free.is_empty() { None } else { self.free.pop() };
+        let slot = match free {
             Some(slot) => slot,
             // The gate refuses orders long before this number is reached.
             None => Slot::try_from(self.slots.len()).unwrap_or(Slot::MAX),

@@ -46,13 +46,18 @@ impl Profile {
         Self { on: true, ..Self::default() }
     }
 
+    #[inline]
     pub(super) fn begin(&self) -> Option<Instant> {
         self.on.then(Instant::now)
     }
 
     /// Adds the time since `began` to a part, and returns the present time.
+    #[inline]
     pub(super) fn end(&mut self, part: Part, began: Option<Instant>) -> Option<Instant> {
-        let began = began?;
+        began.map(|began| self.add(part, began))
+    }
+
+    fn add(&mut self, part: Part, began: Instant) -> Instant {
         let now = Instant::now();
         let place = match part {
             Part::Engine => 0,
@@ -63,7 +68,7 @@ impl Profile {
         if let Some(sum) = self.times.get_mut(place) {
             *sum = sum.saturating_add(now.duration_since(began));
         }
-        Some(now)
+        now
     }
 
     pub(super) const fn count_call(&mut self, shown: u64) {

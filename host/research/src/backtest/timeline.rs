@@ -3,6 +3,8 @@
 //! ahead as far as events may be late, and keeps the events of moments that may be repeated. The moments do not depend
 //! on how many events are read at once.
 
+mod plain;
+
 use super::job::Delay;
 use crate::events::{EventSource, TapeEvent, TapeEventKind};
 use model::Time;
@@ -64,28 +66,26 @@ pub(super) struct Timeline<'a> {
     to: Option<Time>,
     /// Events that are still needed, from number `base` on.
     events: VecDeque<TapeEvent>,
-    waiting: VecDeque<Waiting>,
     base: u64,
+    /// Number of the first event that is not in a moment and has no note.
+    unnoted: u64,
+    /// Notes on the events before it that are still to be heard.
+    waiting: VecDeque<Waiting>,
     /// Events that have not acted at the venue, in the order of the venue's time.
     to_venue: VecDeque<(Time, u64)>,
     /// The next event to be heard.
     to_hear: u64,
     /// The last event read that acts at the venue.
     acting: Option<u64>,
-    /// The frame of the last event read.
-    frame: u64,
     /// The moments since the last call of [`Timeline::release`].
     moments: VecDeque<Moment>,
     last: Time,
-    /// True if an event had no time of receipt.
-    pub(super) assumed: bool,
+    front: Front,
+    /// Nothing that has no note acts before this time.
+    certain_until: Time,
     /// Time spent in the source, if it is measured.
     pub(super) decode: Option<Duration>,
-    read_until: Time,
-    /// No event that is read from now on acts before this time.
-    floor: Time,
-    window: u64,
-    /// The same for events with a time of receipt.
+    /// The longest time from an event to its receipt, for events with a time of receipt.
     late_max: u64,
     ended: bool,
     /// The error at which reading ended; the moments before it come first.
@@ -111,23 +111,25 @@ impl<'a> Timeline<'a> {
         let late_max = source.late_max_us().min(LATE_MAX_MICROS);
         Self {
             source,
-            feed: feed.clone(),
+            // A random choice of one is none.
+            feed: match feed {
+                Delay::Samples(samples) if samples.len() == 1 => Delay::Fixed(window),
+                feed => feed.clone(),
+            },
             rng: Rng::new(seed),
             to,
             events: VecDeque::new(),
-            waiting: VecDeque::new(),
             base: 0,
+            unnoted: 0,
+            waiting: VecDeque::new(),
             to_venue: VecDeque::new(),
             to_hear: 0,
             acting: None,
-            frame: 0,
             moments: VecDeque::new(),
             last: Time(0),
-            assumed: false,
+            front: Front { window, ..Front::default() },
+            certain_until: Time(0),
             decode: None,
-            read_until: Time(0),
-            floor: Time(0),
-            window,
             late_max,
             ended: false,
             failed: None,
@@ -145,6 +147,7 @@ impl<'a> Timeline<'a> {
     ///
     /// # Errors
     /// Those of the source.
+    #[inline]
     pub(super) fn get(&mut self, place: usize) -> anyhow::Result<Option<Moment>> {
         if let Some(moment) = self.moments.get(place) {
             return Ok(Some(*moment));
@@ -153,8 +156,9 @@ impl<'a> Timeline<'a> {
     }
 
     /// Returns an event by its number, as long as its moments are not released.
+    #[inline]
     pub(super) fn event(&self, number: u64) -> Option<&TapeEvent> {
-        self.events.get(self.place(number)?)
+        self.events.get(usize::try_from(number.checked_sub(self.base)?).ok()?)
     }
 
     /// Makes two moments of one in which an event acts and is heard: what it does at the venue comes between.
@@ -168,14 +172,16 @@ impl<'a> Timeline<'a> {
 
     /// Forgets the first `count` moments; the others are counted from there.
     pub(super) fn release(&mut self, count: usize) {
-        for moment in self.moments.drain(..count.min(self.moments.len())) {
-            // An event is heard after it acted, and events are heard in their order.
-            if matches!(moment.phase, Phase::Heard | Phase::Both) {
-                self.events.pop_front();
-                self.waiting.pop_front();
-                self.base = self.base.saturating_add(1);
-            }
-        }
+        let released = self.moments.drain(..count.min(self.moments.len()));
+        // An event is heard after it acted, and events are heard in their order.
+        let heard = released.filter(|moment| matches!(moment.phase, Phase::Heard | Phase::Both)).count();
+        self.events.drain(..heard.min(self.events.len()));
+        self.base = self.base.saturating_add(u64::try_from(heard).unwrap_or(0));
+    }
+
+    /// Returns true if an event had no time of receipt.
+    pub(super) const fn assumed(&self) -> bool {
+        self.front.assumed
     }
 
     /// Returns the number of events that were heard.
@@ -194,6 +200,7 @@ impl<'a> Timeline<'a> {
     }
 
     /// Reads until there is a moment at this place.
+    #[cold]
     fn extend(&mut self, place: usize) -> anyhow::Result<Option<Moment>> {
         loop {
             while self.add_moment() {}
@@ -221,14 +228,11 @@ impl<'a> Timeline<'a> {
         let heard = self.waiting(self.to_hear).map(|waiting| waiting.received);
         let venue = self.to_venue.front().copied().filter(|(at, _)| heard.is_none_or(|heard| *at <= heard));
         let Some(next) = venue.map(|(at, _)| at).or(heard) else { return false };
-        if !self.ended && self.read_until <= next.plus_micros(self.window) {
+        if !self.ended && next >= self.certain_until {
             return false;
         }
         let (at, number) = venue.unwrap_or((next, self.to_hear));
-        let Some(place) = self.place(number) else { return false };
-        let (Some(waiting), Some(event)) = (self.waiting.get(place).copied(), self.events.get(place)) else {
-            return false;
-        };
+        let (Some(waiting), Some(event)) = (self.waiting(number).copied(), self.event(number)) else { return false };
         if venue.is_some() && !waiting.is_whole && !self.ended {
             return false;
         }
@@ -243,6 +247,8 @@ impl<'a> Timeline<'a> {
             self.to_venue.pop_front();
         }
         if phase != Phase::Venue {
+            // It acted before, so that nothing needs its note any more.
+            self.waiting.pop_front();
             self.to_hear = self.to_hear.saturating_add(1);
         }
         self.push(Moment { at, number, phase, ends_frame, changes_markets });
@@ -280,46 +286,56 @@ impl<'a> Timeline<'a> {
         if let Some(count) = over {
             self.events.truncate(known.saturating_add(count));
         }
-        for place in known..self.events.len() {
-            self.note(place)?;
-        }
-        if !more || over.is_some() {
+        let ended = !more || over.is_some();
+        // What the last event leads to is known with the next one.
+        let count = self.events.len().saturating_sub(usize::from(!ended));
+        self.note_until(self.base.saturating_add(u64::try_from(count)?))?;
+        if ended {
             self.ended = true;
             self.end_frame();
         }
         Ok(())
     }
 
-    /// Notes when an event that was read acts and when it is heard.
-    fn note(&mut self, place: usize) -> anyhow::Result<()> {
-        let Some(event) = self.events.get(place) else { return Ok(()) };
-        let (frame, venue_at, acts) = (event.frame, event.venue_at, !is_heard_only(event));
-        self.assumed |= event.received_at.is_none();
-        self.floor = self.floor.max(Time(self.read_until.0.saturating_sub(self.window)));
-        let received = match (event.received_at, &self.feed) {
-            (Some(received), _) => {
-                self.window = self.window.max(self.late_max);
-                received
+    /// Notes the events before this number.
+    fn note_until(&mut self, end: u64) -> anyhow::Result<()> {
+        loop {
+            self.add_plain();
+            if self.unnoted >= end {
+                return Ok(());
             }
+            self.note()?;
+            self.look_ahead();
+            while self.add_moment() {}
+        }
+    }
+
+    /// Notes when the next event acts and when it is heard.
+    fn note(&mut self) -> anyhow::Result<()> {
+        let number = self.unnoted;
+        self.unnoted = number.saturating_add(1);
+        let Some(event) = self.event(number) else { return Ok(()) };
+        let (frame, venue_at, acts, received) = (event.frame, event.venue_at, !is_heard_only(event), event.received_at);
+        let heard = match (received, &self.feed) {
+            (Some(received), _) => received,
             (None, Delay::Fixed(micros)) => venue_at.plus_micros(*micros),
             (None, Delay::Samples(samples)) => {
                 let place = usize::try_from(self.rng.below(u64::try_from(samples.len())?.max(1))).unwrap_or(0);
                 venue_at.plus_micros(samples.get(place).copied().unwrap_or(0))
             }
         };
-        let received = received.max(self.read_until);
-        self.read_until = received;
-        let number = self.base.saturating_add(u64::try_from(place)?);
-        if frame != self.frame {
+        let other_frame = frame != self.front.frame;
+        let received = self.front.pass(frame, received.is_some(), heard, self.late_max);
+        self.certain_until = self.front.certain_until();
+        if other_frame {
             self.end_frame();
-            self.frame = frame;
         } else if acts && let Some(before) = self.acting.and_then(|number| self.waiting_mut(number)) {
             before.is_whole = true;
         }
         if acts {
             self.acting = Some(number);
             // A venue's clock that is ahead of ours does not make an event act after it was heard.
-            let key = (venue_at.min(received).max(self.floor), number);
+            let key = (venue_at.min(received).max(self.front.floor), number);
             let behind = self.to_venue.iter().rev().take_while(|other| **other > key).count();
             if behind == 0 {
                 self.to_venue.push_back(key);
@@ -338,17 +354,47 @@ impl<'a> Timeline<'a> {
         }
     }
 
-    fn place(&self, number: u64) -> Option<usize> {
-        usize::try_from(number.checked_sub(self.base)?).ok()
-    }
-
     fn waiting(&self, number: u64) -> Option<&Waiting> {
-        self.waiting.get(self.place(number)?)
+        self.waiting.get(usize::try_from(number.checked_sub(self.to_hear)?).ok()?)
     }
 
     fn waiting_mut(&mut self, number: u64) -> Option<&mut Waiting> {
-        let place = self.place(number)?;
+        let place = usize::try_from(number.checked_sub(self.to_hear)?).ok()?;
         self.waiting.get_mut(place)
+    }
+}
+
+/// The state of reading.
+#[derive(Debug, Clone, Copy, Default)]
+struct Front {
+    /// The frame of the last event.
+    frame: u64,
+    /// The time at which the last event is heard.
+    read_until: Time,
+    /// No event that is read from now on acts before this time.
+    floor: Time,
+    /// The longest time from an event to its receipt.
+    window: u64,
+    /// True if an event had no time of receipt.
+    assumed: bool,
+}
+
+impl Front {
+    /// Passes the next event, and returns when it is heard.
+    fn pass(&mut self, frame: u64, is_received: bool, heard: Time, late_max: u64) -> Time {
+        self.floor = self.floor.max(self.certain_until());
+        self.assumed |= !is_received;
+        if is_received {
+            self.window = self.window.max(late_max);
+        }
+        self.frame = frame;
+        self.read_until = self.read_until.max(heard);
+        self.read_until
+    }
+
+    /// Returns a time before which no event acts that is read from now on.
+    const fn certain_until(&self) -> Time {
+        Time(self.read_until.0.saturating_sub(self.window))
     }
 }
 

@@ -17,8 +17,8 @@ use engine::{Effect, Effects, Engine, EngineEvent, Purpose};
 use income::Income;
 use model::input::{Channel, Command, Mode, SessionStart, Settlement, StrategyAnswer, StrategyChange};
 use model::{
-    Budget, Input, InputKind, Market, MarketEvent, MarketEventKind, MarketIx, MarketNote, NewOrder, OwnEvent, Seq,
-    SessionId, Shared, StrategyId, Time, TokenIx, Usd, VenueOrderId,
+    Budget, Input, InputKind, LevelChange, Market, MarketEvent, MarketEventKind, MarketIx, MarketNote, NewOrder,
+    OwnEvent, Seq, SessionId, Shared, StrategyId, Time, TokenIx, Usd, VenueOrderId,
 };
 use outcomes::Outcomes;
 use rows::Probes;
@@ -72,8 +72,8 @@ impl Output {
 struct Watched {
     /// True once an order was placed in it.
     traded: bool,
-    /// The second of its last row of tops.
-    top_at: u64,
+    /// The time from which its next row of tops may be.
+    top_from: Time,
     /// True while nothing is known about it.
     blind: bool,
     /// True once it takes no orders.
@@ -210,12 +210,26 @@ impl World {
         self.next_minute = Some(Time(minutes.saturating_mul(MINUTE_MICROS)));
     }
 
-    /// Applies an event at the venue's time.
+    /// Applies an event at the venue's time, up to which time has passed.
+    #[inline]
     pub(super) fn act_at_venue(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
-        self.pass(at, output);
+        let TapeEventKind::Level(change) = kind else { return self.act_otherwise(at, kind, ends_frame, output) };
         let sent = self.paper.sent();
+        if let Err(error) = self.paper.stage_level(at, change) {
+            tracing::debug!(%error, "market event not handled by the paper venue");
+        }
+        if ends_frame {
+            self.paper.settle_frame(at);
+        }
+        if self.paper.sent() != sent {
+            self.stir();
+            self.take_notes(output);
+        }
+    }
+
+    /// The same for an event that is not a change of a level.
+    fn act_otherwise(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
         let applied = match kind {
-            TapeEventKind::Level(change) => self.paper.stage(at, &change.event()),
             TapeEventKind::Market(event) | TapeEventKind::Both(event) => self.paper.stage(at, event),
             TapeEventKind::Closed { market } => {
                 self.set_closed(*market);
@@ -226,7 +240,7 @@ impl World {
                 self.each_market(markets).into_iter().for_each(|market| self.paper.lose_book(market));
                 Ok(())
             }
-            TapeEventKind::Listed(_) | TapeEventKind::Signal(_) => Ok(()),
+            TapeEventKind::Level(_) | TapeEventKind::Listed(_) | TapeEventKind::Signal(_) => Ok(()),
         };
         if let Err(error) = applied {
             tracing::debug!(%error, "market event not handled by the paper venue");
@@ -234,24 +248,22 @@ impl World {
         if ends_frame {
             self.paper.settle_frame(at);
         }
-        if self.paper.sent() != sent || !matches!(kind, TapeEventKind::Level(_)) {
-            self.stir();
-            self.take_notes(output);
-        }
+        self.stir();
+        self.take_notes(output);
     }
 
-    /// Lets the host hear an event.
+    /// Lets the host hear an event at this time, up to which time has passed.
+    #[inline]
     pub(super) fn hear(&mut self, at: Time, kind: &TapeEventKind, output: &mut Output) {
-        self.pass(at, output);
+        let TapeEventKind::Level(change) = kind else { return self.hear_otherwise(at, kind, output) };
+        self.note_receipt(at);
+        self.feed_level(at, change, output);
+        self.record_top(at, change.token, output);
+    }
+
+    /// The same for an event that is not a change of a level.
+    fn hear_otherwise(&mut self, at: Time, kind: &TapeEventKind, output: &mut Output) {
         match kind {
-            TapeEventKind::Level(change) => {
-                self.note_receipt(at);
-                self.feed_event(at, &change.event(), output);
-                if let Some(other) = change.mirror() {
-                    self.feed_event(at, &other, output);
-                }
-                return self.record_top(at, change.token, output);
-            }
             TapeEventKind::Market(event) => self.hear_market(at, event, output),
             TapeEventKind::Both(event) => {
                 self.hear_market(at, event, output);
@@ -275,7 +287,7 @@ impl World {
                     self.feed(at, InputKind::Strategy(change), output);
                 }
             }
-            TapeEventKind::Listed(_) | TapeEventKind::Closed { .. } => {}
+            TapeEventKind::Level(_) | TapeEventKind::Listed(_) | TapeEventKind::Closed { .. } => {}
         }
         self.stir();
     }
@@ -291,11 +303,12 @@ impl World {
             }
             _ => {}
         }
-        self.feed_event(at, event, output);
+        self.feed(at, InputKind::Event(event.clone()), output);
         self.record_top(at, event.token, output);
     }
 
     /// Notes that the feed is alive.
+    #[inline]
     fn note_receipt(&mut self, at: Time) {
         self.heard_at = at;
         self.next_tick = self.next_tick.min(at.plus_micros(TICK_MICROS));
@@ -303,14 +316,15 @@ impl World {
     }
 
     /// Adds the row of a traded market's best prices, one a second at most.
+    #[inline]
     fn record_top(&mut self, at: Time, token: TokenIx, output: &mut Output) {
         let market = token.market();
         if token.outcome() == 0
             && let Some(watched) = self.markets.get_mut(market.index())
             && watched.traded
-            && watched.top_at != at.seconds()
+            && at >= watched.top_from
         {
-            watched.top_at = at.seconds();
+            watched.top_from = Time(at.seconds().saturating_add(1).saturating_mul(1_000_000));
             let (bid, ask, _) = self.engine.top(token);
             let [bid, ask] = [bid, ask].map(|level| level.map(|level| level.price));
             output.rows.push(Row::Top(crate::run::TopRow { at, market: market.0, bid, ask }));
@@ -333,24 +347,20 @@ impl World {
         self.effects = effects;
     }
 
-    /// The same for an event of a market, whose effects are mostly notifications.
-    fn feed_event(&mut self, at: Time, event: &MarketEvent, output: &mut Output) {
-        self.seq = self.seq.saturating_add(1);
+    /// The same for a change of a level. Its notifications go to their queue without a copy between.
+    #[inline]
+    fn feed_level(&mut self, at: Time, change: &LevelChange, output: &mut Output) {
+        self.seq = self.seq.saturating_add(1).saturating_add(u64::from(change.both));
         self.at = self.at.max(at);
-        let mut effects = std::mem::take(&mut self.effects);
-        self.engine.step_event(Seq(self.seq), self.at, event, &mut effects);
-        if effects.is_empty() {
-            // Most events change a level that no strategy sees.
-        } else if effects.iter().all(|effect| matches!(effect, Effect::NotifyMarket { .. })) {
-            let place = output.place;
-            output.items.extend(effects.drain(..).filter_map(|effect| match effect {
-                Effect::NotifyMarket { strategy, note } => Some(Waiting { place, strategy, item: Item::Market(note) }),
-                _ => None,
-            }));
-        } else {
-            self.act_all(&mut effects, &InputKind::Event(event.clone()), Usd::ZERO, output);
+        let (place, items) = (output.place, &mut output.items);
+        self.engine.step_level(Seq(self.seq), self.at, change, &mut self.effects, |strategy, note| {
+            items.push_back(Waiting { place, strategy, item: Item::Market(note) });
+        });
+        if !self.effects.is_empty() {
+            let mut effects = std::mem::take(&mut self.effects);
+            self.act_all(&mut effects, &InputKind::Event(change.event()), Usd::ZERO, output);
+            self.effects = effects;
         }
-        self.effects = effects;
     }
 
     fn act_all(&mut self, effects: &mut Effects, cause: &InputKind, realised: Usd, output: &mut Output) {

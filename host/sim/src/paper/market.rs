@@ -6,7 +6,7 @@ use super::{Paper, VenueNote};
 use crate::venue::{BookKey, MarketError};
 use model::event::{MarketEvent, MarketEventKind};
 use model::input::PlaceOutcome;
-use model::{Book, Level, MarketIx, NewOrder, Price, Side, Size, Time, TokenIx, Usd, VenueOrderId};
+use model::{Book, Level, LevelChange, MarketIx, NewOrder, Price, Side, Size, Time, TokenIx, Usd, VenueOrderId};
 
 impl Paper {
     /// Processes an event of the real market at `now` that is a frame of its own.
@@ -26,13 +26,13 @@ impl Paper {
     /// # Errors
     /// [`MarketError::Unknown`].
     pub fn stage(&mut self, now: Time, event: &MarketEvent) -> Result<(), MarketError> {
-        self.now = self.now.max(now);
         let token = event.token;
         let market = token.market();
-        if let MarketEventKind::Level { side, price, size } = &event.kind {
-            let spot = BookKey { side: *side, price: *price };
-            return if token.outcome() == 0 { self.on_level(now, market, spot, *size) } else { Ok(()) };
+        if let MarketEventKind::Level { side, price, size } = event.kind {
+            let change = LevelChange { token, venue_time: event.venue_time, side, price, size, both: false };
+            return self.stage_level(now, &change);
         }
+        self.now = self.now.max(now);
         let book = self.books.get_mut(market.index()).ok_or(MarketError::Unknown)?;
         match &event.kind {
             MarketEventKind::Book { bids, asks } if token.outcome() == 0 => self.on_book(now, market, bids, asks),
@@ -52,9 +52,20 @@ impl Paper {
         Ok(())
     }
 
-    fn on_level(&mut self, now: Time, market: MarketIx, spot: BookKey, size: Size) -> Result<(), MarketError> {
+    /// Processes a change of a level, see [`Paper::stage`].
+    ///
+    /// # Errors
+    /// [`MarketError::Unknown`].
+    #[inline]
+    pub fn stage_level(&mut self, now: Time, change: &LevelChange) -> Result<(), MarketError> {
+        self.now = self.now.max(now);
+        let (market, size) = (change.token.market(), change.size);
+        if change.token.outcome() != 0 {
+            return Ok(());
+        }
+        let spot = BookKey { side: change.side, price: change.price };
         let watched = self.queue.is_in(market);
-        let book = self.books.get_mut(market.index()).ok_or(MarketError::Unknown)?;
+        let Some(book) = self.books.get_mut(market.index()) else { return Err(MarketError::Unknown) };
         // A change before the first book is ignored; the book will contain it.
         if !book.known {
             return Ok(());
@@ -112,10 +123,14 @@ impl Paper {
     }
 
     /// Ends a frame: depth that appeared in it and crosses our orders fills them, at their own prices.
+    #[inline]
     pub fn settle_frame(&mut self, now: Time) {
-        if self.changed.is_empty() && self.resumed.is_empty() {
-            return;
+        if !self.changed.is_empty() || !self.resumed.is_empty() {
+            self.fill_crossed(now);
         }
+    }
+
+    fn fill_crossed(&mut self, now: Time) {
         for market in core::mem::take(&mut self.resumed) {
             let Some(book) = self.books.get(market.index()) else { continue };
             let crossed = [Side::Buy, Side::Sell].map(|side| best_of(book, side.opposite()).map(|at| (side, at)));

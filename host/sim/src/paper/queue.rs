@@ -28,6 +28,7 @@ pub(super) struct Queue {
 
 impl Queue {
     /// Returns true if we have resting orders in a market.
+    #[inline]
     pub(super) fn is_in(&self, market: MarketIx) -> bool {
         !self.markets.is_empty() && self.markets.contains_key(&market)
     }

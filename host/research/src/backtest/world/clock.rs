@@ -16,19 +16,26 @@ const FEED_ALIVE_MICROS: u64 = 60_000_000;
 
 impl World {
     /// Returns true if an answer of the venue or a payout is due by then.
+    #[inline]
     pub(in crate::backtest) fn hears_venue_before(&self, at: Time) -> bool {
-        if at < self.quiet_until {
-            return false;
-        }
+        at >= self.quiet_until && self.is_venue_due(at)
+    }
+
+    fn is_venue_due(&self, at: Time) -> bool {
         let due = self.paper.next_due().into_iter().chain(self.outcomes.next_due()).min();
         due.is_some_and(|due| due <= at)
     }
 
     /// Advances time: clock events, answers of the venue, outcomes, and rows.
+    #[inline]
     pub(in crate::backtest) fn pass(&mut self, until: Time, output: &mut Output) {
-        if until < self.quiet_until {
-            return;
+        if until >= self.quiet_until {
+            self.process_due(until, output);
         }
+    }
+
+    /// Processes everything that is due, in order.
+    fn process_due(&mut self, until: Time, output: &mut Output) {
         loop {
             let never = Time(u64::MAX);
             let venue = self.paper.next_due().unwrap_or(never);
