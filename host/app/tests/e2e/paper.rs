@@ -27,8 +27,10 @@ fn paper_trades_on_a_real_feed_places_nothing_there_and_goes_on_after_a_kill() {
         let addresses = run.addresses();
         let api = Api::new(&data, &addresses);
         api.wait_for("/v1/trading/venue-orders", SOON, some);
-        api.wait_for("/v1/trading/trades", SOON, |trades| trades.as_array().is_some_and(|list| list.len() > seen));
-        seen = api.get("/v1/trading/trades").as_array().unwrap().len();
+        api.wait_for("/v1/trading/trades?limit=500", SOON, |trades| {
+            trades.as_array().is_some_and(|list| list.len() > seen)
+        });
+        seen = api.get("/v1/trading/trades?limit=500").as_array().unwrap().len();
         std::thread::sleep(Duration::from_millis(crash * 700));
         kill(&addresses);
         run.fail();

@@ -52,8 +52,9 @@ fn drill(name: &str, seed: u64, lost: impl Fn(&Folder) -> String, replace: impl 
     assert!(good, "{errors}");
     let backup: Value = serde_json::from_str(&said).unwrap();
     let backup = backup["backup"].as_str().unwrap().to_owned();
-    let early = api.get("/v1/trading/trades").as_array().unwrap().len();
-    api.wait_for("/v1/trading/trades", SOON, some(early + 2));
+    let trades = "/v1/trading/trades?limit=500";
+    let early = api.get(trades).as_array().unwrap().len();
+    api.wait_for(trades, SOON, some(early + 2));
     api.post("/v1/admin/emergency-stop");
     first.signal(Signal::INT);
     first.finish();
