@@ -76,13 +76,13 @@ impl Engine {
     /// Returns the price at which a position is valued: the best bid of a fresh book (zero without a bid), or the lower
     /// of last bid and cost if the book is blind.
     pub(crate) fn mark(&self, token: TokenIx) -> Option<Price> {
-        let state = self.markets.token(token)?;
-        if state.is_fresh(self.now, self.limits.stale_after_micros) {
-            return state.book.best_bid().map(|level| level.price);
+        let view = self.markets.token(token)?;
+        if view.is_fresh(self.now, self.limits.stale_after_micros) {
+            return view.book.best_bid().map(|level| level.price);
         }
         let position = self.ledger.position(token);
         let average = average(position.cost, position.size);
-        match (state.state.last_bid, average) {
+        match (view.state.last_bid, average) {
             (Some(bid), Some(average)) => Some(bid.min(average)),
             (bid, average) => bid.or(average),
         }

@@ -304,7 +304,7 @@ impl Engine {
         let mut changed = Vec::new();
         for market in markets.iter().copied() {
             let Some(entry) = self.markets.get(market) else { continue };
-            let watched = !entry.listeners.is_empty() && !entry.resolved;
+            let watched = entry.is_watched();
             let states = [0, 1].map(|outcome| self.markets.state(market.token(outcome), now, after));
             let stale = watched && states.contains(&MarketState::Blind);
             // Before its first snapshots a market is blind, not stale.

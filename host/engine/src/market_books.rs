@@ -1,6 +1,6 @@
 //! The books of one market: their levels, their freshness, and the states last sent to strategies.
 
-use model::{BookPair, BookView, DEPTH_MAX, Depth, Level, MarketState, NoteKind, Price, Side, Size, Time, Usd, Wants};
+use model::{BookPair, BookView, DEPTH_MAX, Depth, Level, LevelChange, MarketState, NoteKind, Price, Time, Usd, Wants};
 
 /// The time that a book may be crossed before it is suspect and a new snapshot is requested.
 const CROSSED_MAX_MICROS: u64 = 2_000_000;
@@ -46,17 +46,17 @@ impl TokenState {
         crossed && now.since(self.asked) > SNAPSHOT_RETRY_MICROS
     }
 
-    /// Notes that the book was confirmed, and changed from level `rank` of a side on. `best` returns its best bid.
+    /// Notes that the book was confirmed, and changed from level `rank` of a side on.
     #[inline]
-    fn record_change(&mut self, crossed: bool, rank: Option<usize>, now: Time, best: impl FnOnce() -> Option<Level>) {
+    fn record_change(&mut self, book: BookView<'_>, rank: Option<usize>, now: Time) {
         self.alive = now;
-        if crossed {
+        if book.is_crossed() {
             self.crossed_since.get_or_insert(now);
             return;
         }
         self.crossed_since = None;
         if rank == Some(0) {
-            self.last_bid = best().map(|level| level.price);
+            self.last_bid = book.best_bid().map(|level| level.price);
         }
     }
 }
@@ -119,18 +119,12 @@ impl MarketBooks {
     ///
     /// # Errors
     /// If the book is too large; it is lost then.
-    pub(crate) fn set_level(
-        &mut self,
-        outcome: u32,
-        side: Side,
-        price: Price,
-        size: Size,
-        now: Time,
-    ) -> Result<Option<usize>, BookLost> {
+    pub(crate) fn set_level(&mut self, change: &LevelChange, now: Time) -> Result<Option<usize>, BookLost> {
+        let outcome = change.token.outcome();
         if !self.token(outcome).state.known {
             return Ok(None);
         }
-        let Ok(rank) = self.books.set(outcome, side, price, size) else {
+        let Ok(rank) = self.books.set(outcome, change.side, change.price, change.size) else {
             self.lose(outcome);
             return Err(BookLost);
         };
@@ -141,25 +135,16 @@ impl MarketBooks {
     /// Sets a level of a token's book, and the mirrored level of the other token's, like [`MarketBooks::set_level`] for
     /// each; `None` if the books are not known, or do not mirror each other.
     #[inline]
-    pub(crate) fn set_both(
-        &mut self,
-        outcome: u32,
-        side: Side,
-        price: Price,
-        size: Size,
-        now: Time,
-    ) -> Option<Result<Option<usize>, BookLost>> {
-        if !self.books.is_mirrored() || !self.tokens.iter().all(|state| state.known) {
+    pub(crate) fn set_both(&mut self, change: &LevelChange, now: Time) -> Option<Result<Option<usize>, BookLost>> {
+        if !self.tokens.iter().all(|state| state.known) {
             return None;
         }
-        let Ok(rank) = self.books.set_both(outcome, side, price, size) else {
+        let set = self.books.set_both(change.token.outcome(), change.side, change.price, change.size)?;
+        let Ok(rank) = set else {
             [0, 1].into_iter().for_each(|outcome| self.lose(outcome));
             return Some(Err(BookLost));
         };
-        let crossed = self.books.get(outcome).is_crossed();
-        let [first, second] = &mut self.tokens;
-        first.record_change(crossed, rank, now, || self.books.get(0).best_bid());
-        second.record_change(crossed, rank, now, || self.books.get(1).best_bid());
+        [0, 1].into_iter().for_each(|outcome| self.record_change(outcome, rank, now));
         Some(Ok(rank))
     }
 
@@ -181,8 +166,7 @@ impl MarketBooks {
     fn record_change(&mut self, outcome: u32, rank: Option<usize>, now: Time) {
         let [first, second] = &mut self.tokens;
         let state = if outcome == 0 { first } else { second };
-        let book = self.books.get(outcome);
-        state.record_change(book.is_crossed(), rank, now, || book.best_bid());
+        state.record_change(self.books.get(outcome), rank, now);
     }
 }
 

@@ -35,6 +35,11 @@ pub(crate) struct MarketEntry {
 }
 
 impl MarketEntry {
+    /// Returns true if it is unresolved and a strategy trades it.
+    pub(crate) const fn is_watched(&self) -> bool {
+        !self.listeners.is_empty() && !self.resolved
+    }
+
     /// Returns true if a strategy may see and trade this market.
     pub(crate) fn is_granted(&self, strategy: StrategyId) -> bool {
         self.listeners.iter().any(|listener| listener.strategy == strategy)
@@ -140,13 +145,12 @@ impl Markets {
     /// Returns the markets that are to be watched as time passes: unresolved ones that a strategy trades, and ones that
     /// are marked as stale.
     pub(crate) fn watched_now(&self) -> Vec<MarketIx> {
-        let is_watched = |entry: &MarketEntry| (!entry.listeners.is_empty() && !entry.resolved) || entry.stale;
-        self.iter().filter(|(_, entry)| is_watched(entry)).map(|(market, _)| market).collect()
+        self.iter().filter(|(_, entry)| entry.is_watched() || entry.stale).map(|(market, _)| market).collect()
     }
 
     /// Returns a market with its first token, if it is unresolved and a strategy trades it.
     pub(crate) fn watched(&self, market: MarketIx) -> Option<(&MarketEntry, TokenView<'_>)> {
-        let entry = self.get(market).filter(|entry| !entry.listeners.is_empty() && !entry.resolved)?;
+        let entry = self.get(market).filter(|entry| entry.is_watched())?;
         Some((entry, self.token(market.token(0))?))
     }
 
@@ -177,18 +181,18 @@ impl Markets {
 
     /// Applies a market event to its book.
     pub(crate) fn apply(&mut self, event: &MarketEvent, now: Time) -> Applied {
+        if let Some(change) = event.level() {
+            return match self.set_level(&change, now) {
+                Ok(Some(rank)) => Applied::Book(rank),
+                Ok(None) => Applied::Quiet,
+                Err(BookLost) => Applied::Lost,
+            };
+        }
         let (market, outcome) = (event.token.market().index(), event.token.outcome());
         let Some(books) = self.books.get_mut(market) else { return Applied::Unknown };
         match &event.kind {
-            MarketEventKind::Level { side, price, size } => {
-                let set = books.set_level(outcome, *side, *price, *size, now);
-                self.crossed |= books.is_crossed();
-                match set {
-                    Ok(Some(rank)) => Applied::Book(rank),
-                    Ok(None) => Applied::Quiet,
-                    Err(BookLost) => Applied::Lost,
-                }
-            }
+            // Handled above.
+            MarketEventKind::Level { .. } => Applied::Quiet,
             MarketEventKind::Book { bids, asks } => {
                 let rank = books.replace(outcome, bids, asks, now);
                 self.crossed |= books.is_crossed();
@@ -236,7 +240,7 @@ impl Markets {
     /// If the book cannot be trusted any more.
     pub(crate) fn set_level(&mut self, change: &LevelChange, now: Time) -> Result<Option<usize>, BookLost> {
         let Some(books) = self.books.get_mut(change.token.market().index()) else { return Ok(None) };
-        let rank = books.set_level(change.token.outcome(), change.side, change.price, change.size, now);
+        let rank = books.set_level(change, now);
         self.crossed |= books.is_crossed();
         rank
     }
@@ -246,7 +250,7 @@ impl Markets {
     #[inline]
     pub(crate) fn set_both(&mut self, change: &LevelChange, now: Time) -> Option<Result<Option<usize>, BookLost>> {
         let books = self.books.get_mut(change.token.market().index())?;
-        let rank = books.set_both(change.token.outcome(), change.side, change.price, change.size, now);
+        let rank = books.set_both(change, now);
         self.crossed |= books.is_crossed();
         rank
     }

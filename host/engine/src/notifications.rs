@@ -5,7 +5,7 @@ use crate::market_books::BookLost;
 use crate::markets::{Applied, Listener};
 use crate::step::Engine;
 use alloc::vec::Vec;
-use model::event::{MarketEventKind, Reason};
+use model::event::Reason;
 use model::input::{Scope, VenueState};
 use model::{
     InputKind, LevelChange, MarketEvent, MarketIx, MarketNote, MarketState, NoteKind, OwnEvent, SessionState,
@@ -15,14 +15,6 @@ use model::{
 impl Engine {
     pub(crate) fn on_event(&mut self, event: &MarketEvent, effects: &mut Effects) {
         let (token, at) = (event.token, event.venue_time);
-        if let MarketEventKind::Level { side, price, size } = event.kind {
-            let change = LevelChange { token, venue_time: at, side, price, size, both: false };
-            let lost =
-                self.on_level(&change, &mut |strategy, note| effects.push(Effect::NotifyMarket { strategy, note }));
-            return if let Err(BookLost) = lost {
-                effects.push(Effect::Resnapshot { token })
-            };
-        }
         match self.markets.apply(event, self.now) {
             Applied::Quiet | Applied::Unknown => {}
             Applied::Lost => effects.push(Effect::Resnapshot { token }),

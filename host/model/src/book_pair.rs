@@ -30,12 +30,6 @@ impl BookPair {
         }
     }
 
-    /// Returns true if each book is the mirror of the other.
-    #[inline]
-    pub const fn is_mirrored(&self) -> bool {
-        self.mirrored
-    }
-
     /// Sets a level of one book, see [`Book::set`].
     ///
     /// # Errors
@@ -44,11 +38,8 @@ impl BookPair {
         self.own(outcome).set(side, price, size)
     }
 
-    /// Sets a level of the book of token `outcome`, and the mirrored level of the other one. The books must mirror each
-    /// other ([`BookPair::is_mirrored`]). Returns what [`Book::set`] returns, which is the same for both.
-    ///
-    /// # Errors
-    /// See [`Book::set`].
+    /// Sets a level of the book of token `outcome`, and the mirrored level of the other one, if the books mirror each
+    /// other; otherwise `None`, and nothing changes. Returns what [`Book::set`] returns, which is the same for both.
     #[inline]
     pub fn set_both(
         &mut self,
@@ -56,13 +47,9 @@ impl BookPair {
         side: Side,
         price: Price,
         size: Size,
-    ) -> Result<Option<usize>, TooManyLevels> {
-        debug_assert!(self.mirrored, "the other book would not change");
-        if outcome == 0 {
-            self.first.set(side, price, size)
-        } else {
-            self.first.set(side.opposite(), price.complement(), size)
-        }
+    ) -> Option<Result<Option<usize>, TooManyLevels>> {
+        let (side, price) = if outcome == 0 { (side, price) } else { (side.opposite(), price.complement()) };
+        self.mirrored.then(|| self.first.set(side, price, size))
     }
 
     /// Replaces one book with a snapshot, see [`Book::replace`].
@@ -158,10 +145,10 @@ mod tests {
                     ([first, second], _) => [second, first],
                 };
                 match kind {
-                    0..=2 if pair.is_mirrored() => {
+                    0..=2 if pair.mirrored => {
                         let ranks = (own.set(side, price, size), other.set(mirror.0, mirror.1, size));
                         prop_assert_eq!(ranks.0, ranks.1);
-                        prop_assert_eq!(pair.set_both(outcome, side, price, size), ranks.0);
+                        prop_assert_eq!(pair.set_both(outcome, side, price, size), Some(ranks.0));
                     }
                     0..=3 => prop_assert_eq!(pair.set(outcome, side, price, size), own.set(side, price, size)),
                     4 => {
@@ -169,7 +156,7 @@ mod tests {
                         let [bids, asks] = sides((&*other).into()).map(mirrored);
                         own.replace(&asks, &bids).unwrap();
                         pair.replace(outcome, &asks, &bids).unwrap();
-                        prop_assert!(pair.is_mirrored());
+                        prop_assert!(pair.mirrored);
                     }
                     _ => {
                         own.clear();

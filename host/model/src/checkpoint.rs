@@ -113,9 +113,7 @@ impl<T: Clone> CheckpointTable<T> {
         }
         Some(&mut row.value)
     }
-}
 
-impl<T: Clone> CheckpointTable<T> {
     /// Saves a row before its first change since a checkpoint.
     #[cold]
     fn save(saved: &mut Vec<(usize, T)>, place: usize, row: &mut Row<T>, number: u64) {

@@ -68,6 +68,15 @@ pub enum MarketEventKind {
     },
 }
 
+impl MarketEvent {
+    /// Returns the change of a level, if the event is one.
+    #[inline]
+    pub const fn level(&self) -> Option<LevelChange> {
+        let MarketEventKind::Level { side, price, size } = self.kind else { return None };
+        Some(LevelChange { token: self.token, venue_time: self.venue_time, side, price, size, both: false })
+    }
+}
+
 /// A change of a level of a book: the most frequent event by far, apart from [`MarketEvent`] so that it stays small.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LevelChange {

@@ -81,9 +81,7 @@ pub(crate) fn mirrored(event: &MarketEvent) -> Option<MarketEvent> {
 
 /// The same for the content of an event.
 pub(crate) fn mirrored_kind(kind: &MarketEventKind) -> Option<MarketEventKind> {
-    let levels = |levels: &[Level]| -> Vec<Level> {
-        levels.iter().map(|level| Level { price: level.price.complement(), size: level.size }).collect()
-    };
+    let levels = |levels: &[Level]| -> Vec<Level> { levels.iter().copied().map(Level::mirrored).collect() };
     match kind {
         MarketEventKind::Book { bids, asks } => Some(MarketEventKind::Book { bids: levels(asks), asks: levels(bids) }),
         MarketEventKind::Level { side, price, size } => {

@@ -41,6 +41,7 @@ impl Table {
     pub(super) fn insert(&mut self, entry: OrderEntry) {
         self.remove(entry.order.id);
         let id = entry.order.id;
+        // To look first copies no list that is shared.
         let free = if self.free.is_empty() { None } else { self.free.pop() };
         let slot = match free {
             Some(slot) => slot,

@@ -366,7 +366,6 @@ impl EventSource for Dataset {
 
 impl Reader {
     /// Reads the next frame at `from_us` or later.
-    #[inline]
     fn advance(&mut self, from_us: u64) -> anyhow::Result<()> {
         loop {
             self.ended = !self.cache.next(&mut self.next)?;

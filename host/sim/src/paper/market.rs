@@ -28,8 +28,7 @@ impl Paper {
     pub fn stage(&mut self, now: Time, event: &MarketEvent) -> Result<(), MarketError> {
         let token = event.token;
         let market = token.market();
-        if let MarketEventKind::Level { side, price, size } = event.kind {
-            let change = LevelChange { token, venue_time: event.venue_time, side, price, size, both: false };
+        if let Some(change) = event.level() {
             return self.stage_level(now, &change);
         }
         self.now = self.now.max(now);
