@@ -2,6 +2,7 @@
 
 use crate::breakers::Trip;
 use crate::effect::Effects;
+use crate::markets::Markets;
 use crate::orders::{OrderEntry, Reserve};
 use crate::risk::{losses, worst};
 use crate::step::{Engine, Summary};
@@ -48,20 +49,20 @@ pub(crate) struct Mismatch {
     cash: Usd,
 }
 
-impl Engine {
-    /// Returns the amounts that an order reserves: for a BUY its cost and the taker fee at its worst price, for a SELL
-    /// its shares.
-    pub(crate) fn reserve_of(&self, entry: &OrderEntry) -> Reserve {
-        let (order, size) = (&entry.order, entry.at_risk());
-        if order.side == Side::Sell {
-            return Reserve { cash: Usd::ZERO, shares: size };
-        }
-        let rate = self.markets.of_token(order.token).map(|market| market.market.fee).unwrap_or_default();
-        let cost = entry.cost_at_risk();
-        let fee = worst_fee(rate, order, size, cost).unwrap_or(Usd(i64::MAX));
-        Reserve { cash: cost.saturating_add(fee), shares: Size::ZERO }
+/// Returns the amounts that an order reserves: for a BUY its cost and the taker fee at its worst price, for a SELL its
+/// shares.
+pub(crate) fn reserve_of(markets: &Markets, entry: &OrderEntry) -> Reserve {
+    let (order, size) = (&entry.order, entry.at_risk());
+    if order.side == Side::Sell {
+        return Reserve { cash: Usd::ZERO, shares: size };
     }
+    let rate = markets.of_token(order.token).map(|market| market.market.fee).unwrap_or_default();
+    let cost = entry.cost_at_risk();
+    let fee = worst_fee(rate, order, size, cost).unwrap_or(Usd(i64::MAX));
+    Reserve { cash: cost.saturating_add(fee), shares: Size::ZERO }
+}
 
+impl Engine {
     /// Returns the cash available to new orders.
     pub(crate) fn free_cash(&self) -> Usd {
         self.ledger.cash().saturating_sub(self.ledger.unsettled_cash()).saturating_sub(self.orders.reserved_cash())
@@ -186,12 +187,12 @@ impl Engine {
     /// # Errors
     /// The first contradiction, as a sentence with its numbers.
     pub fn audit(&self) -> Result<(), Reason> {
-        self.audit_sums(self.orders.sums(|entry| self.reserve_of(entry)))
+        self.audit_sums(self.orders.sums(|entry| reserve_of(&self.markets, entry)))
     }
 
     /// The same with the orders at risk alone: almost all remembered orders are finished.
     pub(crate) fn audit_at_risk(&self) -> Result<(), Reason> {
-        self.audit_sums(self.orders.sums_at_risk(|entry| self.reserve_of(entry)))
+        self.audit_sums(self.orders.sums_at_risk(|entry| reserve_of(&self.markets, entry)))
     }
 
     fn audit_sums(&self, (cash, open): (Usd, usize)) -> Result<(), Reason> {

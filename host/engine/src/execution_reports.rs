@@ -1,5 +1,6 @@
 //! Execution reports: acks, order updates, trades, and results of order queries.
 
+use crate::account::reserve_of;
 use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, EngineEvent};
 use crate::orders::{By, Fill, FillKey, OrderEntry};
@@ -464,10 +465,7 @@ impl Engine {
 
     /// Changes an order and the sums that depend on it, without notifying.
     fn quietly(&mut self, order: OrderId, change: impl FnOnce(&mut OrderEntry)) -> Option<OrderEntry> {
-        let mut orders = core::mem::take(&mut self.orders);
-        let entry = orders.update(order, |entry| self.reserve_of(entry), change);
-        self.orders = orders;
-        entry
+        self.orders.update(order, |entry| reserve_of(&self.markets, entry), change)
     }
 
     /// Sends an order's state to the rows and its strategy.

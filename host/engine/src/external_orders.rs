@@ -2,6 +2,7 @@
 //! no strategy; stops and breakers leave them alone, and only an emergency stop, which cancels everything, cancels them
 //! too.
 
+use crate::account::reserve_of;
 use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, EngineEvent};
 use crate::orders::OrderEntry;
@@ -27,7 +28,7 @@ impl Engine {
         let order = NewOrder { id, strategy: StrategyId::EXTERNAL, tag: 0, token, side, price, size, kind };
         let (matched, traded, reason) = (counted, counted, Reason::from("external order"));
         let entry = OrderEntry { matched, traded, reason, ..OrderEntry::new(order, state, self.now) };
-        let reserve = self.reserve_of(&entry);
+        let reserve = reserve_of(&self.markets, &entry);
         let reason = entry.reason.clone();
         self.orders.insert(entry, reserve);
         effects.push(Effect::Event(EngineEvent::Order { order, state, filled: counted, reason }));

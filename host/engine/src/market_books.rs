@@ -87,8 +87,7 @@ impl MarketBooks {
     }
 
     pub(crate) const fn state_mut(&mut self, outcome: u32) -> &mut TokenState {
-        let [first, second] = &mut self.tokens;
-        if outcome == 0 { first } else { second }
+        of_mut(&mut self.tokens, outcome)
     }
 
     /// Replaces a token's book with a snapshot. Returns 0 if its best levels changed, otherwise 1.
@@ -164,10 +163,13 @@ impl MarketBooks {
 
     #[inline]
     fn record_change(&mut self, outcome: u32, rank: Option<usize>, now: Time) {
-        let [first, second] = &mut self.tokens;
-        let state = if outcome == 0 { first } else { second };
-        state.record_change(self.books.get(outcome), rank, now);
+        of_mut(&mut self.tokens, outcome).record_change(self.books.get(outcome), rank, now);
     }
+}
+
+const fn of_mut(tokens: &mut [TokenState; 2], outcome: u32) -> &mut TokenState {
+    let [first, second] = tokens;
+    if outcome == 0 { first } else { second }
 }
 
 /// One token's book and its freshness.

@@ -189,15 +189,14 @@ impl Markets {
             };
         }
         let (market, outcome) = (event.token.market().index(), event.token.outcome());
+        if let MarketEventKind::Book { bids, asks } = &event.kind {
+            let rank = self.change(event.token.market(), |books| books.replace(outcome, bids, asks, now));
+            return rank.map_or(Applied::Unknown, |rank| rank.map_or(Applied::Lost, Applied::Book));
+        }
         let Some(books) = self.books.get_mut(market) else { return Applied::Unknown };
         match &event.kind {
             // Handled above.
-            MarketEventKind::Level { .. } => Applied::Quiet,
-            MarketEventKind::Book { bids, asks } => {
-                let rank = books.replace(outcome, bids, asks, now);
-                self.crossed |= books.is_crossed();
-                rank.map_or(Applied::Lost, Applied::Book)
-            }
+            MarketEventKind::Level { .. } | MarketEventKind::Book { .. } => Applied::Quiet,
             MarketEventKind::Trade { side, price, size } => {
                 let state = books.state_mut(outcome);
                 (state.last_trade, state.alive) = (Some(*price), now);
@@ -239,20 +238,23 @@ impl Markets {
     /// # Errors
     /// If the book cannot be trusted any more.
     pub(crate) fn set_level(&mut self, change: &LevelChange, now: Time) -> Result<Option<usize>, BookLost> {
-        let Some(books) = self.books.get_mut(change.token.market().index()) else { return Ok(None) };
-        let rank = books.set_level(change, now);
-        self.crossed |= books.is_crossed();
-        rank
+        self.change(change.token.market(), |books| books.set_level(change, now)).unwrap_or(Ok(None))
     }
 
     /// Applies a change of both tokens' books at once, if they mirror each other; `None` if they do not. Returns the
     /// number of better levels of the changed sides, which is the same, if the books changed.
     #[inline]
     pub(crate) fn set_both(&mut self, change: &LevelChange, now: Time) -> Option<Result<Option<usize>, BookLost>> {
-        let books = self.books.get_mut(change.token.market().index())?;
-        let rank = books.set_both(change, now);
+        self.change(change.token.market(), |books| books.set_both(change, now)).flatten()
+    }
+
+    /// Changes levels of a market's books, and notes whether a book is crossed; `None` if there is no such market.
+    #[inline]
+    fn change<T>(&mut self, market: MarketIx, change: impl FnOnce(&mut MarketBooks) -> T) -> Option<T> {
+        let books = self.books.get_mut(market.index())?;
+        let changed = change(books);
         self.crossed |= books.is_crossed();
-        rank
+        Some(changed)
     }
 
     /// Returns the market states that differ from the last ones sent to strategies, and records them as sent. Markets
@@ -321,3 +323,6 @@ impl Markets {
         self.books.get_mut(token.market().index()).map(|books| books.state_mut(token.outcome()))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Recovery between sessions: a journal is replayed without side effects, its final state is carried over, and nothing
 //! is placed until the venue's account was confirmed to equal the ledger.
 
-use crate::account::DayStart;
+use crate::account::{DayStart, reserve_of};
 use crate::effect::{Effect, Effects, EngineEvent};
 use crate::ledger::Ledger;
 use crate::locks::Locks;
@@ -129,7 +129,7 @@ impl Engine {
                 unknown: (carried.state == OrderState::Unknown).then_some(self.now),
                 ..OrderEntry::new(carried.order, carried.state, model::Time(0))
             };
-            let reserve = self.reserve_of(&entry);
+            let reserve = reserve_of(&self.markets, &entry);
             if entry.is_open() {
                 let OrderEntry { order, state, matched, .. } = entry;
                 let reason = Reason::from("carried over from the last session");

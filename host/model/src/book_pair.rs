@@ -130,10 +130,11 @@ mod tests {
     }
 
     proptest! {
-        /// The changes are: a level of one token, of both, a snapshot, an empty book. Two plain books are the measure.
+        /// The changes are: a level of one token, of both, a snapshot that mirrors the other book, any snapshot, an empty
+        /// book. Two plain books are the measure.
         #[test]
         fn a_pair_is_two_books(
-            changes in proptest::collection::vec((0u8..6, 0u32..2, any::<bool>(), 1u32..100, 0u64..4), 0..200),
+            changes in proptest::collection::vec((0u8..7, 0u32..2, any::<bool>(), 1u32..100, 0u64..4), 0..200),
         ) {
             let (mut pair, mut books) = (BookPair::default(), [Book::default(), Book::default()]);
             for (kind, outcome, buy, cents, shares) in changes {
@@ -157,6 +158,11 @@ mod tests {
                         own.replace(&asks, &bids).unwrap();
                         pair.replace(outcome, &asks, &bids).unwrap();
                         prop_assert!(pair.mirrored);
+                    }
+                    5 => {
+                        let (bid, ask) = (Level { price, size }, Level { price: mirror.1, size });
+                        own.replace(&[bid], &[ask]).unwrap();
+                        pair.replace(outcome, &[bid], &[ask]).unwrap();
                     }
                     _ => {
                         own.clear();

@@ -7,14 +7,30 @@ use model::{OrderId, Time, TradeId};
 /// The most fills that are examined in one pass to forget old ones.
 const TRIES_MAX: usize = 256;
 
+/// A fill that is not final.
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Unsettled {
+    /// Its first report.
+    since: Time,
+    /// Its last report or query.
+    touched: Time,
+}
+
+impl Unsettled {
+    /// Returns true if it should have settled by now.
+    const fn is_overdue(&self, now: Time, after_micros: u64) -> bool {
+        now.since(self.touched) >= after_micros
+    }
+}
+
 /// The table of fills.
 #[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Fills {
     booked: BTreeMap<FillKey, Fill>,
     /// Keys in order of arrival; a fill that could not be forgotten in its turn is queued again.
     age: VecDeque<FillKey>,
-    /// Fills that are not final, by order, with the time of their last report or query.
-    unsettled: BTreeMap<(OrderId, TradeId, u32), Time>,
+    /// Fills that are not final, by order.
+    unsettled: BTreeMap<(OrderId, TradeId, u32), Unsettled>,
     /// The first report time of the latest forgotten fill.
     forgotten: Time,
 }
@@ -30,7 +46,7 @@ impl Fills {
         if fill.is_final() {
             self.unsettled.remove(&(order, trade, part));
         } else {
-            self.unsettled.insert((order, trade, part), now);
+            self.unsettled.insert((order, trade, part), Unsettled { since: fill.at, touched: now });
         }
         if self.booked.insert(key, fill).is_none() {
             self.age.push_back(key);
@@ -60,15 +76,15 @@ impl Fills {
 
     /// Returns true if fills should have settled by now.
     pub(super) fn is_overdue(&self, now: Time, after_micros: u64) -> bool {
-        self.unsettled.values().any(|at| now.since(*at) >= after_micros)
+        self.unsettled.values().any(|fill| fill.is_overdue(now, after_micros))
     }
 
     /// Returns the orders whose fills should have settled by now, each once; they are returned again after the same
     /// time.
     pub(super) fn overdue(&mut self, now: Time, after_micros: u64) -> BTreeSet<OrderId> {
-        let late = self.unsettled.iter_mut().filter(|(_, at)| now.since(**at) >= after_micros);
-        late.map(|((order, ..), at)| {
-            *at = now;
+        let late = self.unsettled.iter_mut().filter(|(_, fill)| fill.is_overdue(now, after_micros));
+        late.map(|((order, ..), fill)| {
+            fill.touched = now;
             *order
         })
         .collect()
@@ -76,8 +92,7 @@ impl Fills {
 
     /// Returns the first report time of the oldest fill that is not final.
     pub(super) fn oldest_unsettled(&self) -> Option<Time> {
-        let keys = self.unsettled.keys().map(|(order, trade, part)| (*trade, *part, *order));
-        keys.filter_map(|key| self.booked.get(&key)).map(|fill| fill.at).min()
+        self.unsettled.values().map(|fill| fill.since).min()
     }
 
     /// Returns the remembered fills, oldest first.

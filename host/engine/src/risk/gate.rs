@@ -3,6 +3,7 @@
 use super::approved::{Approved, Placement};
 use super::refusal::{Refusal, Rule};
 use super::rules::{Check, RULES, refusal};
+use crate::account::reserve_of;
 use crate::breakers::Trip;
 use crate::effect::{Effect, Effects, EngineEvent};
 use crate::orders::OrderEntry;
@@ -82,7 +83,7 @@ impl Engine {
         let pending = OrderEntry::new(order, OrderState::Pending, self.now);
         let exit = wish.origin == Origin::Guard;
         let entry = OrderEntry { reason: wish.reason, target: wish.target, exit, ..pending };
-        let reserve = self.reserve_of(&entry);
+        let reserve = reserve_of(&self.markets, &entry);
         let salt = salt(self.salt_seed, order.id);
         let placement = Placement { order, salt, timestamp_ms: self.now.millis() };
         let signs = self.purpose == Purpose::Trade;
