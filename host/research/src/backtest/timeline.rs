@@ -58,10 +58,40 @@ struct Waiting {
     is_whole: bool,
 }
 
+/// The latency of events without a time of receipt, in microseconds.
+#[derive(Debug)]
+enum Feed {
+    Fixed(u64),
+    /// One of these each time.
+    Random(Vec<u64>),
+}
+
+impl Feed {
+    /// Returns when an event is heard, unless an event before it is heard later; `None` if that is random.
+    fn heard_at(&self, event: &TapeEvent) -> Option<Time> {
+        match (event.received_at, self) {
+            (Some(received), _) => Some(received),
+            (None, Self::Fixed(micros)) => Some(event.venue_at.plus_micros(*micros)),
+            (None, Self::Random(_)) => None,
+        }
+    }
+
+    /// Returns a random latency.
+    fn random(&self, rng: &mut Rng) -> u64 {
+        match self {
+            Self::Fixed(micros) => *micros,
+            Self::Random(samples) => {
+                let place = rng.below(u64::try_from(samples.len()).unwrap_or(1).max(1));
+                usize::try_from(place).ok().and_then(|place| samples.get(place)).copied().unwrap_or(0)
+            }
+        }
+    }
+}
+
 /// The moments of a source.
 pub(super) struct Timeline<'a> {
     source: &'a mut dyn EventSource,
-    feed: Delay,
+    feed: Feed,
     rng: Rng,
     to: Option<Time>,
     /// Events that are still needed, from number `base` on.
@@ -111,10 +141,9 @@ impl<'a> Timeline<'a> {
         let late_max = source.late_max_us().min(LATE_MAX_MICROS);
         Self {
             source,
-            // A random choice of one is none.
             feed: match feed {
-                Delay::Samples(samples) if samples.len() == 1 => Delay::Fixed(window),
-                feed => feed.clone(),
+                Delay::Samples(samples) if samples.len() > 1 => Feed::Random(samples.clone()),
+                _ => Feed::Fixed(window),
             },
             rng: Rng::new(seed),
             to,
@@ -289,7 +318,7 @@ impl<'a> Timeline<'a> {
         let ended = !more || over.is_some();
         // What the last event leads to is known with the next one.
         let count = self.events.len().saturating_sub(usize::from(!ended));
-        self.note_until(self.base.saturating_add(u64::try_from(count)?))?;
+        self.note_until(self.base.saturating_add(u64::try_from(count)?));
         if ended {
             self.ended = true;
             self.end_frame();
@@ -298,31 +327,27 @@ impl<'a> Timeline<'a> {
     }
 
     /// Notes the events before this number.
-    fn note_until(&mut self, end: u64) -> anyhow::Result<()> {
+    fn note_until(&mut self, end: u64) {
         loop {
             self.add_plain();
             if self.unnoted >= end {
-                return Ok(());
+                return;
             }
-            self.note()?;
+            self.note();
             self.look_ahead();
             while self.add_moment() {}
         }
     }
 
     /// Notes when the next event acts and when it is heard.
-    fn note(&mut self) -> anyhow::Result<()> {
+    fn note(&mut self) {
         let number = self.unnoted;
         self.unnoted = number.saturating_add(1);
-        let Some(event) = self.event(number) else { return Ok(()) };
+        let Some(event) = self.event(number) else { return };
         let (frame, venue_at, acts, received) = (event.frame, event.venue_at, !is_heard_only(event), event.received_at);
-        let heard = match (received, &self.feed) {
-            (Some(received), _) => received,
-            (None, Delay::Fixed(micros)) => venue_at.plus_micros(*micros),
-            (None, Delay::Samples(samples)) => {
-                let place = usize::try_from(self.rng.below(u64::try_from(samples.len())?.max(1))).unwrap_or(0);
-                venue_at.plus_micros(samples.get(place).copied().unwrap_or(0))
-            }
+        let heard = match self.feed.heard_at(event) {
+            Some(heard) => heard,
+            None => venue_at.plus_micros(self.feed.random(&mut self.rng)),
         };
         let other_frame = frame != self.front.frame;
         let received = self.front.pass(frame, received.is_some(), heard, self.late_max);
@@ -344,7 +369,6 @@ impl<'a> Timeline<'a> {
             }
         }
         self.waiting.push_back(Waiting { received, ends_frame: false, is_whole: false });
-        Ok(())
     }
 
     /// Marks the last event that acts at the venue as the last one of its frame.
@@ -395,6 +419,12 @@ impl Front {
     /// Returns a time before which no event acts that is read from now on.
     const fn certain_until(&self) -> Time {
         Time(self.read_until.0.saturating_sub(self.window))
+    }
+
+    /// Returns a time before which neither the next event acts, which is heard at `heard`, nor one after it.
+    fn certain_with(mut self, next: &TapeEvent, heard: Time, late_max: u64) -> Time {
+        let heard = self.pass(next.frame, next.received_at.is_some(), heard, late_max);
+        next.venue_at.min(heard).max(self.floor).min(self.certain_until())
     }
 }
 

@@ -24,8 +24,8 @@ use outcomes::Outcomes;
 use rows::Probes;
 pub(crate) use rows::{Row, kind_name, realised_before, row_of};
 use sha2::{Digest, Sha256};
-use sim::Paper;
 use sim::paper::{Delays, RequestLimits};
+use sim::{MarketError, Paper};
 use std::collections::VecDeque;
 
 const MINUTE_MICROS: u64 = 60_000_000;
@@ -213,34 +213,10 @@ impl World {
     /// Applies an event at the venue's time, up to which time has passed.
     #[inline]
     pub(super) fn act_at_venue(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
-        let TapeEventKind::Level(change) = kind else { return self.act_otherwise(at, kind, ends_frame, output) };
         let sent = self.paper.sent();
-        if let Err(error) = self.paper.stage_level(at, change) {
-            tracing::debug!(%error, "market event not handled by the paper venue");
-        }
-        if ends_frame {
-            self.paper.settle_frame(at);
-        }
-        if self.paper.sent() != sent {
-            self.stir();
-            self.take_notes(output);
-        }
-    }
-
-    /// The same for an event that is not a change of a level.
-    fn act_otherwise(&mut self, at: Time, kind: &TapeEventKind, ends_frame: bool, output: &mut Output) {
-        let applied = match kind {
-            TapeEventKind::Market(event) | TapeEventKind::Both(event) => self.paper.stage(at, event),
-            TapeEventKind::Closed { market } => {
-                self.set_closed(*market);
-                self.outcomes.on_close(*market, at);
-                self.paper.close(at, *market)
-            }
-            TapeEventKind::Blind { markets, .. } => {
-                self.each_market(markets).into_iter().for_each(|market| self.paper.lose_book(market));
-                Ok(())
-            }
-            TapeEventKind::Level(_) | TapeEventKind::Listed(_) | TapeEventKind::Signal(_) => Ok(()),
+        let (applied, is_level) = match kind {
+            TapeEventKind::Level(change) => (self.paper.stage_level(at, change), true),
+            kind => (self.act_otherwise(at, kind), false),
         };
         if let Err(error) = applied {
             tracing::debug!(%error, "market event not handled by the paper venue");
@@ -248,8 +224,28 @@ impl World {
         if ends_frame {
             self.paper.settle_frame(at);
         }
-        self.stir();
-        self.take_notes(output);
+        // Most changes of levels lead to nothing.
+        if !is_level || self.paper.sent() != sent {
+            self.stir();
+            self.take_notes(output);
+        }
+    }
+
+    /// Applies an event that is not a change of a level.
+    fn act_otherwise(&mut self, at: Time, kind: &TapeEventKind) -> Result<(), MarketError> {
+        match kind {
+            TapeEventKind::Market(event) | TapeEventKind::Both(event) => self.paper.stage(at, event)?,
+            TapeEventKind::Closed { market } => {
+                self.set_closed(*market);
+                self.outcomes.on_close(*market, at);
+                self.paper.close(at, *market)?;
+            }
+            TapeEventKind::Blind { markets, .. } => {
+                self.each_market(markets).into_iter().for_each(|market| self.paper.lose_book(market));
+            }
+            TapeEventKind::Level(_) | TapeEventKind::Listed(_) | TapeEventKind::Signal(_) => {}
+        }
+        Ok(())
     }
 
     /// Lets the host hear an event at this time, up to which time has passed.
