@@ -7,7 +7,7 @@ mod tests;
 use super::chunks::{PIECE, Pieces};
 use super::segments::{folder, named, segments_of};
 use super::snapshot;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail};
 use engine::{BotState, Engine, Purpose};
 use journal::{Header, Reader, Record};
 use model::input::Command;
@@ -188,14 +188,20 @@ fn read(dir: &Path, session: SessionId, files: &[PathBuf]) -> anyhow::Result<Rea
     };
     let segment = |file: &&PathBuf| named(file).map_or(0, |(_, segment)| segment);
     let rest: Vec<PathBuf> = files.iter().filter(|file| segment(file) > covered).cloned().collect();
-    let first = rest.first().map(|file| segment(&file));
-    ensure!(
-        first.is_none_or(|first| first == covered.saturating_add(1)),
-        "the journal of session {} begins with file {}, and no snapshot covers the files before; restore \
-         them or the snapshot",
-        session.0,
-        first.unwrap_or(0)
-    );
+    if let Some(first) = rest.first().map(|file| segment(&file)).filter(|first| *first != covered.saturating_add(1)) {
+        let remedy = match snapshot::build_of(dir, session) {
+            Some(build) => format!(
+                "the one there was written by another program, {build}: start that program once, so that it carries the \
+                 session over to one that this program can follow, or restore the files"
+            ),
+            None => "restore them or the snapshot".to_owned(),
+        };
+        bail!(
+            "the journal of session {} begins with file {first}, and no snapshot of this program covers the files before; \
+             {remedy}",
+            session.0
+        );
+    }
     walk(&rest, |step| reading.on_step(step))?;
     Ok(reading)
 }

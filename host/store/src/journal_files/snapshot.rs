@@ -54,8 +54,26 @@ pub(super) fn write(dir: &Path, session: SessionId, segment: u32, reading: &Read
 /// # Errors
 /// If it exists and is damaged. The caller then reads the journal without it.
 pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Reading, u32)>> {
+    let Some((build, body)) = open(dir, session)? else { return Ok(None) };
+    if build != crate::build_id::build_name() {
+        return Ok(None);
+    }
     let path = path(dir, session);
-    let bytes = match files::read(&path, files::Links::Refuse, SNAPSHOT_MAX) {
+    let content = postcard::from_bytes(&body).with_context(|| format!("{} is damaged", path.display()))?;
+    let Content::<Reading> { session: of, segment, reading, .. } = content;
+    ensure!(of == session, "{} is of session {}", path.display(), of.0);
+    Ok(Some((reading, segment)))
+}
+
+/// Returns the name of the build that wrote a session's snapshot; `None` if there is no snapshot that can be read.
+pub(super) fn build_of(dir: &Path, session: SessionId) -> Option<String> {
+    open(dir, session).ok().flatten().map(|(build, _body)| build)
+}
+
+/// Returns the name of the build that wrote a snapshot, and its content, checked by its digest; `None` if there is none.
+fn open(dir: &Path, session: SessionId) -> anyhow::Result<Option<(String, Vec<u8>)>> {
+    let path = path(dir, session);
+    let mut bytes = match files::read(&path, files::Links::Refuse, SNAPSHOT_MAX) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         read => read.with_context(|| format!("reading {}", path.display()))?,
     };
@@ -65,10 +83,6 @@ pub(super) fn read(dir: &Path, session: SessionId) -> anyhow::Result<Option<(Rea
     ensure!(Sha256::digest(body).as_slice() == digest, "{}", damaged());
     // The build comes first, so that another build's content is never parsed.
     let (build, _): (String, _) = postcard::take_from_bytes(body).with_context(damaged)?;
-    if build != crate::build_id::build_name() {
-        return Ok(None);
-    }
-    let content: Content<Reading> = postcard::from_bytes(body).with_context(damaged)?;
-    ensure!(content.session == session, "{} is of session {}", path.display(), content.session.0);
-    Ok(Some((content.reading, content.segment)))
+    bytes.drain(..BODY);
+    Ok(Some((build, bytes)))
 }

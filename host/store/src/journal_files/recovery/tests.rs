@@ -15,6 +15,7 @@ use model::{
     InputKind, Intent, IntentKind, Level, Limits, MarketEvent, MarketEventKind, MarketIx, OrderId, OrderKind,
     OrderState, Price, SessionId, Side, Size, StrategyId, Time, TokenIx, TradeId, Usd, VenueOrderId,
 };
+use sha2::Digest;
 use testkit::{input, market};
 
 const ACCOUNT: &str = "0xabc";
@@ -364,6 +365,15 @@ fn packed(dir: &Path) -> Vec<std::path::PathBuf> {
     panic!("the files were not compressed");
 }
 
+/// Returns a snapshot with another name of its build: after eight bytes and the digest are the name's length and the name.
+fn of_another_build(snapshot: &[u8]) -> Vec<u8> {
+    let mut bytes = snapshot.to_vec();
+    bytes[41] = b'P';
+    let digest = sha2::Sha256::digest(&bytes[40..]);
+    bytes[8..40].copy_from_slice(&digest);
+    bytes
+}
+
 #[test]
 fn a_snapshot_and_the_files_after_it_equal_the_whole_journal() {
     let dir = Folder::new("kept");
@@ -388,6 +398,10 @@ fn a_snapshot_and_the_files_after_it_equal_the_whole_journal() {
     std::fs::remove_file(&files[0]).unwrap();
     let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
     assert!(error.contains("begins with file 2"), "{error}");
+    // Another program's snapshot is not read, but named.
+    std::fs::write(&snapshot, of_another_build(&bytes)).unwrap();
+    let error = last_of(&dir.0, ACCOUNT).unwrap_err().to_string();
+    assert!(error.contains("written by another program, Polytrader "), "{error}");
     // With it, they are not needed.
     std::fs::write(&snapshot, &bytes).unwrap();
     assert_eq!(last_of(&dir.0, ACCOUNT).unwrap().unwrap().carry, with.carry);
