@@ -5,7 +5,7 @@
  */
 export type AlertsView = { 
 /**
- * True if a webhook is configured. Without one, no alert is sent.
+ * True if a channel is configured. Without one, no alert is sent.
  */
 configured: boolean, 
 /**

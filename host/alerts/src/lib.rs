@@ -111,7 +111,7 @@ impl Alert {
 /// Configuration of alerts.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// The webhook; without one, no alert is sent.
+    /// The webhook.
     pub webhook: Option<Webhook>,
     /// Minimum severity of alerts that are sent.
     pub level: Severity,
@@ -132,11 +132,11 @@ pub struct Settings {
 /// Counts of alerts since the start.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Figures {
-    /// True if a webhook is configured. Without one, no alert is sent.
+    /// True if a channel is configured. Without one, no alert is sent.
     pub configured: bool,
-    /// Alerts accepted by the webhook.
+    /// Alerts accepted by a channel.
     pub sent: u64,
-    /// Alerts rejected by the webhook, or not accepted before the host ended.
+    /// Alerts rejected by a channel, or not accepted before the host ended.
     pub failed: u64,
     /// Alerts dropped because the queue was full.
     pub dropped: u64,
@@ -144,7 +144,7 @@ pub struct Figures {
     pub waiting: u64,
     /// Queued alerts that were already tried.
     pub retrying: u64,
-    /// Remaining seconds for which all but critical alerts are held back at the webhook's request.
+    /// Remaining seconds for which all but critical alerts are held back at a channel's request.
     pub held_s: u64,
     /// Reason why the last delivery failed; empty if it succeeded.
     pub error: String,

@@ -50,13 +50,13 @@ enum Command {
     Bench(BenchArgs),
     /// Write the report of a run: one HTML file without network access, and its figures as JSON.
     Report(ReportArgs),
-    /// List, show, delete and protect runs.
+    /// List, show, delete, prune and protect runs.
     Runs(RunsArgs),
     /// Record the market channel of the venue until Ctrl-C, for backtests.
     ///
     /// The markets are those of the configuration (markets.*). Needs no key.
     Record(Box<RecordArgs>),
-    /// Import, inspect, check, cut and merge tapes: recordings of the venue's market channel.
+    /// Import, export, inspect, check, cut and merge tapes: recordings of the venue's market channel.
     Tape(TapeArgs),
     /// Search a strategy's parameters: many backtests on all cores or on the workers of a queue, and what the best is worth.
     ///
@@ -111,13 +111,13 @@ enum Command {
     Profit(Box<ProfitArgs>),
     /// Export lots for taxes, from the database.
     Tax(Box<TaxArgs>),
-    /// List the actions of operators on the running host.
+    /// List the actions of operators on the running host, or verify the audit.
     Audit(AuditArgs),
     /// Print or follow the host's log files.
     Logs(LogsArgs),
     /// Measure the time that emergency stops of the running host take until no order is open at the venue.
     ///
-    /// Exits with 1 if one takes longer than 2 s.
+    /// Exits with 1 if one takes longer than 2 s, or if no round had an open order.
     Drill(DrillArgs),
     /// List the positions of the running host's account, close one, or reallocate shares to another strategy.
     Positions(PositionsArgs),
@@ -125,7 +125,7 @@ enum Command {
     Tokens(TokensArgs),
     /// Print a link that logs in to the running host's dashboard. It works once, within ten minutes.
     Login(HostedArgs),
-    /// Send a test alert to the configured webhook, and print its response.
+    /// Send a test alert over each configured channel, and print the responses.
     Alert(Box<AlertArgs>),
     /// Back up, restore, upgrade or move the database, or rebuild its rows from the journals, without a host.
     Db(Box<DbArgs>),

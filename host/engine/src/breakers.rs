@@ -1,4 +1,4 @@
-//! Circuit breakers. They only ever restrict; their effects and closing conditions are in DESIGN section 6.
+//! Circuit breakers. They only ever restrict; their effects are those of `Breaker`.
 
 use crate::effect::{Effect, Effects, EngineEvent, Restriction};
 use crate::risk::SlidingWindow;

@@ -1,5 +1,6 @@
 //! The engine: inputs in, effects out. It owns books, orders, the ledger, the risk gate, breakers and guards.
-//! It performs no IO and has no clock, threads or randomness; everything unrepeatable arrives as an `Input`.
+//! It performs no IO and has no clock, threads or randomness; everything unrepeatable arrives as an `Input`, or as an
+//! argument of [`Engine::step_level`] in a backtest.
 //! Start reading in [`Engine::step`], then [`risk`].
 #![no_std]
 

@@ -1,4 +1,5 @@
-//! The engine and its single entry point: [`Engine::step`].
+//! The engine and its entry points: [`Engine::step`], and for changes of levels in backtests [`Engine::step_level`], which
+//! goes through the same functions.
 
 use crate::account::{DayStart, Mismatch};
 use crate::breakers::{Breakers, Trip};

@@ -14,9 +14,8 @@ pub(crate) struct AlertArgs {
 /// Actions of `polytrader alert`.
 #[derive(Debug, Clone, Subcommand)]
 pub(crate) enum AlertAction {
-    /// Send a test alert to the configured webhook, regardless of `alerts.level`.
+    /// Send a test alert over each configured channel, regardless of `alerts.level`.
     ///
-    /// Takes the arguments of `run`; no host needs to be running. Exits with 1 if the webhook does not accept the
-    /// alert.
+    /// Takes the arguments of `run`; no host needs to be running. Exits with 1 if a channel does not accept the alert.
     Test(CommonArgs),
 }

@@ -1,4 +1,4 @@
-//! Arguments of `polytrader status`, `logs`, `profit`, `tax`, `audit`, `drill`, `completions` and `man`.
+//! Arguments of `polytrader status`, `logs`, `profit`, `tax`, `drill`, `completions` and `man`.
 
 use super::CommonArgs;
 use super::strategy::HostedArgs;

@@ -28,7 +28,7 @@ pub(crate) struct BacktestArgs {
     /// Benchmark one round that keeps no events, and print the highest memory of this process.
     #[arg(long, requires = "bench")]
     pub(crate) memory: bool,
-    /// Print where the time goes; the run is slower.
+    /// Print where the time goes. The run is slower, and the runs with the two other fill models are skipped.
     #[arg(long)]
     pub(crate) profile: bool,
     /// The folder with template.wasm for the benchmark. Default: `strategies` beside this program.

@@ -42,7 +42,7 @@ pub(crate) enum TapeAction {
     /// Read every record of a tape, verify checksums and identity, and count what is wrong in it, each kind with its
     /// first case.
     ///
-    /// Exits with 1 if the tape is damaged.
+    /// Exits with 1 if the tape is damaged or was not closed.
     Check(TapeFileArgs),
     /// Write the part of a tape between two times to a new tape.
     Slice(SliceTapeArgs),

@@ -50,11 +50,11 @@ pub(crate) struct CreateTokenArgs {
 /// Role of a token. Each role includes the rights of the ones before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RoleArg {
-    /// Reads everything, and may trigger an emergency stop.
+    /// Reads everything but the audit and the tokens, and may trigger an emergency stop.
     Viewer,
-    /// Starts, stops and cancels.
+    /// Starts, stops, cancels, closes and restricts, and enables or disables strategies.
     Trader,
-    /// Releases a halt, changes the configuration and manages tokens.
+    /// Releases a halt, changes the configuration, arms versions, reads the audit and manages tokens.
     Admin,
 }
 

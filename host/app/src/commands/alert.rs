@@ -61,7 +61,8 @@ fn answers_json(answers: &[(&'static str, String, Outcome)]) -> Value {
     all
 }
 
-fn has_channel(config: &Config) -> bool {
+/// Returns true if alerts are sent anywhere.
+pub(crate) fn has_channel(config: &Config) -> bool {
     let alerts = &config.alerts;
     alerts.webhook.is_some() || alerts.telegram.is_some() || alerts.ntfy.is_some() || alerts.email.is_some()
 }

@@ -277,7 +277,11 @@ fn records(config: &Config, secret: &Secret, report: &mut Report) {
 /// Checks that alerts can be delivered.
 async fn alerts(config: &Config, report: &mut Report) {
     let Some(webhook) = &config.alerts.webhook else {
-        let text = "alerts.webhook is not set: no alert is sent when something goes wrong";
+        if crate::commands::alert::has_channel(config) {
+            return report.good("alerts", "a channel is set; `polytrader alert test` sends a test alert over it");
+        }
+        let text = "no channel is set (alerts.webhook, alerts.telegram_token, alerts.ntfy, alerts.email_to): no \
+                    alert is sent when something goes wrong";
         return report.add("alerts", State::Warning, text);
     };
     match crate::commands::alert::reachable(webhook).await {

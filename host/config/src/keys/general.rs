@@ -353,7 +353,7 @@ pub(super) const GENERAL: [Key; 92] = [
         "alerts.webhook",
         Kind::Webhook,
         "",
-        "Webhook URL for alerts: Slack, Discord or your own server. If empty, no alert is sent.",
+        "Webhook URL for alerts: Slack, Discord or your own server. If empty, alerts are sent over the other channels only.",
     ),
     key("alerts.level", Kind::Choice(&Severity::WORDS), "warning", "Minimum severity of alerts that are sent."),
     key(

@@ -75,7 +75,7 @@ pub enum FolderWatchView {
 /// Delivery of this session's alerts.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS, ToSchema)]
 pub struct AlertsView {
-    /// True if a webhook is configured. Without one, no alert is sent.
+    /// True if a channel is configured. Without one, no alert is sent.
     pub configured: bool,
     /// Posts that were accepted.
     #[ts(type = "number")]

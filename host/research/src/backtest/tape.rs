@@ -1,4 +1,4 @@
-//! A tape: a recording of real order books (in the format of `polytrader exchange --recording`) as events of one
+//! A recording of real order books in CSV (the format of `polytrader exchange --recording`, not `tape-v1`) as events of one
 //! market.
 
 use super::events;

@@ -6,8 +6,8 @@ use super::ratios::DAYS_A_YEAR;
 use crate::run::RunData;
 use serde::Serialize;
 
-/// Figures of a run. Their names are the objectives of sweeps and the lines of comparisons. Money is in dollars; a figure
-/// is `None` where there are too few observations for it.
+/// Figures of a run. Their names are the lines of comparisons, and most are objectives of sweeps (docs/reports.md names the
+/// two that differ). Money is in dollars; a figure is `None` where there are too few observations for it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Summary {
     /// Profit with open positions at the bid with size.

@@ -29,7 +29,9 @@ pub(super) fn fix(what: &str) -> &'static str {
         }
         "records" => "find out why the signer's counter and log are damaged, then run `polytrader keys renew`",
         "wallet" => "set account.funder to an address that `polytrader keys show-address` lists",
-        "alerts" => "set alerts.webhook to the address of a service that notifies you",
+        "alerts" => {
+            "set alerts.webhook to the address of a service that notifies you, or another channel (docs/alerts.md)"
+        }
         "place" => "trade from a country that the venue allows",
         "venue" => "check the network, a proxy or firewall, and venue.clob_url",
         "markets" => "widen the markets.* rules, and check venue.gamma_url",
