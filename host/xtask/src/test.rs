@@ -8,11 +8,7 @@ use crate::{
     windows,
 };
 use std::io::{self, IsTerminal};
-use std::num::NonZero;
 use std::process::{Command, ExitCode};
-
-/// Tests at once on each core: end-to-end tests wait for other processes most of the time.
-const THREADS_PER_CORE: usize = 2;
 
 /// Runs the steps until one fails, and prints the summary.
 pub(crate) fn run(repo: &Repo) -> ExitCode {
@@ -83,10 +79,8 @@ fn installed(program: anyhow::Result<()>) -> Checked {
 
 fn tests(repo: &Repo) -> anyhow::Result<Checked> {
     let mut cargo = cargo(repo, "test");
-    let cores = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let threads = cores.saturating_mul(THREADS_PER_CORE).to_string();
     // The output of passing tests is shown too, because it names the checks that could not run.
-    cargo.args(["--no-fail-fast", "--", "--show-output", "--test-threads", &threads]);
+    cargo.args(["--no-fail-fast", "--", "--show-output"]);
     cargo.env("POLYTRADER_STRATEGIES", repo.strategies());
     let mut tally = Tally::default();
     command::run_watched(&mut cargo, "cargo test", |line| tally.see_cargo(line))?;
