@@ -71,9 +71,10 @@ impl Strategies {
         let down = known.failed(instance, now, (strike, saving));
         let within = if saving { "while saving its state" } else { "within a minute" };
         tracing::error!(name, error, down, "strategy failed");
+        let quarantined = format!("failed {FAULTS_MAX} times {within}: {error}");
         self.edit(strategy, |view| {
             view.state = if down { StrategyStateView::Quarantined } else { StrategyStateView::Restarting };
-            view.error.clone_from(&error);
+            view.error.clone_from(if down { &quarantined } else { &error });
         });
         self.trouble(
             if down { &StrategyIncident::Quarantined } else { &StrategyIncident::Restarted },
@@ -82,7 +83,7 @@ impl Strategies {
             &error,
         );
         if down {
-            self.retire(strategy, format!("failed {FAULTS_MAX} times {within}: {error}"));
+            self.retire(strategy, quarantined);
         } else {
             self.announce(&name);
         }
