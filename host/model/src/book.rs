@@ -50,7 +50,7 @@ impl Book {
     /// Replaces the whole book with a snapshot, reusing the allocation; see [`Book::from_levels`].
     ///
     /// # Errors
-    /// [`TooManyLevels`] if a side does not fit; the book is empty then.
+    /// [`TooManyLevels`] if a side does not fit; the book then has the levels before the one that did not.
     pub fn replace(&mut self, bids: &[Level], asks: &[Level]) -> Result<(), TooManyLevels> {
         self.bids.clear();
         self.asks.clear();

@@ -26,6 +26,12 @@ impl Rng {
         self.next_u64().checked_rem(bound).unwrap_or(0)
     }
 
+    /// Returns a place in a list of this length; zero if it is empty.
+    pub fn place(&mut self, length: usize) -> usize {
+        let below = self.below(u64::try_from(length).unwrap_or(u64::MAX));
+        usize::try_from(below).unwrap_or(0)
+    }
+
     /// Fills `bytes` with numbers.
     pub fn fill(&mut self, bytes: &mut [u8]) {
         for chunk in bytes.chunks_mut(8) {
@@ -52,5 +58,13 @@ mod tests {
     #[test]
     fn nothing_lies_below_zero() {
         assert_eq!(Rng::new(1).below(0), 0);
+        assert_eq!(Rng::new(1).place(0), 0);
+    }
+
+    #[test]
+    fn every_place_of_a_list_is_drawn_and_none_behind_it() {
+        let mut rng = Rng::new(1);
+        let drawn: alloc::collections::BTreeSet<usize> = (0..100).map(|_| rng.place(3)).collect();
+        assert!(drawn.into_iter().eq(0..3));
     }
 }

@@ -119,6 +119,14 @@ impl Delay {
             Self::Samples(samples) => crate::measure::percentiles(samples.clone()).0,
         }
     }
+
+    /// Returns the constant, or one of the samples.
+    pub(super) fn draw(&self, rng: &mut sim::Rng) -> u64 {
+        match self {
+            Self::Fixed(micros) => *micros,
+            Self::Samples(samples) => samples.get(rng.place(samples.len())).copied().unwrap_or(0),
+        }
+    }
 }
 
 impl Job {

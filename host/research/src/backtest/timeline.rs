@@ -58,40 +58,11 @@ struct Waiting {
     is_whole: bool,
 }
 
-/// The latency of events without a time of receipt, in microseconds.
-#[derive(Debug)]
-enum Feed {
-    Fixed(u64),
-    /// One of these each time.
-    Random(Vec<u64>),
-}
-
-impl Feed {
-    /// Returns when an event is heard, unless an event before it is heard later; `None` if that is random.
-    fn heard_at(&self, event: &TapeEvent) -> Option<Time> {
-        match (event.received_at, self) {
-            (Some(received), _) => Some(received),
-            (None, Self::Fixed(micros)) => Some(event.venue_at.plus_micros(*micros)),
-            (None, Self::Random(_)) => None,
-        }
-    }
-
-    /// Returns a random latency.
-    fn random(&self, rng: &mut Rng) -> u64 {
-        match self {
-            Self::Fixed(micros) => *micros,
-            Self::Random(samples) => {
-                let place = rng.below(u64::try_from(samples.len()).unwrap_or(1).max(1));
-                usize::try_from(place).ok().and_then(|place| samples.get(place)).copied().unwrap_or(0)
-            }
-        }
-    }
-}
-
 /// The moments of a source.
 pub(super) struct Timeline<'a> {
     source: &'a mut dyn EventSource,
-    feed: Feed,
+    /// The latency of events without a time of receipt.
+    feed: Delay,
     rng: Rng,
     to: Option<Time>,
     /// Events that are still needed, from number `base` on.
@@ -141,9 +112,10 @@ impl<'a> Timeline<'a> {
         let late_max = source.late_max_us().min(LATE_MAX_MICROS);
         Self {
             source,
+            // A random choice of one is none.
             feed: match feed {
-                Delay::Samples(samples) if samples.len() > 1 => Feed::Random(samples.clone()),
-                _ => Feed::Fixed(window),
+                Delay::Samples(samples) if samples.len() == 1 => Delay::Fixed(window),
+                feed => feed.clone(),
             },
             rng: Rng::new(seed),
             to,
@@ -345,10 +317,7 @@ impl<'a> Timeline<'a> {
         self.unnoted = number.saturating_add(1);
         let Some(event) = self.event(number) else { return };
         let (frame, venue_at, acts, received) = (event.frame, event.venue_at, !is_heard_only(event), event.received_at);
-        let heard = match self.feed.heard_at(event) {
-            Some(heard) => heard,
-            None => venue_at.plus_micros(self.feed.random(&mut self.rng)),
-        };
+        let heard = received.unwrap_or_else(|| venue_at.plus_micros(self.feed.draw(&mut self.rng)));
         let other_frame = frame != self.front.frame;
         let received = self.front.pass(frame, received.is_some(), heard, self.late_max);
         self.certain_until = self.front.certain_until();
@@ -425,6 +394,15 @@ impl Front {
     fn certain_with(mut self, next: &TapeEvent, heard: Time, late_max: u64) -> Time {
         let heard = self.pass(next.frame, next.received_at.is_some(), heard, late_max);
         next.venue_at.min(heard).max(self.floor).min(self.certain_until())
+    }
+}
+
+/// Returns when an event is heard, unless an event before it is heard later; `None` if that is random.
+fn heard_at(event: &TapeEvent, feed: &Delay) -> Option<Time> {
+    match (event.received_at, feed) {
+        (Some(received), _) => Some(received),
+        (None, Delay::Fixed(micros)) => Some(event.venue_at.plus_micros(*micros)),
+        (None, Delay::Samples(_)) => None,
     }
 }
 

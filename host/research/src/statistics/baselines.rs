@@ -134,13 +134,12 @@ impl Random<'_, '_> {
     }
 
     fn trade(&self, rng: &mut Rng, stake: i64) -> i64 {
-        let market = pick(rng, self.markets.len()).and_then(|index| self.markets.get(index)).copied();
-        let Some(market) = market else { return 0 };
+        let Some(market) = self.markets.get(rng.place(self.markets.len())).copied() else { return 0 };
         let tops = self.book.tops(market);
         let outcome = u8::from(rng.below(2) == 1);
         let sold = i64::try_from(rng.below(u64::try_from(self.buys).unwrap_or(1))).is_ok_and(|draw| draw < self.sells);
         // The first moment with a price at or after the drawn one, else the first of all.
-        let start = pick(rng, tops.len()).unwrap_or(0);
+        let start = rng.place(tops.len());
         let from = tops.iter().enumerate().skip(start).chain(tops.iter().enumerate());
         let bought = from.filter(|(_, top)| has_both(top)).find_map(|(at, top)| ask(top, outcome).map(|ask| (at, ask)));
         let Some((at, price)) = bought else { return 0 };
@@ -148,15 +147,11 @@ impl Random<'_, '_> {
             return hold(self.book, market, outcome, price, stake);
         }
         let later = tops.get(at..).unwrap_or_default();
-        let exit = pick(rng, later.len()).unwrap_or(0);
+        let exit = rng.place(later.len());
         let exit = later.iter().skip(exit).find_map(|top| bid(top, outcome));
         let Some(exit) = exit else { return hold(self.book, market, outcome, price, stake) };
         let size = price.shares_for(Usd(stake));
         let fees = fee(self.book, market, price, size).saturating_add(fee(self.book, market, exit, size));
         value(size, Usd(exit.micros().into())).0.saturating_sub(stake).saturating_sub(fees)
     }
-}
-
-fn pick(rng: &mut Rng, length: usize) -> Option<usize> {
-    usize::try_from(rng.below(u64::try_from(length).ok()?)).ok()
 }

@@ -67,10 +67,7 @@ pub(crate) fn bootstrap(profits: &[f64]) -> Option<Bootstrap> {
         return None;
     }
     let mut rng = Rng::new(SEED);
-    let bound = u64::try_from(profits.len()).ok()?;
-    let draw = |rng: &mut Rng| {
-        usize::try_from(rng.below(bound)).ok().and_then(|index| profits.get(index)).copied().unwrap_or_default()
-    };
+    let draw = |rng: &mut Rng| profits.get(rng.place(profits.len())).copied().unwrap_or_default();
     let mut totals: Vec<f64> = (0..RESAMPLES).map(|_| profits.iter().map(|_| draw(&mut rng)).sum()).collect();
     totals.sort_by(f64::total_cmp);
     let without = totals.iter().filter(|total| **total <= 0.0).count();

@@ -28,12 +28,8 @@ pub fn interval(profits: &[f64]) -> Option<Interval> {
         return None;
     }
     let count = real(profits.len());
-    let bound = u64::try_from(profits.len()).unwrap_or(u64::MAX);
     let mut rng = Rng::new(SEED);
-    let mut draw = || {
-        let place = usize::try_from(rng.below(bound)).unwrap_or(usize::MAX);
-        profits.get(place).copied().unwrap_or_default()
-    };
+    let mut draw = || profits.get(rng.place(profits.len())).copied().unwrap_or_default();
     let mut means: Vec<f64> = (0..DRAWS).map(|_| (0..profits.len()).map(|_| draw()).sum::<f64>() / count).collect();
     means.sort_by(f64::total_cmp);
     let at = |part: usize| means.get(DRAWS.saturating_mul(part).checked_div(20).unwrap_or(0)).copied();

@@ -35,8 +35,7 @@ impl Delays {
     }
 
     fn draw(&mut self, now: Time) -> Time {
-        let count = u64::try_from(self.samples.len()).unwrap_or(u64::MAX);
-        let place = usize::try_from(self.rng.below(count)).unwrap_or(0);
+        let place = self.rng.place(self.samples.len());
         now.plus_micros(self.samples.get(place).copied().unwrap_or(0))
     }
 }

@@ -1,13 +1,13 @@
 //! Moments of the most frequent events: changes of levels that are heard when they act.
 
-use super::{Moment, Phase, Timeline};
+use super::{Moment, Phase, Timeline, heard_at};
 use crate::events::TapeEventKind;
 
 impl Timeline<'_> {
     /// Notes what the next event, if it was read, shows about the events before it.
     pub(super) fn look_ahead(&mut self) {
         let Some(next) = self.event(self.unnoted) else { return };
-        let Some(heard) = self.feed.heard_at(next) else { return };
+        let Some(heard) = heard_at(next, &self.feed) else { return };
         let until = self.front.certain_with(next, heard, self.late_max);
         if next.frame != self.front.frame {
             self.end_frame();
@@ -30,7 +30,7 @@ impl Timeline<'_> {
         for pair in events.windows(2) {
             let [event, next] = pair else { break };
             let is_level = matches!(&event.kind, TapeEventKind::Level(change) if change.token.outcome() == 0);
-            let [Some(heard), Some(heard_next)] = [event, next].map(|event| self.feed.heard_at(event)) else { break };
+            let [Some(heard), Some(heard_next)] = [event, next].map(|event| heard_at(event, &self.feed)) else { break };
             let begins = number == self.unnoted;
             if !is_level || event.venue_at < heard.max(front.read_until) || (begins && event.frame == front.frame) {
                 break;
